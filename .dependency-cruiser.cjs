@@ -1,0 +1,44 @@
+/** Imports go one way: folder under src -> folders it may import, besides itself. */
+const MAY_IMPORT = {
+  model: [],
+  concurrency: ['model'],
+  store: ['model'],
+  auth: ['model', 'concurrency', 'http'],
+  http: ['model', 'concurrency'],
+  graph: ['model', 'concurrency', 'http'],
+  libraries: ['model', 'concurrency', 'http'],
+  hydration: ['model', 'concurrency', 'store'],
+  sync: ['model', 'concurrency', 'store'],
+  thumbnails: ['model', 'concurrency', 'store'],
+  fs: ['model', 'concurrency', 'store', 'hydration', 'thumbnails'],
+  transport: ['model', 'fs'],
+  control: ['model'],
+  cli: ['model', 'control'],
+  emulator: [],
+}
+/** Packages that only one place may know. */
+const WALLED = {
+  '@azure/msal-node': '^src/auth/msal-client\\.ts$',
+  'better-sqlite3': '^src/store/',
+  commander: '^src/(cli|emulator)/',
+  undici: '^src/http/',
+}
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
+      name: `layer-${folder}`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+    })),
+    ...Object.entries(WALLED).map(([name, place]) => ({
+      name: `walled-${name}`,
+      severity: 'error',
+      from: { pathNot: place },
+      to: { path: `node_modules/${name}/` },
+    })),
+  ],
+  options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' } },
+}

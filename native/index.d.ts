@@ -1,0 +1,144 @@
+/**
+ * What the addon exports. Loaded by `src/transport/native-addon.ts` only.
+ * All methods are called on the JavaScript thread and never block on the kernel or the disk,
+ * except where they return a promise.
+ */
+
+export interface SessionOptions {
+  /** Absolute path of an existing, empty directory. */
+  readonly directory: string
+  /** First column of /proc/mounts, for example `b2bmount`. */
+  readonly source: string
+  /** The file system type is `fuse.<subtype>`. */
+  readonly subtype: string
+  readonly readOnly: boolean
+  readonly allowOther: boolean
+  /** Owner of every inode. */
+  readonly uid: number
+  readonly gid: number
+  /** Serve verified content by FUSE_PASSTHROUGH where the process and the kernel can. */
+  readonly passthrough: boolean
+  /** How long the kernel may keep entries and attributes; invalidation makes it safe. */
+  readonly timeoutSeconds: number
+  /** A request that JavaScript has not answered by then gets EIO. Content that makes progress restarts the count. */
+  readonly deadlineMilliseconds: number
+  /** Entries kept natively for LOOKUP, GETATTR and READDIRPLUS; the oldest directories go first. */
+  readonly maxEntries: number
+}
+
+/** One kernel request that needs JavaScript. `id` is to be answered exactly once, by a `reply…` method. */
+export type Request =
+  | { readonly op: 'lookup'; readonly id: number; readonly parent: number; readonly name: string; readonly pid: number; readonly uid: number }
+  | { readonly op: 'getattr'; readonly id: number; readonly node: number }
+  /** Only for directories whose listing is not held natively. Answer with `replyOpendir`. */
+  | { readonly op: 'opendir'; readonly id: number; readonly node: number; readonly pid: number; readonly uid: number }
+  /** The listing is not (or no longer) held natively. Answer with `replyListing`. */
+  | { readonly op: 'readdir'; readonly id: number; readonly node: number }
+  | { readonly op: 'open'; readonly id: number; readonly node: number; readonly flags: number; readonly pid: number; readonly uid: number }
+  /**
+   * A READ of bytes that are not local. It is parked natively and answered by itself once
+   * `contentPresent` has covered it; `replyError` fails it.
+   */
+  | { readonly op: 'read'; readonly id: number; readonly handle: number; readonly start: number; readonly end: number; readonly pid: number }
+  | { readonly op: 'getxattr'; readonly id: number; readonly node: number; readonly name: string }
+  | { readonly op: 'listxattr'; readonly id: number; readonly node: number }
+  /** The kernel has closed the handle; nothing to answer. */
+  | { readonly op: 'release'; readonly handle: number }
+  /** Request `id` was interrupted (INTERRUPT, or FLUSH of its handle) and has been answered with EINTR natively. */
+  | { readonly op: 'cancelled'; readonly id: number }
+  /** The mount is gone: somebody unmounted it, or the connection was aborted. The last event. */
+  | { readonly op: 'stopped' }
+
+export interface Statistics {
+  /** Kernel requests by opcode name, for example `LOOKUP`. */
+  readonly requests: Readonly<Record<string, number>>
+  /** Of these, how many went to JavaScript. */
+  readonly forwarded: number
+  /** Opens that were served by passthrough. */
+  readonly passthroughOpens: number
+  /** Requests that JavaScript did not answer within the deadline. */
+  readonly expired: number
+  /** Bytes answered to READ by native threads. */
+  readonly readBytes: number
+}
+
+/**
+ * A packed node record, little-endian, length a multiple of 8:
+ *
+ *    0 u32 length of the record, padding included      4 u32 length of the name in bytes
+ *    8 f64 nodeid      16 f64 st_ino     24 f64 size   32 f64 512-byte blocks
+ *   40 f64 mtime, milliseconds since the epoch         48 f64 ctime, the same
+ *   56 u32 st_mode with the type     60 u32 nlink      64 name, UTF-8, zero-padded
+ *
+ * Numbers are f64 because 53 bits are what JavaScript counts with; a BigInt costs ten times as much.
+ */
+export type NodeRecord = Uint8Array
+
+export class Session {
+  /**
+   * Mounts, negotiates and starts the threads. `onRequests` is called on the JavaScript thread with what has gathered.
+   * The session keeps the event loop alive until `stopped`.
+   * @throws {Error} with `code` `ENOENT` (no /dev/fuse), `EPERM`, `EBUSY`, `NO_FUSERMOUNT` (not root and fusermount3
+   *   is missing), `FUSERMOUNT` (it refused: `message` is what it printed), `EPROTO`
+   */
+  constructor(options: SessionOptions, onRequests: (requests: readonly Request[]) => void)
+
+  /** What was negotiated. */
+  readonly protocol: { readonly minor: number; readonly passthrough: boolean; readonly epoch: boolean }
+
+  replyError(id: number, errno: number): void
+  /** Answers `lookup`. Kept natively. */
+  replyEntry(id: number, record: NodeRecord): void
+  /** Answers `lookup`: no such name; the kernel may remember it. */
+  replyNoEntry(id: number): void
+  /** Answers `getattr`. */
+  replyAttributes(id: number, record: NodeRecord): void
+  replyOpendir(id: number): void
+  /**
+   * Answers `readdir` and keeps the listing.
+   * @param records all children, packed one after the other, in ascending order of st_ino, without '.' and '..'
+   * @param parent record of the parent directory, for '..' (its name is not used)
+   */
+  replyListing(id: number, records: Uint8Array, parent: NodeRecord): void
+  /** Answers `open`. `handle` is ours to choose; READ and RELEASE name it. */
+  replyOpen(id: number, handle: number, content: number): void
+  /** Answers `getxattr` and `listxattr` (names each ended by NUL); size probing and ERANGE are native. */
+  replyBytes(id: number, bytes: Uint8Array): void
+
+  /**
+   * Registers a cache file. The descriptor is duplicated.
+   * @param present pairs start, end
+   * @returns content id, never reused
+   */
+  addContent(fd: number, size: number, present: Float64Array, verified: boolean): number
+  /** The bytes are in the file: answers parked reads that are covered now, on a native thread. */
+  contentPresent(content: number, start: number, end: number): void
+  contentVerified(content: number): void
+  /** No version of this name exists any more: reads of what is not local fail with ESTALE, local bytes stay readable. */
+  contentStale(content: number): void
+  /** Closes the descriptor; parked reads get EIO. Call after the last `release`. */
+  dropContent(content: number): void
+
+  /** Forgets (parent, name) natively and in the kernel; the parent's listing too. */
+  invalidateEntry(parent: number, name: string): void
+  /** Forgets the attributes of a node natively and in the kernel. */
+  invalidateAttributes(node: number): void
+  /** Forgets the cached pages of a node. */
+  invalidateContent(node: number): void
+  /** Forgets everything. */
+  invalidateAll(): void
+
+  /** Answers to STATFS from now on. */
+  setStatistics(totalBytes: number, freeBytes: number, items: number): void
+
+  statistics(): Statistics
+  /** Resolves when the mount has gone and all threads have ended. Lazy: open files see ENOTCONN. */
+  unmount(): Promise<void>
+}
+
+/** Base64, as Graph reports it. @see https://learn.microsoft.com/onedrive/developer/code-snippets/quickxorhash */
+export function quickXorHash(bytes: Uint8Array): string
+/** Hashes bytes [0, size) of an open file on a worker thread. */
+export function quickXorHashFile(fd: number, size: number): Promise<string>
+/** Lazily unmounts whatever is mounted at `directory`, as root by umount2(2), else by fusermount3. */
+export function detach(directory: string): void

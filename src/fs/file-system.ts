@@ -1,0 +1,106 @@
+import type { ByteRange, ByteRanges } from '../model/byte-ranges.js'
+import type { Bytes, Ino, Milliseconds, NodeId } from '../model/ids.js'
+
+/** What `stat` shows of one inode. */
+export interface Attributes {
+  /** The kernel's identity; changes when the other side replaces the content. */
+  readonly node: NodeId
+  /** `st_ino`; stays the same for the life of the item. */
+  readonly ino: Ino
+  readonly kind: 'file' | 'directory'
+  readonly size: Bytes
+  /**
+   * 512-byte blocks that are local. At least 1 for a non-empty file: GNU tar and cp take a file
+   * of zero blocks for one hole and write zeros without reading it.
+   */
+  readonly blocks: number
+  readonly modified: Milliseconds
+  readonly changed: Milliseconds
+  /** Permission bits, without the type. */
+  readonly permissions: number
+  readonly links: number
+}
+
+export interface Entry {
+  /** As shown on the drive: valid UTF-8, 1 to 255 bytes, no '/', no NUL, never '.' or '..'. */
+  readonly name: string
+  readonly attributes: Attributes
+}
+
+/** Who asks: the FUSE header's ids. `pid` is a thread id, 0 when it is not visible from here. */
+export interface Caller {
+  readonly pid: number
+  readonly uid: number
+}
+
+/** Where a file's local bytes are. Owned by hydration; the transport reads `fd` and never closes it. */
+export interface LocalContent {
+  /** Sparse cache file of `size` bytes, open for reading and writing. */
+  readonly fd: number
+  readonly size: Bytes
+  /** What is local now. Grows; {@link LocalContent.onPresent} tells when. */
+  readonly present: ByteRanges
+  /** All bytes are local and their hash is the service's (or it has none). */
+  readonly verified: boolean
+  /**
+   * Calls `listener` for each range right after its bytes are in the file, until the returned function is called.
+   */
+  onPresent(listener: (range: ByteRange) => void): () => void
+}
+
+export interface OpenFile {
+  /** Never 0; never reused while the daemon runs. */
+  readonly handle: number
+  readonly content: LocalContent
+}
+
+export interface FileSystemStatistics {
+  readonly totalBytes: Bytes
+  readonly freeBytes: Bytes
+  readonly items: number
+}
+
+/**
+ * The mounted drive, in terms of inodes, without a kernel.
+ * Every method throws {@link Fault}; `src/fs/errno.ts` makes a number of it. Anything else thrown is a bug (EIO).
+ * `signal` ends this caller's wait (a killed or interrupted process), not work that others share.
+ */
+export interface FileSystem {
+  /** `undefined`: no such name. Waits for the network only while the folder was never listed. */
+  lookup(parent: NodeId, name: string, signal: AbortSignal): Promise<Attributes | undefined>
+  getattr(node: NodeId): Attributes
+  /** Returns once the folder's listing is in the store; at once when it is known already, also offline. */
+  opendir(node: NodeId, signal: AbortSignal): Promise<void>
+  /** The listing from the store, in ascending order of `ino`, without '.' and '..'. */
+  readdir(node: NodeId): readonly Entry[]
+  /** The containing directory; the root's is itself. */
+  parentOf(node: NodeId): NodeId
+  /** Binds a handle to the version of now. Downloads nothing. @param flags open(2) flags */
+  open(node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<OpenFile>
+  /** Makes `range` (clamped to the size) readable in the handle's `content.fd`. */
+  ensurePresent(handle: number, range: ByteRange, signal: AbortSignal): Promise<void>
+  /** `ensurePresent` and the bytes: for transports without access to the cache file, and for tests. */
+  read(handle: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>
+  release(handle: number): void
+  /** Never asks the network. */
+  statistics(): FileSystemStatistics
+  /** @throws {Fault} `no-attribute` */
+  getxattr(node: NodeId, name: string): Uint8Array
+  /** Names to list: none of ours, so that `cp -a` does not copy them. */
+  listxattr(node: NodeId): readonly string[]
+}
+
+/**
+ * The kernel's caches, as the file system sees them: told after the store has the new state.
+ * Implemented by a transport; calls return at once and are carried out in order.
+ */
+export interface KernelView {
+  /** `name` in `parent` appeared, vanished, or leads to another node. */
+  entryChanged(parent: NodeId, name: string): void
+  /** Attributes of `node` changed; its content did not. */
+  attributesChanged(node: NodeId): void
+  /** The content that `node` stood for was replaced: its open handles fail with ESTALE where not local. */
+  contentReplaced(node: NodeId): void
+  /** More changed than is worth telling one by one. */
+  everythingChanged(): void
+}

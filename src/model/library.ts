@@ -1,0 +1,23 @@
+import type { ItemKey, LibraryId } from './ids.js'
+
+/** Of OneDrive's scopes, the two that can be synced; single files cannot. */
+export type LibraryScope = 'library' | 'folder'
+
+/** One library, or one shared folder of a library, of another organization. */
+export interface Library {
+  readonly id: LibraryId
+  /** The item that is mounted: the root of the drive, or the shared folder. */
+  readonly root: ItemKey
+  readonly scope: LibraryScope
+  /** Display name of the resource tenant: the first level of the mounted drive. */
+  readonly organization: string
+  /** `Site - Library` or `Site - Library - Folder`: the second level. */
+  readonly name: string
+  readonly webUrl: string
+  /** SharePoint host, for example `contoso.sharepoint.com`. */
+  readonly host: string
+  /** What the service lets us do, as far as it is known. */
+  readonly access: 'read' | 'write' | 'unknown'
+}
+
+export type NewLibrary = Omit<Library, 'id'>

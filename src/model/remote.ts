@@ -1,0 +1,58 @@
+import type { ByteRange } from './byte-ranges.js'
+import type { DriveChange, DriveItem } from './drive-item.js'
+import type { Bytes, ContentVersion, ItemKey } from './ids.js'
+
+/**
+ * Receives a download in order. The chunk is only valid until the returned promise settles
+ * (or until the call returns, when it returns nothing).
+ */
+export type ContentSink = (chunk: Uint8Array, offset: Bytes) => Promise<void> | void
+
+/** What hydration needs of the cloud. Implemented by `graph/content.ts`. */
+export interface RemoteContent {
+  /**
+   * Delivers every byte of `range`, in order, over one connection.
+   *
+   * @param version the content that the caller opened; bytes of another version are never delivered
+   * @param signal aborts the request; the promise then rejects with the signal's reason
+   * @throws {Fault} `stale-content` when the service has another version by now, `offline`, `timed-out`,
+   *   `throttled`, `access-denied`, `download-blocked`, `malware-detected`, `item-not-found`,
+   *   `sign-in-required`, `server-error`, `protocol-error`. Bytes delivered before are good.
+   */
+  fetch(
+    item: ItemKey,
+    version: ContentVersion,
+    range: ByteRange,
+    sink: ContentSink,
+    signal: AbortSignal,
+  ): Promise<void>
+}
+
+/** What browsing needs of the cloud. Implemented by `graph/children.ts`. */
+export interface RemoteFolder {
+  /** The children of a folder, page by page. Not a snapshot while others write. */
+  children(folder: ItemKey, signal: AbortSignal): AsyncIterable<readonly DriveItem[]>
+}
+
+export interface DeltaPage {
+  readonly changes: readonly DriveChange[]
+  /** Set on the last page only: where to ask next time. */
+  readonly cursor: string | undefined
+}
+
+/** What enumeration needs of the cloud. Implemented by `graph/delta.ts`. */
+export interface RemoteDelta {
+  /**
+   * All items (no cursor) or what changed since `cursor`, page by page.
+   *
+   * @param root the mount root of the library: the drive's root or a shared folder
+   * @throws {Fault} `resync-required` when the cursor is too old, `not-supported` or `access-denied`
+   *   where delta is refused for this folder
+   */
+  pages(
+    root: ItemKey,
+    isDriveRoot: boolean,
+    cursor: string | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<DeltaPage>
+}

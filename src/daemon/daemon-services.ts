@@ -1,0 +1,130 @@
+import type { Clock } from '../concurrency/clock.js'
+import type {
+  Account,
+  AddedLibrary,
+  Check,
+  DaemonStatus,
+  ItemStatus,
+  LibraryStatus,
+  Mount,
+  Progress,
+  Prompt,
+} from '../control/answers.js'
+import type { Paths } from '../control/paths.js'
+import type { Cloud } from '../model/cloud.js'
+import type { Library } from '../model/library.js'
+import type { Log } from './log.js'
+
+/** Where a running command speaks to its user. Calls return at once and never throw, also when the user has gone. */
+export interface Conversation {
+  progress(progress: Progress): void
+  prompt(prompt: Prompt): void
+}
+
+export interface ActiveMount extends Mount {
+  /** Resolves when the mount is gone, whoever unmounted it. Never rejects. */
+  readonly gone: Promise<void>
+}
+
+/**
+ * Everything a user can ask of the daemon. Called by `command-handlers.ts`, implemented by `services.ts`.
+ *
+ * Every method throws {@link Fault}; anything else is a bug ("internal error"). `signal` aborts when the
+ * client cancels, disconnects or the daemon stops; methods then reject soon, with the signal's reason.
+ */
+export interface DaemonServices {
+  /**
+   * Signs in to the home tenant, or again to the tenant of an added organization that asks for it.
+   *
+   * @param request.organization as shown on the drive, its SharePoint host, domain or tenant id; absent: home
+   * @throws {Fault} `sign-in-failed`, `personal-account`, `blocked-by-policy`, `consent-required`, `app-misconfigured`,
+   *   `not-added` (no such organization), `timed-out`, `offline`
+   */
+  signIn(
+    request: { readonly deviceCode: boolean; readonly organization?: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<Account>
+
+  /** Forgets tokens and account; libraries and local files stay. Returns who it was. @throws {Fault} `not-signed-in` */
+  signOut(signal: AbortSignal): Promise<Account>
+
+  /** Never asks the network. @throws {Fault} `not-signed-in` */
+  whoAmI(): Promise<Account>
+
+  /**
+   * @param request.address as pasted, any form: invitation link, site, library or folder address, `odopen://sync…`
+   * @throws {Fault} `address-malformed`, `single-file`, `anyone-link`, `already-added`, `not-a-guest`,
+   *   `invitation-pending`, `consent-required`, `access-denied`, `tenant-not-found`, `sign-in-required`, …
+   */
+  addLibrary(
+    request: { readonly address: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<AddedLibrary>
+
+  /** In the order of the drive: organization, then name. Never asks the network. */
+  listLibraries(): Promise<readonly LibraryStatus[]>
+
+  /**
+   * Forgets a library and its local content; the other organization notices nothing.
+   *
+   * @param request.library its id, its address, its name, `Organization/Name`, or its path on a mounted drive
+   * @throws {Fault} `not-added`; `usage` when the name fits several
+   */
+  removeLibrary(request: { readonly library: string }, signal: AbortSignal): Promise<Library>
+
+  /**
+   * Mounts the drive; returns when it answers.
+   *
+   * @param request.directory absolute, existing, empty, not a mount point: `mount-point.ts` has seen to it
+   * @throws {Fault} `already-mounted` (the drive, elsewhere), `fuse-missing`, `fusermount-missing`, `mount-refused`
+   */
+  mount(request: { readonly directory: string }, signal: AbortSignal): Promise<ActiveMount>
+
+  /**
+   * Returns when it is gone; files that are open answer ENOTCONN.
+   *
+   * @param request.directory absolute; absent: every mount of this daemon
+   * @returns what was unmounted
+   * @throws {Fault} `not-mounted`
+   */
+  unmount(request: { readonly directory?: string }): Promise<readonly Mount[]>
+
+  /** Never asks the network. */
+  status(): Promise<Omit<DaemonStatus, 'version' | 'pid' | 'cloud' | 'started'>>
+
+  /**
+   * Never asks the network, hydrates nothing.
+   *
+   * @param request.path absolute, below a mount of this daemon
+   * @throws {Fault} `not-mounted` (not on the drive), `item-not-found`
+   */
+  itemStatus(request: { readonly path: string }): Promise<ItemStatus>
+
+  /**
+   * What only the daemon can check: login and Graph host reachable, clock skew, account, each tenant's token, the store.
+   * A check that fails is an answer, not a throw.
+   */
+  doctorChecks(conversation: Conversation, signal: AbortSignal): Promise<readonly Check[]>
+
+  /** Whether ending the daemon now would interrupt something: a mount, a listing, unsent bytes. Cheap; polled. */
+  isBusy(): boolean
+
+  /** Unmounts, stops background work, closes the store. Called once, last. Never rejects for what it cannot undo. */
+  close(): Promise<void>
+}
+
+/** What the composition root is given. */
+export interface DaemonEnvironment {
+  readonly cloud: Cloud
+  readonly paths: Paths
+  readonly log: Log
+  readonly clock: Clock
+}
+
+/**
+ * Exported by `services.ts` as `openServices`. Fast: opens the store, starts background work, asks no network.
+ * @throws {Fault} `store-corrupt`, `disk-full`, `local-io`
+ */
+export type OpenServices = (environment: DaemonEnvironment) => Promise<DaemonServices>

@@ -1,0 +1,260 @@
+import { getgid, getuid } from 'node:process'
+import type * as Native from '../../native/index.js'
+import { toErrno } from '../fs/errno.js'
+import type { Caller, FileSystem, KernelView, LocalContent } from '../fs/file-system.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { NodeId } from '../model/ids.js'
+import { packEntries, packNode } from './node-record.js'
+import type { Mount, MountOptions, Transport } from './transport.js'
+
+// Invalidation is pushed, so the kernel may keep what it knows. A day bounds the harm of a bug.
+const KERNEL_CACHE_SECONDS = 24 * 60 * 60
+// The file system has deadlines of its own for every wait; this one only catches our bugs.
+const REQUEST_DEADLINE_MILLISECONDS = 90_000
+// About 200 bytes each: what LOOKUP, GETATTR and READDIRPLUS find without JavaScript.
+const NATIVE_ENTRIES = 400_000
+const STATISTICS_INTERVAL_MILLISECONDS = 5_000
+
+export interface NativeTransportDeps {
+  readonly addon: Pick<typeof Native, 'Session'>
+  /** A request failed for a reason that is not a {@link Fault}: a bug. The kernel got EIO. */
+  readonly onBug: (operation: string, failure: unknown) => void
+}
+
+/** The kernel's own protocol, spoken by `native/`. */
+export class NativeTransport implements Transport {
+  readonly #deps: NativeTransportDeps
+
+  constructor(deps: NativeTransportDeps) {
+    this.#deps = deps
+  }
+
+  mount(fileSystem: FileSystem, options: MountOptions): Mount {
+    return new NativeMount(this.#deps, fileSystem, options)
+  }
+}
+
+/** A cache file that the session reads by itself. */
+interface Registration {
+  readonly id: number
+  readonly stop: () => void
+  handles: number
+  verified: boolean
+}
+
+type Answerable = Exclude<Native.Request, { op: 'release' | 'cancelled' | 'stopped' }>
+
+class NativeMount implements Mount, KernelView {
+  readonly directory: string
+  readonly gone: Promise<void>
+  readonly #deps: NativeTransportDeps
+  readonly #fs: FileSystem
+  readonly #session: Native.Session
+  readonly #waiting = new Map<number, AbortController>()
+  readonly #contents = new Map<LocalContent, Registration>()
+  readonly #handles = new Map<number, { readonly node: NodeId; readonly content: LocalContent }>()
+  readonly #statisticsTimer: NodeJS.Timeout
+  #resolveGone = () => {}
+
+  constructor(deps: NativeTransportDeps, fileSystem: FileSystem, options: MountOptions) {
+    this.#deps = deps
+    this.#fs = fileSystem
+    this.directory = options.directory
+    this.gone = new Promise(resolve => {
+      this.#resolveGone = resolve
+    })
+    this.#session = startSession(deps, options, requests =>
+      requests.forEach(request => this.#receive(request)),
+    )
+    this.#tellStatistics()
+    this.#statisticsTimer = setInterval(
+      () => this.#tellStatistics(),
+      STATISTICS_INTERVAL_MILLISECONDS,
+    ).unref()
+  }
+
+  get view(): KernelView {
+    return this
+  }
+
+  async unmount(): Promise<void> {
+    await this.#session.unmount()
+    this.#end()
+  }
+
+  entryChanged(parent: NodeId, name: string): void {
+    this.#session.invalidateEntry(parent, name)
+  }
+
+  attributesChanged(node: NodeId): void {
+    this.#session.invalidateAttributes(node)
+  }
+
+  contentReplaced(node: NodeId): void {
+    // The new version has another nodeid. Pages and local bytes of the old one stay good for who has it open.
+    for (const handle of this.#handles.values()) {
+      if (handle.node !== node) continue
+      const registration = this.#contents.get(handle.content)
+      if (registration) this.#session.contentStale(registration.id)
+    }
+    this.#session.invalidateAttributes(node)
+  }
+
+  everythingChanged(): void {
+    this.#session.invalidateAll()
+  }
+
+  #receive(request: Native.Request): void {
+    switch (request.op) {
+      case 'release':
+        return this.#release(request.handle)
+      case 'cancelled':
+        return this.#waiting.get(request.id)?.abort(new Fault('cancelled', 'The program stopped waiting'))
+      case 'stopped':
+        return this.#end()
+      default:
+        void this.#answer(request)
+    }
+  }
+
+  async #answer(request: Answerable): Promise<void> {
+    const abort = new AbortController()
+    this.#waiting.set(request.id, abort)
+    try {
+      await this.#perform(request, abort.signal)
+    } catch (failure) {
+      if (!isFault(failure)) this.#deps.onBug(request.op, failure)
+      this.#session.replyError(request.id, toErrno(failure))
+    } finally {
+      this.#waiting.delete(request.id)
+    }
+  }
+
+  async #perform(request: Answerable, signal: AbortSignal): Promise<void> {
+    const session = this.#session
+    switch (request.op) {
+      case 'lookup': {
+        const found = await this.#fs.lookup(request.parent as NodeId, request.name, signal)
+        if (found) session.replyEntry(request.id, packNode(found, request.name))
+        else session.replyNoEntry(request.id)
+        return
+      }
+      case 'getattr':
+        return session.replyAttributes(request.id, packNode(this.#fs.getattr(request.node as NodeId)))
+      case 'opendir':
+        await this.#fs.opendir(request.node as NodeId, signal)
+        return session.replyOpendir(request.id)
+      case 'readdir': {
+        const node = request.node as NodeId
+        const parent = this.#fs.getattr(this.#fs.parentOf(node))
+        return session.replyListing(request.id, packEntries(this.#fs.readdir(node)), packNode(parent))
+      }
+      case 'open':
+        return this.#open(request.id, request.node as NodeId, request.flags, request, signal)
+      case 'read':
+        // Answered natively as soon as the bytes are there: see #register.
+        return this.#fs.ensurePresent(request.handle, { start: request.start, end: request.end }, signal)
+      case 'getxattr':
+        return session.replyBytes(request.id, this.#fs.getxattr(request.node as NodeId, request.name))
+      case 'listxattr': {
+        const names = this.#fs.listxattr(request.node as NodeId)
+        return session.replyBytes(request.id, Buffer.from(names.map(name => `${name}\0`).join('')))
+      }
+    }
+  }
+
+  async #open(id: number, node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<void> {
+    const { handle, content } = await this.#fs.open(node, flags, caller, signal)
+    if (signal.aborted) return this.#fs.release(handle)
+    const registration = this.#contents.get(content) ?? this.#register(content)
+    registration.handles++
+    this.#handles.set(handle, { node, content })
+    if (content.verified && !registration.verified) {
+      registration.verified = true
+      this.#session.contentVerified(registration.id)
+    }
+    this.#session.replyOpen(id, handle, registration.id)
+  }
+
+  #register(content: LocalContent): Registration {
+    const present = new Float64Array([...content.present].flatMap(range => [range.start, range.end]))
+    const id = this.#session.addContent(content.fd, content.size, present, content.verified)
+    const stop = content.onPresent(range => this.#session.contentPresent(id, range.start, range.end))
+    const registration = { id, stop, handles: 0, verified: content.verified }
+    this.#contents.set(content, registration)
+    return registration
+  }
+
+  #release(handle: number): void {
+    const open = this.#handles.get(handle)
+    if (!open) return
+    this.#handles.delete(handle)
+    const registration = this.#contents.get(open.content)
+    if (registration && --registration.handles === 0) {
+      this.#contents.delete(open.content)
+      registration.stop()
+      this.#session.dropContent(registration.id)
+    }
+    this.#fs.release(handle)
+  }
+
+  #tellStatistics(): void {
+    const { totalBytes, freeBytes, items } = this.#fs.statistics()
+    this.#session.setStatistics(totalBytes, freeBytes, items)
+  }
+
+  #end(): void {
+    clearInterval(this.#statisticsTimer)
+    for (const abort of this.#waiting.values()) abort.abort(new Fault('cancelled', 'The drive was unmounted'))
+    for (const handle of [...this.#handles.keys()]) this.#release(handle)
+    this.#resolveGone()
+  }
+}
+
+function startSession(
+  deps: NativeTransportDeps,
+  options: MountOptions,
+  onRequests: (requests: readonly Native.Request[]) => void,
+): Native.Session {
+  try {
+    return new deps.addon.Session(
+      {
+        directory: options.directory,
+        source: 'b2bmount',
+        subtype: 'b2bmount',
+        readOnly: true,
+        allowOther: options.allowOther,
+        uid: getuid?.() ?? 0,
+        gid: getgid?.() ?? 0,
+        passthrough: options.passthrough,
+        timeoutSeconds: KERNEL_CACHE_SECONDS,
+        deadlineMilliseconds: REQUEST_DEADLINE_MILLISECONDS,
+        maxEntries: NATIVE_ENTRIES,
+      },
+      onRequests,
+    )
+  } catch (failure) {
+    throw mountFault(failure, options.directory)
+  }
+}
+
+function mountFault(failure: unknown, directory: string): Fault {
+  const { code, message } = failure as NodeJS.ErrnoException
+  switch (code) {
+    case 'ENOENT':
+      return new Fault('fuse-missing', 'This machine has no /dev/fuse', {
+        nextStep: 'Load the kernel module with: sudo modprobe fuse (in a container, pass the device to it)',
+        cause: failure,
+      })
+    case 'NO_FUSERMOUNT':
+      return new Fault('fusermount-missing', 'fusermount3 is not installed', {
+        nextStep: 'Install it with: sudo apt-get install fuse3',
+        cause: failure,
+      })
+    default:
+      return new Fault('mount-refused', `The drive cannot be mounted at ${directory}: ${message}`, {
+        nextStep: 'Run: b2bmount doctor',
+        cause: failure,
+      })
+  }
+}

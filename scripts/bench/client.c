@@ -1,0 +1,80 @@
+// What the benchmark asks of a mounted file system, without the cost of an interpreter.
+//
+//   client getattr FILE ROUNDS    nanoseconds of a statx that the kernel must forward: minimum, median
+//   client read FILE              sequential read in 1 MiB pieces: bytes, nanoseconds
+//   client read-at FILE OFFSET N  one pread: bytes, nanoseconds, open and close included
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static long long now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b) {
+  long long x = *(const long long *)a, y = *(const long long *)b;
+  return (x > y) - (x < y);
+}
+
+static int fail(const char *what) {
+  perror(what);
+  return 1;
+}
+
+static int getattr_rounds(const char *path, int rounds) {
+  int fd = open(path, O_PATH);
+  if (fd < 0) return fail(path);
+  long long *times = calloc(rounds, sizeof *times);
+  struct statx st;
+  for (int i = 0; i < rounds; i++) {
+    long long start = now();
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st) != 0) return fail("statx");
+    times[i] = now() - start;
+  }
+  qsort(times, rounds, sizeof *times, compare);
+  printf("%lld %lld\n", times[0], times[rounds / 2]);
+  return 0;
+}
+
+static int read_sequentially(const char *path) {
+  static char buffer[1 << 20];
+  long long start = now(), bytes = 0;
+  int fd = open(path, O_RDONLY);
+  if (fd < 0) return fail(path);
+  for (;;) {
+    ssize_t n = read(fd, buffer, sizeof buffer);
+    if (n < 0) return fail("read");
+    if (n == 0) break;
+    bytes += n;
+  }
+  close(fd);
+  printf("%lld %lld\n", bytes, now() - start);
+  return 0;
+}
+
+static int read_at(const char *path, long long offset, size_t size) {
+  char *buffer = malloc(size);
+  long long start = now();
+  int fd = open(path, O_RDONLY);
+  if (fd < 0) return fail(path);
+  ssize_t n = pread(fd, buffer, size, offset);
+  if (n < 0) return fail("pread");
+  close(fd);
+  printf("%zd %lld\n", n, now() - start);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 4 && strcmp(argv[1], "getattr") == 0) return getattr_rounds(argv[2], atoi(argv[3]));
+  if (argc == 3 && strcmp(argv[1], "read") == 0) return read_sequentially(argv[2]);
+  if (argc == 5 && strcmp(argv[1], "read-at") == 0) return read_at(argv[2], atoll(argv[3]), atoll(argv[4]));
+  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | read-at FILE OFFSET SIZE\n");
+  return 2;
+}

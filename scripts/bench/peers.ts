@@ -1,0 +1,55 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { run } from './measure.js'
+
+const LONGEST_START_MILLISECONDS = 20_000
+
+export interface Peer {
+  readonly directory: string
+  stop(): Promise<void>
+}
+
+/** `rclone mount` of a local directory, with its defaults. `undefined`: not installed. */
+export async function rcloneMount(source: string, directory: string): Promise<Peer | undefined> {
+  if (!existsSync('/usr/bin/rclone')) return undefined
+  await mkdir(directory, { recursive: true })
+  const child = spawn('rclone', ['mount', '--read-only', '--config', '/dev/null', source, directory], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  return mounted(child, directory)
+}
+
+/** One file over the fuse-native package. `undefined`: not installed. */
+export async function fuseNativeMount(file: string, directory: string): Promise<Peer | undefined> {
+  try {
+    createRequire(import.meta.url).resolve('fuse-native')
+  } catch {
+    return undefined
+  }
+  await mkdir(directory, { recursive: true })
+  const program = fileURLToPath(new URL('fuse-native-peer.js', import.meta.url))
+  return mounted(
+    spawn(process.execPath, [program, directory, file], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    directory,
+  )
+}
+
+async function mounted(child: ChildProcess, directory: string): Promise<Peer> {
+  const stop = async () => {
+    await run('fusermount3', '-u', '-z', directory).catch(() => undefined)
+    child.kill('SIGKILL')
+  }
+  const end = Date.now() + LONGEST_START_MILLISECONDS
+  while (!(await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${directory} `)) {
+    if (Date.now() > end || child.exitCode !== null) {
+      await stop()
+      throw new Error(`nothing was mounted at ${directory}`)
+    }
+    await setTimeout(20)
+  }
+  return { directory, stop }
+}

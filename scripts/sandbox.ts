@@ -1,0 +1,204 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const execute = promisify(execFile)
+const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+const EMULATOR = fileURLToPath(new URL('../src/emulator/main.js', import.meta.url))
+const PERSON = fileURLToPath(new URL('../src/emulator/person.js', import.meta.url))
+const LONGEST_COMMAND_MILLISECONDS = 120_000
+const LONGEST_START_MILLISECONDS = 60_000
+
+export interface Finished {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * A home of its own with an emulated cloud: the `b2bmount` command as a user has it, but no real
+ * account, configuration or mount of this machine is touched. For the demo, the benchmark and tests.
+ */
+export interface Sandbox {
+  /** Temporary; everything of the sandbox is below it. */
+  readonly home: string
+  readonly env: NodeJS.ProcessEnv
+  readonly cloudFile: string
+  /** Runs `b2bmount …` to its end, whatever its exit status. */
+  cli(...args: readonly string[]): Promise<Finished>
+  /** Runs `b2bmount … --json`. @throws when it fails */
+  json<Answer>(...args: readonly string[]): Promise<Answer>
+  /** Asks the emulator's admin address, for example `GET`, `/world`. @throws on a status other than 2xx */
+  admin<Answer>(method: string, path: string, body?: unknown): Promise<Answer>
+  /** The same, for an answer that is not JSON. */
+  adminBytes(path: string, headers?: Readonly<Record<string, string>>): Promise<Buffer>
+  /** Ends the daemon and the emulator, unmounts, removes everything. Never throws. */
+  close(): Promise<void>
+}
+
+export interface SandboxOptions {
+  /** More arguments for the emulator, for example `--library`, `contoso/Projects=/srv/projects`. */
+  readonly emulator?: readonly string[]
+  /** Who sits at the browser. */
+  readonly user?: string
+}
+
+export const DEMO_USER = 'ann@fabrikam.example'
+
+interface EmulatorReady {
+  readonly port: number
+  readonly cloud: string
+  readonly ca: string
+}
+
+export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  // Unix sockets below it need a short path.
+  const home = await mkdtemp(join(tmpdir(), 'b2b-'))
+  const emulator = await startEmulator(join(home, 'emulator'), options.emulator ?? [])
+  try {
+    const env = await privateEnvironment(home, emulator.ready.cloud, options.user ?? DEMO_USER)
+    const ca = await readFile(emulator.ready.ca)
+    return new OpenSandbox(home, env, emulator, ca)
+  } catch (failure) {
+    emulator.child.kill('SIGKILL')
+    throw failure
+  }
+}
+
+interface RunningEmulator {
+  readonly child: ChildProcess
+  readonly ready: EmulatorReady
+}
+
+async function startEmulator(directory: string, args: readonly string[]): Promise<RunningEmulator> {
+  const child = spawn(
+    process.execPath,
+    [EMULATOR, '--directory', directory, '--json', '--exit-with-parent', ...args],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
+  const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_START_MILLISECONDS)
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      return { child, ready: JSON.parse(line) as EmulatorReady }
+    }
+    throw new Error('the emulator ended before it was ready')
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function privateEnvironment(home: string, cloudFile: string, user: string): Promise<NodeJS.ProcessEnv> {
+  const browser = join(home, 'browser')
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
+  const command = [process.execPath, PERSON, '--cloud', cloudFile, '--as', user].map(quote).join(' ')
+  await writeFile(browser, `#!/bin/sh\nexec ${command} "$@"\n`)
+  await chmod(browser, 0o755)
+  const runtime = join(home, 'run')
+  await mkdir(runtime, { mode: 0o700 })
+  const { PATH, LANG } = process.env
+  return { PATH, LANG, HOME: home, XDG_RUNTIME_DIR: runtime, BROWSER: browser, B2BMOUNT_CLOUD: cloudFile }
+}
+
+class OpenSandbox implements Sandbox {
+  readonly home: string
+  readonly env: NodeJS.ProcessEnv
+  readonly cloudFile: string
+  readonly #emulator: RunningEmulator
+  readonly #ca: Buffer
+
+  constructor(home: string, env: NodeJS.ProcessEnv, emulator: RunningEmulator, ca: Buffer) {
+    this.home = home
+    this.env = env
+    this.cloudFile = emulator.ready.cloud
+    this.#emulator = emulator
+    this.#ca = ca
+  }
+
+  async cli(...args: readonly string[]): Promise<Finished> {
+    const options = { env: this.env, timeout: LONGEST_COMMAND_MILLISECONDS, killSignal: 'SIGKILL' as const }
+    try {
+      return { status: 0, ...(await execute(process.execPath, [CLI, ...args], options)) }
+    } catch (failure) {
+      const { code, stdout, stderr } = failure as { code?: unknown; stdout: string; stderr: string }
+      return { status: typeof code === 'number' ? code : -1, stdout, stderr }
+    }
+  }
+
+  async json<Answer>(...args: readonly string[]): Promise<Answer> {
+    const { status, stdout, stderr } = await this.cli(...args, '--json')
+    if (status !== 0) throw new Error(`b2bmount ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`)
+    return JSON.parse(stdout) as Answer
+  }
+
+  async admin<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const answer = await this.#ask(method, path, {}, body === undefined ? undefined : JSON.stringify(body))
+    return (answer.length === 0 ? undefined : JSON.parse(answer.toString())) as Answer
+  }
+
+  adminBytes(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Buffer> {
+    return this.#ask('GET', path, headers)
+  }
+
+  async close(): Promise<void> {
+    await this.cli('stop')
+    for (const directory of await mountsBelow(this.home)) {
+      await execute('fusermount3', ['-u', '-z', directory]).catch(() => undefined)
+    }
+    this.#emulator.child.kill('SIGTERM')
+    const gone = new Promise(resolve => this.#emulator.child.once('exit', resolve))
+    const timer = setTimeout(() => this.#emulator.child.kill('SIGKILL'), 5_000)
+    if (this.#emulator.child.exitCode === null && this.#emulator.child.signalCode === null) await gone
+    clearTimeout(timer)
+    if ((await mountsBelow(this.home)).length === 0) await rm(this.home, { recursive: true, force: true })
+  }
+
+  #ask(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body?: string,
+  ): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const asked = request(
+        {
+          host: '127.0.0.1',
+          port: this.#emulator.ready.port,
+          ca: this.#ca,
+          method,
+          path: `/_emulator${path}`,
+          headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
+          timeout: LONGEST_COMMAND_MILLISECONDS,
+        },
+        answer => {
+          const chunks: Buffer[] = []
+          answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+          answer.on('error', reject)
+          answer.on('end', () => {
+            const bytes = Buffer.concat(chunks)
+            const status = answer.statusCode ?? 0
+            if (status >= 200 && status < 300) resolve(bytes)
+            else reject(new Error(`${method} ${path}: ${status} ${bytes.toString().slice(0, 500)}`))
+          })
+        },
+      )
+      asked.on('error', reject)
+      asked.on('timeout', () => asked.destroy(new Error(`${method} ${path}: no answer`)))
+      asked.end(body)
+    })
+  }
+}
+
+async function mountsBelow(directory: string): Promise<string[]> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8')
+  return mounts
+    .split('\n')
+    .map(line => line.split(' ')[4]?.replaceAll('\\040', ' '))
+    .filter(point => point?.startsWith(`${directory}/`) === true) as string[]
+}

@@ -15,9 +15,12 @@ export interface Account {
   readonly homeTenant: TenantId
 }
 
+/** `internal-error` is a bug: whatever was thrown that is not a Fault. */
+export type ProblemCode = FaultCode | 'internal-error'
+
 /** A failure as it travels: what {@link Fault} says, without its stack. */
 export interface Problem {
-  readonly code: FaultCode
+  readonly code: ProblemCode
   readonly message: string
   readonly nextStep?: string
 }

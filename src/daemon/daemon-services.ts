@@ -7,19 +7,12 @@ import type {
   ItemStatus,
   LibraryStatus,
   Mount,
-  Progress,
-  Prompt,
 } from '../control/answers.js'
+import type { Conversation } from '../control/control-server.js'
 import type { Paths } from '../control/paths.js'
 import type { Cloud } from '../model/cloud.js'
 import type { Library } from '../model/library.js'
 import type { Log } from './log.js'
-
-/** Where a running command speaks to its user. Calls return at once and never throw, also when the user has gone. */
-export interface Conversation {
-  progress(progress: Progress): void
-  prompt(prompt: Prompt): void
-}
 
 export interface ActiveMount extends Mount {
   /** Resolves when the mount is gone, whoever unmounted it. Never rejects. */

@@ -1,0 +1,54 @@
+import { Fault } from '../model/fault.js'
+import type { ArgumentsOf, CommandName, Nothing } from './protocol.js'
+
+/** Checks what a client sent: a typo in a script that speaks to the socket must not become a bug in the daemon. */
+export function parseArguments<Name extends CommandName>(command: Name, raw: unknown): ArgumentsOf<Name> {
+  return PARSERS[command](new Fields(command, raw))
+}
+
+const nothing = (): Nothing => ({})
+
+const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf<Name> } = {
+  'sign-in': fields => ({ deviceCode: fields.flag('deviceCode'), ...fields.optionalText('organization') }),
+  'sign-out': nothing,
+  whoami: nothing,
+  add: fields => ({ address: fields.text('address') }),
+  list: nothing,
+  remove: fields => ({ library: fields.text('library') }),
+  mount: fields => ({ directory: fields.text('directory') }),
+  unmount: fields => fields.optionalText('directory'),
+  status: nothing,
+  'item-status': fields => ({ path: fields.text('path') }),
+  doctor: nothing,
+  stop: nothing,
+}
+
+class Fields {
+  readonly #command: string
+  readonly #fields: Readonly<Record<string, unknown>>
+
+  constructor(command: string, raw: unknown) {
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+      throw new Fault('usage', `The arguments of "${command}" must be an object`)
+    }
+    this.#command = command
+    this.#fields = raw as Record<string, unknown>
+  }
+
+  text(name: string): string {
+    const value = this.#fields[name]
+    if (typeof value === 'string' && value !== '') return value
+    throw new Fault('usage', `"${this.#command}" needs "${name}", a text`)
+  }
+
+  optionalText<Name extends string>(name: Name): Partial<Record<Name, string>> {
+    if (this.#fields[name] === undefined) return {}
+    return { [name]: this.text(name) } as Partial<Record<Name, string>>
+  }
+
+  flag(name: string): boolean {
+    const value = this.#fields[name]
+    if (typeof value === 'boolean') return value
+    throw new Fault('usage', `"${this.#command}" needs "${name}", true or false`)
+  }
+}

@@ -1,0 +1,94 @@
+import type { Bytes, Milliseconds } from '../model/ids.js'
+import type { Library } from '../model/library.js'
+import type {
+  Account,
+  AddedLibrary,
+  Check,
+  DaemonStatus,
+  ItemStatus,
+  LibraryStatus,
+  Mount,
+  Problem,
+  Progress,
+  Prompt,
+} from './answers.js'
+
+/**
+ * Between `b2bmount` and its daemon: one JSON object a line, over a Unix socket that only its owner can reach.
+ *
+ *   daemon: hello                                       as soon as a client connects
+ *   client: request id ────▶ daemon: (progress | prompt)* (answer | failure), all with that id
+ *   client: cancel id                                    optional; closing the socket cancels everything
+ *
+ * Raised whenever an old client and a new daemon would misunderstand each other.
+ */
+export const PROTOCOL_VERSION = 1
+
+/** What a user can ask. `arguments` and `answer` are plain JSON. */
+export interface Commands {
+  'sign-in': { arguments: { deviceCode: boolean; organization?: string }; answer: Account }
+  'sign-out': { arguments: Nothing; answer: Account }
+  whoami: { arguments: Nothing; answer: Account }
+  add: { arguments: { address: string }; answer: AddedLibrary }
+  list: { arguments: Nothing; answer: readonly LibraryStatus[] }
+  remove: { arguments: { library: string }; answer: Library }
+  mount: { arguments: { directory: string }; answer: Mount }
+  unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
+  status: { arguments: Nothing; answer: DaemonStatus }
+  'item-status': { arguments: { path: string }; answer: ItemStatus }
+  doctor: { arguments: Nothing; answer: readonly Check[] }
+  /** Unmounts, and ends the daemon after the answer. */
+  stop: { arguments: Nothing; answer: Nothing }
+}
+
+export type Nothing = Readonly<Record<string, never>>
+export type CommandName = keyof Commands
+export type ArgumentsOf<Name extends CommandName> = Commands[Name]['arguments']
+export type AnswerOf<Name extends CommandName> = Commands[Name]['answer']
+
+/** The first line from the daemon. This shape never changes: other versions must be able to read it. */
+export interface Hello {
+  readonly type: 'hello'
+  readonly protocol: number
+  readonly version: string
+  readonly pid: number
+}
+
+export type ClientMessage =
+  | { readonly type: 'request'; readonly id: number; readonly command: string; readonly arguments: unknown }
+  | { readonly type: 'cancel'; readonly id: number }
+
+export type DaemonMessage =
+  | Hello
+  | { readonly type: 'progress'; readonly id: number; readonly progress: Progress }
+  | { readonly type: 'prompt'; readonly id: number; readonly prompt: Prompt }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly type: 'failure'; readonly id: number; readonly problem: Problem }
+
+/** Longest line a client may send: an address is at most a few kilobytes. */
+export const LONGEST_REQUEST: Bytes = 64 * 1024
+/** Longest line a daemon may send: the status of some ten thousand libraries. */
+export const LONGEST_ANSWER: Bytes = 16 * 1024 * 1024
+
+const SECOND: Milliseconds = 1000
+const MINUTE: Milliseconds = 60 * SECOND
+
+/** How long the daemon may take. Entra's device codes live 15 minutes; the others wait for machines only. */
+export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
+  'sign-in': 16 * MINUTE,
+  'sign-out': 30 * SECOND,
+  whoami: 10 * SECOND,
+  add: 16 * MINUTE,
+  list: 10 * SECOND,
+  remove: MINUTE,
+  mount: MINUTE,
+  unmount: MINUTE,
+  status: 10 * SECOND,
+  'item-status': 10 * SECOND,
+  doctor: 2 * MINUTE,
+  stop: 30 * SECOND,
+}
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(COMMAND_DEADLINE, name)
+}

@@ -33,6 +33,13 @@ const MICROSOFT_CLOUDS: readonly Omit<Cloud, 'clientId'>[] = [
   },
 ]
 
+export interface CloudChoice {
+  readonly cloud: Cloud
+  readonly config: Config
+  /** What to pass as `--cloud` to another process: a name or an absolute path. */
+  readonly choice: string
+}
+
 /**
  * Which cloud this run is about: `--cloud`, else B2BMOUNT_CLOUD, else `cloud` of config.json, else Microsoft's global one.
  *
@@ -42,13 +49,14 @@ const MICROSOFT_CLOUDS: readonly Omit<Cloud, 'clientId'>[] = [
 export async function chooseCloud(
   option: string | undefined,
   environment: Environment,
-): Promise<{ readonly cloud: Cloud; readonly config: Config }> {
+): Promise<CloudChoice> {
   const configFile = configFileFor(environment)
   const config = await readConfig(configFile)
   const choice = option ?? environment['B2BMOUNT_CLOUD'] ?? config.cloud ?? 'global'
   const isPath = choice.includes('/') || choice.endsWith('.json')
-  const cloud = isPath ? await readCloudFile(resolve(choice)) : microsoftCloud(choice, config, configFile)
-  return { cloud, config }
+  if (!isPath) return { cloud: microsoftCloud(choice, config, configFile), config, choice }
+  const file = resolve(choice)
+  return { cloud: await readCloudFile(file), config, choice: file }
 }
 
 function microsoftCloud(name: string, config: Config, configFile: string): Cloud {

@@ -1,6 +1,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { Fault } from '../model/fault.js'
+import type { Milliseconds } from '../model/ids.js'
 import type { Progress, Prompt } from './answers.js'
 import { parseArguments } from './command-arguments.js'
 import { LineSplitter, parseMessage } from './lines.js'
@@ -46,6 +47,7 @@ const MOST_UNREAD_BYTES = 64 * 1024 * 1024
 const MOST_UNREAD_BYTES_FOR_PROGRESS = 64 * 1024
 const MOST_CLIENTS = 64
 const MOST_REQUESTS_PER_CLIENT = 16
+const FLUSH_DEADLINE: Milliseconds = 1_000
 
 /** Answers clients on the Unix socket. protocol.ts tells what is said. */
 export class ControlServer {
@@ -77,11 +79,15 @@ export class ControlServer {
     await chmod(socket, 0o600)
   }
 
-  /** Cancels what runs, lets answers that were given reach their clients, and removes the socket. */
+  /** Takes no more clients and requests, cancels what runs, and removes the socket. Connections stay open. */
+  drain(): void {
+    this.#server.close()
+    for (const client of this.#clients) client.drain()
+  }
+
+  /** After {@link drain}: lets answers that were given reach their clients, then hangs up. */
   async close(): Promise<void> {
-    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    for (const client of this.#clients) client.end()
-    await closed
+    await Promise.all([...this.#clients].map(client => client.end()))
   }
 
   #accept(socket: Socket): void {
@@ -96,6 +102,7 @@ class Client {
   readonly #options: ControlServerOptions
   readonly #lines = new LineSplitter(LONGEST_REQUEST)
   readonly #running = new Map<number, AbortController>()
+  #draining = false
 
   constructor(socket: Socket, options: ControlServerOptions) {
     this.#socket = socket
@@ -107,10 +114,20 @@ class Client {
     this.#send({ type: 'hello', protocol: PROTOCOL_VERSION, version: options.version, pid: process.pid })
   }
 
-  end(): void {
-    this.#cancelAll(new Fault('cancelled', 'The b2bmount daemon is stopping'))
-    // Destroyed after the flush even if the client never closes its side.
-    this.#socket.end(() => this.#socket.destroy())
+  drain(): void {
+    this.#draining = true
+    this.#cancelAll(stopping())
+  }
+
+  async end(): Promise<void> {
+    const socket = this.#socket
+    if (socket.closed) return
+    await new Promise<void>(resolve => {
+      socket.once('close', () => resolve())
+      // Not waiting for the client to close its side, nor for ever for it to read.
+      socket.end(() => socket.destroy())
+      setTimeout(() => socket.destroy(), FLUSH_DEADLINE).unref()
+    })
   }
 
   #receive(chunk: Buffer): void {
@@ -145,6 +162,7 @@ class Client {
     const abort = new AbortController()
     this.#running.set(id, abort)
     try {
+      if (this.#draining) throw stopping()
       if (!isCommandName(command)) throw new Fault('usage', `Unknown command ${JSON.stringify(command)}`)
       const answer = await this.#handle(id, command, rawArguments, abort)
       this.#send({ type: 'answer', id, answer })
@@ -194,6 +212,10 @@ class Client {
   #cancelAll(reason: Fault): void {
     for (const abort of this.#running.values()) abort.abort(reason)
   }
+}
+
+function stopping(): Fault {
+  return new Fault('cancelled', 'The b2bmount daemon is stopping', { nextStep: 'Run the command again.' })
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -1,0 +1,27 @@
+import { Command } from 'commander'
+import type { RunCommand } from '../program.js'
+
+export function removeCommand(run: RunCommand): Command {
+  return new Command('remove')
+    .summary('take a library off the drive')
+    .description(
+      'Takes a library off the drive and deletes its local content. The other organization notices nothing; add it again at any time.',
+    )
+    .argument(
+      '<library>',
+      'its name ("Contoso/Projects - Documents"), number in `b2bmount list`, address, or path on the drive',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  b2bmount remove 'Contoso/Projects - Documents'
+  b2bmount remove 3`,
+    )
+    .action((library: string) =>
+      run(async session => {
+        const removed = await session.ask('remove', { library })
+        session.output.answer(removed, [`Removed ${removed.organization}/${removed.name}.`])
+      }),
+    )
+}

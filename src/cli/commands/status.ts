@@ -1,0 +1,113 @@
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import type {
+  DaemonStatus,
+  ItemState,
+  ItemStatus,
+  LibraryState,
+  LibraryStatus,
+} from '../../control/answers.js'
+import { isFault } from '../../model/fault.js'
+import { count, formatAge, formatBytes, sentence, table } from '../format.js'
+import type { RunCommand } from '../program.js'
+import type { Session } from '../session.js'
+
+export function statusCommand(run: RunCommand): Command {
+  return new Command('status')
+    .summary('show mounts and libraries, or one file')
+    .description(
+      'Shows who is signed in, where the drive is mounted and how each library is; or the state of one file or folder of the drive.',
+    )
+    .argument('[path]', 'a file or folder of the drive')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  b2bmount status
+  b2bmount status ~/B2B/Contoso/'Projects - Documents'/Budget.xlsx
+  b2bmount --json status | jq '.libraries[] | select(.state != "up-to-date")'`,
+    )
+    .action((path: string | undefined) =>
+      run(async session => {
+        if (path === undefined) {
+          const status = await session.ask('status', {})
+          session.output.answer(status, statusLines(status, Date.now()))
+        } else {
+          const item = await itemStatus(session, resolve(path))
+          session.output.answer(item, itemLines(item))
+        }
+      }),
+    )
+}
+
+/** The daemon knows its drive by the mount point's real path; the user may have come by a symbolic link. */
+async function itemStatus(session: Session, path: string): Promise<ItemStatus> {
+  try {
+    return await session.ask('item-status', { path })
+  } catch (failure) {
+    if (!isFault(failure, 'not-mounted')) throw failure
+    const real = await realpath(path).catch(() => path)
+    if (real === path) throw failure
+    return session.ask('item-status', { path: real })
+  }
+}
+
+export function statusLines(status: DaemonStatus, now: number): readonly string[] {
+  const { account, mounts, libraries } = status
+  return [
+    account === undefined ? 'Not signed in:  b2bmount sign-in' : `Signed in as ${account.username}`,
+    ...(mounts.length === 0
+      ? ['Not mounted:  b2bmount mount']
+      : mounts.map(({ directory }) => `Mounted at ${directory}`)),
+    ...(libraries.length === 0
+      ? ['Nothing is added yet:  b2bmount add ADDRESS']
+      : ['', ...libraryLines(libraries, now)]),
+  ]
+}
+
+const LIBRARY_STATE: Readonly<Record<LibraryState, string>> = {
+  listing: 'listing …',
+  'up-to-date': 'up to date',
+  offline: 'offline',
+  'sign-in-needed': 'sign-in needed',
+  'access-removed': 'access removed',
+  'needs-attention': 'needs attention',
+}
+
+function libraryLines(libraries: readonly LibraryStatus[], now: number): readonly string[] {
+  const rows = table(
+    libraries.map(({ organization, name, state, items, localBytes, checked }) => [
+      `${organization}/${name}`,
+      LIBRARY_STATE[state],
+      count(items, 'item'),
+      `${formatBytes(localBytes)} local`,
+      checked === undefined ? '' : `checked ${formatAge(now - checked)}`,
+    ]),
+  )
+  return libraries.flatMap(({ problem }, i) => [
+    rows[i] ?? '',
+    ...(problem === undefined
+      ? []
+      : [`    ${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
+  ])
+}
+
+const ITEM_STATE: Readonly<Record<ItemState, string>> = {
+  'online-only': 'Online-only',
+  'partly-local': 'Partly local',
+  'locally-available': 'Locally available',
+}
+
+export function itemLines(item: ItemStatus): readonly string[] {
+  const { path, kind, state, size, localBytes, modified, library, webUrl } = item
+  const local = kind === 'file' && state === 'partly-local' ? `, ${formatBytes(localBytes)} of it here` : ''
+  return table([
+    ['Path', path],
+    ...(state === undefined ? [] : [['State', ITEM_STATE[state]]]),
+    ...(kind === 'file' ? [['Size', `${formatBytes(size)}${local}`]] : []),
+    ['Modified', new Date(modified).toLocaleString()],
+    ...(library === undefined ? [] : [['Library', `${library.organization}/${library.name}`]]),
+    ...(webUrl === undefined ? [] : [['Address', webUrl]]),
+  ])
+}

@@ -1,0 +1,77 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lock } from 'proper-lockfile'
+import { Fault } from '../model/fault.js'
+
+export interface DaemonLock {
+  release(): Promise<void>
+}
+
+interface Holder {
+  readonly pid: number
+  /** Start time of the process: a pid alone may have been given to another one. */
+  readonly processStart: string | undefined
+}
+
+/**
+ * One daemon per state directory.
+ *
+ * `daemon.lock` names its holder. It counts for as long as that very process lives, so a daemon that was killed or a
+ * machine that lost power leaves nothing to clean up. It is looked at and replaced only while `daemon.lock.lock` is
+ * held, which takes milliseconds (and is given up after ten seconds, should a process die just then).
+ *
+ * @throws {Fault} `already-running`
+ */
+export async function acquireDaemonLock(stateDirectory: string): Promise<DaemonLock> {
+  const file = join(stateDirectory, 'daemon.lock')
+  const release = await lock(file, {
+    realpath: false,
+    stale: 10_000,
+    retries: { retries: 30, minTimeout: 20, maxTimeout: 500 },
+  })
+  try {
+    const holder = await readHolder(file)
+    if (holder !== undefined && (await isAlive(holder))) {
+      throw new Fault('already-running', `A b2bmount daemon is already running (process ${holder.pid})`, {
+        nextStep: 'To end it, run:  b2bmount stop',
+      })
+    }
+    const me: Holder = { pid: process.pid, processStart: await processStart(process.pid) }
+    await writeFile(`${file}.new`, JSON.stringify(me), { mode: 0o600 })
+    await rename(`${file}.new`, file)
+  } finally {
+    await release()
+  }
+  return { release: () => rm(file, { force: true }) }
+}
+
+async function readHolder(file: string): Promise<Holder | undefined> {
+  try {
+    const { pid, processStart } = JSON.parse(await readFile(file, 'utf8')) as Holder
+    return Number.isInteger(pid) && pid > 0 ? { pid, processStart } : undefined
+  } catch {
+    // Missing; or torn by a power loss, and then nobody holds it.
+    return undefined
+  }
+}
+
+async function isAlive(holder: Holder): Promise<boolean> {
+  if (holder.processStart !== undefined) return (await processStart(holder.pid)) === holder.processStart
+  try {
+    process.kill(holder.pid, 0)
+    return true
+  } catch (failure) {
+    return (failure as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Field 22 of /proc/PID/stat, in clock ticks since boot; `undefined` without such a process or without /proc. */
+async function processStart(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the program's name in parentheses and may hold spaces and parentheses.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3]
+  } catch {
+    return undefined
+  }
+}

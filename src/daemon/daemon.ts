@@ -1,0 +1,134 @@
+import { ControlServer } from '../control/control-server.js'
+import { ensurePrivateDirectory } from '../control/private-directory.js'
+import { Fault } from '../model/fault.js'
+import type { Milliseconds } from '../model/ids.js'
+import { commandHandlers } from './command-handlers.js'
+import { acquireDaemonLock } from './daemon-lock.js'
+import type { ActiveMount, DaemonEnvironment, DaemonServices, OpenServices } from './daemon-services.js'
+import { untilIdle } from './idle.js'
+import type { Log } from './log.js'
+import type { MountPoints } from './mount-point.js'
+
+const IDLE_LIMIT: Milliseconds = 60_000
+const IDLE_INTERVAL: Milliseconds = 5_000
+/** A mount that is in use is unmounted lazily, so closing never waits for other programs. */
+const CLOSE_DEADLINE: Milliseconds = 20_000
+
+export interface DaemonOptions {
+  readonly environment: DaemonEnvironment
+  readonly version: string
+  readonly openServices: OpenServices
+  readonly mountPoints: MountPoints
+  /** Mounts here before it is ready and ends when that mount is gone; absent: ends when there is nothing to do. */
+  readonly directory?: string
+  /** Commands are answered from now on. */
+  readonly onReady: (mount: ActiveMount | undefined) => void
+}
+
+/**
+ * The daemon, from its lock to its end.
+ *
+ *   locked ─▶ services open ─▶ listening ─▶ (mounted) ─▶ ready ─▶ draining ─▶ services closed ─▶ unlocked
+ *
+ * Returns after `stop`, when idle, or when `signal` aborts; the mount is gone then.
+ *
+ * @throws {Fault} `already-running` and whatever keeps it from becoming ready
+ */
+export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
+  const { paths, log } = options.environment
+  await ensurePrivateDirectory(paths.stateDirectory)
+  const lock = await acquireDaemonLock(paths.stateDirectory)
+  try {
+    await ensurePrivateDirectory(paths.cacheDirectory)
+    await ensurePrivateDirectory(paths.runDirectory)
+    log.info('daemon-started', { version: options.version, pid: process.pid })
+    const services = await options.openServices(options.environment)
+    const stop = new AbortController()
+    const server = openServer(options, services, () => stop.abort())
+    try {
+      await server.listen()
+      await serve(options, services, server, AbortSignal.any([signal, stop.signal]))
+    } finally {
+      // Clients see the end of their connection only after the drive is gone: that is what `stop` waits for.
+      server.drain()
+      await closeServices(services, log)
+      await server.close()
+    }
+    log.info('daemon-stopped')
+  } finally {
+    await lock.release()
+  }
+}
+
+function openServer(options: DaemonOptions, services: DaemonServices, stop: () => void): ControlServer {
+  const { environment, mountPoints, version } = options
+  const { cloud, clock, log, paths } = environment
+  const about = { version, pid: process.pid, cloud: cloud.name, started: clock.now() }
+  return new ControlServer({
+    socket: paths.socket,
+    version,
+    handlers: commandHandlers({ services, mountPoints, about, stop }),
+    onFailure: (command, failure) => {
+      if (failure instanceof Fault) log.warn('command-failed', { command, failure })
+      else log.error('bug', { command, failure })
+    },
+  })
+}
+
+/** Returns when it is time to end. */
+async function serve(
+  options: DaemonOptions,
+  services: DaemonServices,
+  server: ControlServer,
+  signal: AbortSignal,
+): Promise<void> {
+  const { directory, environment, mountPoints, onReady } = options
+  try {
+    if (directory === undefined) {
+      void removeLeftovers(mountPoints, environment.log)
+      onReady(undefined)
+      const isBusy = () => server.clientCount > 0 || services.isBusy()
+      await untilIdle(
+        { clock: environment.clock, isBusy, limit: IDLE_LIMIT, interval: IDLE_INTERVAL },
+        signal,
+      )
+      environment.log.info('daemon-idle')
+    } else {
+      const mount = await services.mount({ directory: await mountPoints.prepare(directory) }, signal)
+      onReady(mount)
+      await Promise.race([mount.gone, aborted(signal)])
+    }
+  } catch (failure) {
+    if (!signal.aborted) throw failure
+  }
+}
+
+/** Never rejects. */
+async function removeLeftovers(mountPoints: MountPoints, log: Log): Promise<void> {
+  try {
+    const detached = await mountPoints.detachAllDead(process.getuid?.() ?? 0)
+    if (detached.length > 0) log.info('leftover-mounts-removed', { detached })
+  } catch (failure) {
+    log.warn('leftover-mount-stays', { failure })
+  }
+}
+
+async function closeServices(services: DaemonServices, log: Log): Promise<void> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), CLOSE_DEADLINE)
+  try {
+    await Promise.race([services.close(), aborted(late.signal)])
+    if (late.signal.aborted) log.error('close-too-slow')
+  } catch (failure) {
+    log.error('close-failed', { failure })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

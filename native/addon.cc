@@ -1,3 +1,17 @@
+// What the addon exports; index.d.ts describes it.
 #include <napi.h>
-static Napi::Object Init(Napi::Env, Napi::Object exports) { return exports; }
+
+#include "quick_xor_hash_binding.h"
+#ifdef __linux__
+#include "session.h"
+#endif
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  b2bmount::ExportQuickXorHash(env, exports);
+#ifdef __linux__
+  b2bmount::ExportSession(env, exports);
+#endif
+  return exports;
+}
+
 NODE_API_MODULE(b2bmount, Init)

@@ -1,4 +1,33 @@
-{ "targets": [ { "target_name": "b2bmount", "sources": [ "addon.cc" ],
-  "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-  "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
-  "cflags_cc": ["-std=c++17", "-O2", "-Wall", "-Wextra"] } ] }
+{
+  "targets": [
+    {
+      "target_name": "b2bmount",
+      "sources": ["addon.cc", "quick_xor_hash.cc", "quick_xor_hash_binding.cc"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-Werror"],
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "byte_ranges.cc",
+            "content.cc",
+            "device.cc",
+            "directory_writer.cc",
+            "exit_guard.cc",
+            "mounting.cc",
+            "node_record.cc",
+            "node_table.cc",
+            "notifier.cc",
+            "open_files.cc",
+            "operations.cc",
+            "read_answerer.cc",
+            "request_queue.cc",
+            "server.cc",
+            "session.cc",
+            "thread.cc"
+          ]
+        }]
+      ]
+    }
+  ]
+}

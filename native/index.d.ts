@@ -1,7 +1,7 @@
 /**
  * What the addon exports. Loaded by `src/transport/native-addon.ts` only.
- * All methods are called on the JavaScript thread and never block on the kernel or the disk,
- * except where they return a promise.
+ * All methods are called on the JavaScript thread and never block on the kernel or the disk; only the constructor and
+ * `detach` wait, some milliseconds, for the mount.
  */
 
 export interface SessionOptions {
@@ -13,7 +13,7 @@ export interface SessionOptions {
   readonly subtype: string
   readonly readOnly: boolean
   readonly allowOther: boolean
-  /** Owner of every inode. */
+  /** Owner of every inode, and without `allowOther` the only user who may use the mount (also root may not). */
   readonly uid: number
   readonly gid: number
   /** Serve verified content by FUSE_PASSTHROUGH where the process and the kernel can. */
@@ -40,11 +40,15 @@ export type Request =
    * `contentPresent` has covered it; `replyError` fails it.
    */
   | { readonly op: 'read'; readonly id: number; readonly handle: number; readonly start: number; readonly end: number; readonly pid: number }
+  /** Only of names that begin with `user.b2bmount.`. No names are listed. Answer with `replyBytes`. */
   | { readonly op: 'getxattr'; readonly id: number; readonly node: number; readonly name: string }
-  | { readonly op: 'listxattr'; readonly id: number; readonly node: number }
   /** The kernel has closed the handle; nothing to answer. */
   | { readonly op: 'release'; readonly handle: number }
-  /** Request `id` was interrupted (INTERRUPT, or FLUSH of its handle) and has been answered with EINTR natively. */
+  /**
+   * Request `id` has been answered natively, nobody waits for it any more: it was interrupted (INTERRUPT, or FLUSH of its
+   * handle: EINTR), it expired (EIO), or it was a `read` of content that went stale or was dropped. Not sent for
+   * requests that have not been delivered yet.
+   */
   | { readonly op: 'cancelled'; readonly id: number }
   /** The mount is gone: somebody unmounted it, or the connection was aborted. The last event. */
   | { readonly op: 'stopped' }
@@ -60,6 +64,8 @@ export interface Statistics {
   readonly expired: number
   /** Bytes answered to READ by native threads. */
   readonly readBytes: number
+  /** Entries held natively now. */
+  readonly entries: number
 }
 
 /**
@@ -78,8 +84,12 @@ export class Session {
   /**
    * Mounts, negotiates and starts the threads. `onRequests` is called on the JavaScript thread with what has gathered.
    * The session keeps the event loop alive until `stopped`.
-   * @throws {Error} with `code` `ENOENT` (no /dev/fuse), `EPERM`, `EBUSY`, `NO_FUSERMOUNT` (not root and fusermount3
-   *   is missing), `FUSERMOUNT` (it refused: `message` is what it printed), `EPROTO`
+   * Serves inode 1 as the root.
+   * @throws {Error} with `code` `ENOENT` (no /dev/fuse), `MOUNT_POINT` (the directory is missing, no directory or not
+   *   accessible), `EBUSY` (a FUSE file system, perhaps a dead one, is mounted there: see `detach`), `EPERM`,
+   *   `NO_FUSERMOUNT` (not root and fusermount3 is missing), `FUSERMOUNT` (it refused: `message` is what it printed),
+   *   `EPROTO` (kernel older than 5.4), `EIO`
+   * @throws {TypeError} for options that are not as described, like all methods for their arguments
    */
   constructor(options: SessionOptions, onRequests: (requests: readonly Request[]) => void)
 
@@ -87,7 +97,10 @@ export class Session {
   readonly protocol: { readonly minor: number; readonly passthrough: boolean; readonly epoch: boolean }
 
   replyError(id: number, errno: number): void
-  /** Answers `lookup`. Kept natively. */
+  /**
+   * Answers `lookup`. Kept natively, unless anything was invalidated since the request was delivered: then the answer may
+   * be old, and is given to this one caller with no validity. The same holds for the other answers.
+   */
   replyEntry(id: number, record: NodeRecord): void
   /** Answers `lookup`: no such name; the kernel may remember it. */
   replyNoEntry(id: number): void
@@ -100,9 +113,12 @@ export class Session {
    * @param parent record of the parent directory, for '..' (its name is not used)
    */
   replyListing(id: number, records: Uint8Array, parent: NodeRecord): void
-  /** Answers `open`. `handle` is ours to choose; READ and RELEASE name it. */
+  /**
+   * Answers `open`. `handle` is ours to choose, above 0; READ and RELEASE name it. If the request was cancelled meanwhile,
+   * `release` of the handle follows at once. All contents of one node must have the same bytes.
+   */
   replyOpen(id: number, handle: number, content: number): void
-  /** Answers `getxattr` and `listxattr` (names each ended by NUL); size probing and ERANGE are native. */
+  /** Answers `getxattr`, at most 64 KiB; size probing and ERANGE are native. */
   replyBytes(id: number, bytes: Uint8Array): void
 
   /**
@@ -123,16 +139,20 @@ export class Session {
   invalidateEntry(parent: number, name: string): void
   /** Forgets the attributes of a node natively and in the kernel. */
   invalidateAttributes(node: number): void
-  /** Forgets the cached pages of a node. */
+  /** Forgets the cached pages of a node; waiting reads of it fail with ESTALE. */
   invalidateContent(node: number): void
-  /** Forgets everything. */
+  /** Forgets all entries, listings and attributes. Pages stay: the content of a node does not change. */
   invalidateAll(): void
 
   /** Answers to STATFS from now on. */
   setStatistics(totalBytes: number, freeBytes: number, items: number): void
 
   statistics(): Statistics
-  /** Resolves when the mount has gone and all threads have ended. Lazy: open files see ENOTCONN. */
+  /**
+   * Resolves when the mount has gone and all threads have ended, after `stopped`. Lazy: open files see ENOTCONN.
+   * What is waiting gets EIO. Afterwards all methods do nothing. Rejects, with a `code` as of the constructor, when the
+   * dead mount could not be taken away.
+   */
   unmount(): Promise<void>
 }
 
@@ -140,5 +160,8 @@ export class Session {
 export function quickXorHash(bytes: Uint8Array): string
 /** Hashes bytes [0, size) of an open file on a worker thread. */
 export function quickXorHashFile(fd: number, size: number): Promise<string>
-/** Lazily unmounts whatever is mounted at `directory`, as root by umount2(2), else by fusermount3. */
+/**
+ * Lazily unmounts whatever is mounted at `directory`, as root by umount2(2), else by fusermount3.
+ * @throws {Error} with `code` `EINVAL` (nothing is mounted there), `EPERM`, `EIO`, `NO_FUSERMOUNT`, `FUSERMOUNT`
+ */
 export function detach(directory: string): void

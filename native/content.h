@@ -1,0 +1,89 @@
+// One version of one file's bytes: a sparse cache file and which of its bytes are there.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "byte_ranges.h"
+#include "unique_fd.h"
+
+namespace b2bmount {
+
+// Shared by the table, the open handles and the reads under way; the last of them closes the file.
+//
+// A READ of bytes that are not there is parked: its id waits here, the request itself in the RequestQueue. The check
+// and the parking happen under one lock with AddPresent(), so that no range can arrive between the two.
+class Content {
+ public:
+  enum class Availability { kPresent, kParked, kStale, kDropped };
+
+  Content(uint64_t id, UniqueFd fd, uint64_t size, ByteRanges present, bool verified);
+
+  uint64_t id() const { return id_; }
+  int fd() const { return fd_.get(); }
+  uint64_t size() const { return size_; }
+  bool complete() const { return complete_.load(std::memory_order_acquire); }
+  bool verified() const { return verified_.load(std::memory_order_acquire); }
+  // Milliseconds of the monotonic clock at the last AddPresent(), 0 before.
+  int64_t last_progress() const { return last_progress_.load(std::memory_order_relaxed); }
+
+  // Whether `range` can be answered now. If not, but later, calls `park` (which returns the id of the request, or 0
+  // if it will not wait) and remembers that id.
+  template <typename Park>
+  Availability RequireOrPark(ByteRange range, Park&& park) {
+    if (complete()) return Availability::kPresent;
+    const std::lock_guard lock(mutex_);
+    if (present_.Covers(range)) return Availability::kPresent;
+    if (dropped_) return Availability::kDropped;
+    if (stale_) return Availability::kStale;
+    if (const uint64_t request = park()) parked_.push_back({request, range});
+    return Availability::kParked;
+  }
+
+  // @returns the parked requests that can be answered now
+  std::vector<uint64_t> AddPresent(ByteRange range, int64_t now);
+  void SetVerified() { verified_.store(true, std::memory_order_release); }
+  // From now on reads of what is not there fail. @returns the parked requests, all of which are to be failed
+  std::vector<uint64_t> SetStale();
+  std::vector<uint64_t> SetDropped();
+  // The request has been answered otherwise.
+  void Unpark(uint64_t request);
+
+ private:
+  struct Parked {
+    uint64_t request;
+    ByteRange range;
+  };
+
+  std::vector<uint64_t> TakeAllParked();
+
+  const uint64_t id_;
+  const UniqueFd fd_;
+  const uint64_t size_;
+  std::atomic<bool> complete_;
+  std::atomic<bool> verified_;
+  std::atomic<int64_t> last_progress_{0};
+  std::mutex mutex_;  // before RequestQueue's
+  ByteRanges present_;
+  bool stale_ = false;
+  bool dropped_ = false;
+  std::vector<Parked> parked_;
+};
+
+// Used by the JavaScript thread only.
+class ContentTable {
+ public:
+  std::shared_ptr<Content> Add(UniqueFd fd, uint64_t size, ByteRanges present, bool verified);
+  std::shared_ptr<Content> Find(uint64_t id) const;
+  std::shared_ptr<Content> Remove(uint64_t id);
+
+ private:
+  uint64_t last_id_ = 0;
+  std::unordered_map<uint64_t, std::shared_ptr<Content>> contents_;
+};
+
+}  // namespace b2bmount

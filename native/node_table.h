@@ -1,0 +1,126 @@
+// The tree as far as it is known natively: attributes by node, entries by name, complete listings by directory.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "node_record.h"
+#include "shared_mutex.h"
+
+namespace b2bmount {
+
+// Everything here is a copy of what JavaScript said and may be forgotten at any time: what is not held is asked again.
+// JavaScript's thread writes; the reader threads read. No method blocks on anything but the lock inside.
+//
+// INVARIANT: a node is in `nodes_` once, with one (directory, name); it is in both lists of that directory.
+// INVARIANT: a directory is `complete` only if its lists are exactly the last PutListing().
+class NodeTable {
+ public:
+  enum class Answer { kFound, kAbsent, kUnknown };
+
+  // (parent, name) of something that has been forgotten natively, for a kernel that must be told one by one.
+  struct Forgotten {
+    uint64_t parent;  // 0: the node was known without its name
+    uint64_t node;
+    std::string name;
+  };
+
+  // @param max_entries beyond, the least recently used directories are forgotten
+  explicit NodeTable(size_t max_entries) : max_entries_(max_entries) {}
+
+  // --- by reader threads
+
+  // kAbsent is only said of directories whose complete listing is held.
+  Answer Lookup(uint64_t parent, std::string_view name, NodeAttributes* attributes) const;
+  bool Get(uint64_t node, NodeAttributes* attributes) const;
+  bool HoldsListing(uint64_t directory) const;
+
+  struct ListedNode {
+    const NodeAttributes& attributes;
+    std::string_view name;
+    bool attributes_known;
+  };
+  // Calls `visit` for the children whose st_ino is above `after_ino`, ascending, until it returns false.
+  // Before the first, calls `begin` with st_ino of the directory and of its parent.
+  // @returns false, and calls nothing, if the listing is not held
+  template <typename Begin, typename Visit>
+  bool VisitListing(uint64_t directory, uint64_t after_ino, Begin&& begin, Visit&& visit) const;
+
+  // --- by the JavaScript thread. What had to be forgotten to make room is appended to `evicted`, if given.
+
+  void Put(uint64_t parent, std::string_view name, const NodeAttributes& attributes, std::vector<Forgotten>* evicted);
+  // Attributes of a node whose place is unknown or unchanged.
+  void PutAttributes(const NodeAttributes& attributes, std::vector<Forgotten>* evicted);
+  // @param children ascending by st_ino. @returns false, and keeps nothing, if two have the same name or nodeid
+  bool PutListing(uint64_t directory, uint64_t parent_ino, const std::vector<NodeRecord>& children,
+                  std::vector<Forgotten>* evicted);
+  void ForgetEntry(uint64_t parent, std::string_view name);
+  void ForgetAttributes(uint64_t node);
+  // @param nodes gets what was known, `directories` those of which children were known. Either may be null.
+  void ForgetAll(std::vector<Forgotten>* nodes, std::vector<uint64_t>* directories);
+
+  // Grows with every Forget…(). An answer that was computed before a change of it may be old: it must not be kept.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  size_t size() const;
+
+ private:
+  struct Directory;
+  struct Node {
+    NodeAttributes attributes;
+    Directory* directory;
+    std::string name;
+    bool attributes_known;
+  };
+  struct Directory {
+    uint64_t node = 0;
+    uint64_t parent_ino = 0;
+    bool complete = false;
+    mutable std::atomic<uint64_t> last_used{0};
+    std::vector<Node*> by_ino;
+    std::vector<Node*> by_name;
+  };
+
+  const Node* FindByName(const Directory& directory, std::string_view name) const;
+  const Directory* FindDirectory(uint64_t node) const;
+  Directory* DirectoryFor(uint64_t node);
+  void Insert(Directory* directory, std::string_view name, const NodeAttributes& attributes);
+  void Remove(Node* node);
+  void Clear(Directory* directory);
+  void Touch(const Directory& directory) const;
+  void MakeRoom(const Directory* keep, std::vector<Forgotten>* evicted);
+
+  const size_t max_entries_;
+  std::atomic<uint64_t> version_{0};
+  mutable SharedMutex mutex_;
+  // Counts changes, not uses: readers need not write to a shared cache line to say what they used.
+  std::atomic<uint64_t> age_{1};
+  std::unordered_map<uint64_t, Node> nodes_;
+  // Entry 0 holds the nodes that are known without their place.
+  std::unordered_map<uint64_t, std::unique_ptr<Directory>> directories_;
+};
+
+template <typename Begin, typename Visit>
+bool NodeTable::VisitListing(uint64_t node, uint64_t after_ino, Begin&& begin, Visit&& visit) const {
+  const std::shared_lock lock(mutex_);
+  const Directory* directory = FindDirectory(node);
+  if (directory == nullptr || !directory->complete) return false;
+  Touch(*directory);
+  const auto self = nodes_.find(node);
+  begin(self != nodes_.end() ? self->second.attributes.ino : node, directory->parent_ino);
+  auto next = std::upper_bound(directory->by_ino.begin(), directory->by_ino.end(), after_ino,
+                               [](uint64_t ino, const Node* child) { return ino < child->attributes.ino; });
+  for (; next != directory->by_ino.end(); ++next) {
+    if (!visit(ListedNode{(*next)->attributes, (*next)->name, (*next)->attributes_known})) break;
+  }
+  return true;
+}
+
+}  // namespace b2bmount

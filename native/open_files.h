@@ -1,0 +1,63 @@
+// Open handles, and in which mode the kernel has each node open.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "content.h"
+#include "device.h"
+#include "shared_mutex.h"
+
+namespace b2bmount {
+
+// The kernel refuses (EIO) an open whose mode differs from that of the node's other opens, so the first open decides
+// and the decision holds until the last RELEASE has come:
+//
+//              first open, verified and complete          last release (the backing id is closed)
+//   closed  -------------------------------------> passthrough -----------------------------> closed
+//      |       first open, anything else                        last release
+//      +-----------------------------------------> cached ----------------------------------> closed
+//
+// A file that is hydrated while it is open stays cached. Our view lags behind the kernel's (RELEASE comes after the
+// kernel has let go), which errs on the safe side.
+class OpenFiles {
+ public:
+  struct File {
+    uint64_t node;
+    std::shared_ptr<Content> content;
+  };
+
+  // @param passthrough negotiated
+  OpenFiles(const Device& device, bool passthrough) : device_(device), passthrough_(passthrough) {}
+
+  // By the JavaScript thread. @param flags open(2)'s. @returns what to answer, or nothing if `handle` is in use
+  std::optional<fuse::OpenOut> Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags);
+
+  // By reader threads.
+  std::optional<File> Find(uint64_t handle) const;
+  // False: no such handle.
+  bool Release(uint64_t handle);
+
+  std::vector<uint64_t> Nodes() const;
+
+ private:
+  struct OpenNode {
+    uint32_t opens = 0;
+    int backing_id = 0;  // above 0: passthrough
+  };
+
+  int TryBacking(const Content& content, uint32_t flags);
+
+  const Device& device_;
+  bool passthrough_;
+  mutable SharedMutex mutex_;
+  std::unordered_map<uint64_t, File> files_;
+  std::unordered_map<uint64_t, OpenNode> nodes_;
+};
+
+}  // namespace b2bmount

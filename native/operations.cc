@@ -1,0 +1,535 @@
+// Server: what each kernel request means, and the answers of JavaScript.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "server.h"
+
+namespace b2bmount {
+namespace {
+
+using Kind = RequestQueue::Kind;
+
+// The attributes that we have; JavaScript knows their values.
+constexpr std::string_view kOurAttributes = "user.b2bmount.";
+constexpr std::string_view kUserAttributes = "user.";
+
+bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+
+constexpr const char* kOpcodeNames[fuse::kOpcodes] = {
+    nullptr,        "LOOKUP",        "FORGET",      "GETATTR",  "SETATTR",  "READLINK",
+    "SYMLINK",      nullptr,         "MKNOD",       "MKDIR",    "UNLINK",   "RMDIR",
+    "RENAME",       "LINK",          "OPEN",        "READ",     "WRITE",    "STATFS",
+    "RELEASE",      nullptr,         "FSYNC",       "SETXATTR", "GETXATTR", "LISTXATTR",
+    "REMOVEXATTR",  "FLUSH",         "INIT",        "OPENDIR",  "READDIR",  "RELEASEDIR",
+    "FSYNCDIR",     "GETLK",         "SETLK",       "SETLKW",   "ACCESS",   "CREATE",
+    "INTERRUPT",    "BMAP",          "DESTROY",     "IOCTL",    "POLL",     "NOTIFY_REPLY",
+    "BATCH_FORGET", "FALLOCATE",     "READDIRPLUS", "RENAME2",  "LSEEK",    "COPY_FILE_RANGE",
+    "SETUPMAPPING", "REMOVEMAPPING", "SYNCFS",      "TMPFILE",  "STATX",    "COPY_FILE_RANGE_64"};
+
+}  // namespace
+
+const char* OpcodeName(uint32_t opcode) { return opcode < fuse::kOpcodes ? kOpcodeNames[opcode] : nullptr; }
+
+std::optional<std::string_view> Server::Incoming::Name(size_t offset) const {
+  if (offset >= size) return std::nullopt;
+  const std::string_view rest(reinterpret_cast<const char*>(body + offset), size - offset);
+  const size_t end = rest.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  return rest.substr(0, end);
+}
+
+void Server::Dispatch(const Incoming& request) {
+  const fuse::InHeader& header = request.header;
+  if (header.opcode < fuse::kOpcodes) request_counts_[header.opcode].fetch_add(1, std::memory_order_relaxed);
+  switch (header.opcode) {
+    case fuse::kLookup:
+      return Lookup(request);
+    case fuse::kGetattr:
+      return Getattr(request);
+    case fuse::kOpendir:
+      return Opendir(request);
+    case fuse::kReaddir:
+      return Readdir(request, false);
+    case fuse::kReaddirplus:
+      return Readdir(request, true);
+    case fuse::kOpen:
+      return Open(request);
+    case fuse::kRead:
+      return Read(request);
+    case fuse::kFlush:
+      return Flush(request);
+    case fuse::kRelease:
+      return Release(request);
+    case fuse::kGetxattr:
+      return Getxattr(request);
+    case fuse::kListxattr:
+      return Listxattr(request);
+    case fuse::kLseek:
+      return Lseek(request);
+    case fuse::kStatfs:
+      return Statfs(request);
+    case fuse::kInterrupt:
+      return Interrupt(request);
+
+    // Not answered. Nothing to do either: nodeids are permanent, what we hold of them does not depend on the kernel.
+    case fuse::kForget:
+    case fuse::kBatchForget:
+    case fuse::kNotifyReply:
+      return;
+
+    case fuse::kReleasedir:
+    case fuse::kFsync:
+    case fuse::kFsyncdir:
+    case fuse::kSyncfs:
+    case fuse::kDestroy:
+      device_.ReplyEmpty(header.unique);
+      return;
+
+    case fuse::kSetattr:
+    case fuse::kSymlink:
+    case fuse::kMknod:
+    case fuse::kMkdir:
+    case fuse::kUnlink:
+    case fuse::kRmdir:
+    case fuse::kRename:
+    case fuse::kRename2:
+    case fuse::kLink:
+    case fuse::kWrite:
+    case fuse::kCreate:
+    case fuse::kTmpfile:
+    case fuse::kFallocate:
+    case fuse::kSetxattr:
+    case fuse::kRemovexattr:
+      device_.ReplyError(header.unique, options_.read_only ? EROFS : ENOSYS);
+      return;
+
+    // ENOSYS also tells the kernel not to ask again: ACCESS (it checks the permissions itself), STATX (no more to say
+    // than GETATTR), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself).
+    default:
+      device_.ReplyError(header.unique, ENOSYS);
+  }
+}
+
+void Server::Forward(const Incoming& request, RequestQueue::Request forwarded) {
+  const uint64_t unique = request.header.unique;
+  int refused = 0;
+  Park(request, std::move(forwarded), &refused);
+  if (refused != 0) device_.ReplyError(unique, refused);
+}
+
+uint64_t Server::Park(const Incoming& request, RequestQueue::Request forwarded, int* refused) {
+  forwarded.unique = request.header.unique;
+  forwarded.node = request.header.node;
+  forwarded.pid = request.header.pid;
+  forwarded.uid = request.header.uid;
+  forwarded.since = MonotonicMilliseconds();
+  uint64_t id = 0;
+  switch (requests_.Add(std::move(forwarded), &id)) {
+    case RequestQueue::Admission::kWaiting:
+      forwarded_.fetch_add(1, std::memory_order_relaxed);
+      return id;
+    case RequestQueue::Admission::kInterrupted:
+      *refused = EINTR;
+      return 0;
+    case RequestQueue::Admission::kClosed:
+      *refused = EIO;
+      return 0;
+  }
+  return 0;
+}
+
+void Server::AnswerEntry(uint64_t unique, const NodeAttributes& attributes, Validity validity) {
+  device_.Reply(unique, ToEntry(attributes, options_.owner, validity));
+}
+
+void Server::AnswerNoEntry(uint64_t unique, Validity validity) {
+  fuse::EntryOut out{};  // node 0: an answer that may be kept, unlike ENOENT
+  out.entry_valid = validity.seconds;
+  out.entry_valid_nanoseconds = validity.nanoseconds;
+  device_.Reply(unique, out);
+}
+
+void Server::AnswerAttributes(uint64_t unique, const NodeAttributes& attributes, Validity validity) {
+  fuse::AttributesOut out{};
+  out.valid = validity.seconds;
+  out.valid_nanoseconds = validity.nanoseconds;
+  out.attributes = ToKernel(attributes, options_.owner);
+  device_.Reply(unique, out);
+}
+
+void Server::AnswerOpendir(uint64_t unique) {
+  fuse::OpenOut out{};
+  out.open_flags = fuse::kKeepCache | fuse::kCacheDirectory;
+  device_.Reply(unique, out);
+}
+
+void Server::Lookup(const Incoming& request) {
+  const uint64_t unique = request.header.unique;
+  const auto name = request.Name(0);
+  if (!name) {
+    device_.ReplyError(unique, EIO);
+    return;
+  }
+  if (name->size() > kMaxNameLength) {
+    device_.ReplyError(unique, ENAMETOOLONG);
+    return;
+  }
+  // All names that we show are UTF-8, and JavaScript's strings could not carry another.
+  if (!IsUtf8(*name)) return AnswerNoEntry(unique, options_.validity);
+  NodeAttributes attributes;
+  switch (nodes_.Lookup(request.header.node, *name, &attributes)) {
+    case NodeTable::Answer::kFound:
+      return AnswerEntry(unique, attributes, options_.validity);
+    case NodeTable::Answer::kAbsent:
+      return AnswerNoEntry(unique, options_.validity);
+    case NodeTable::Answer::kUnknown:
+      break;
+  }
+  RequestQueue::Request forwarded{Kind::kLookup};
+  forwarded.name = *name;
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Getattr(const Incoming& request) {
+  NodeAttributes attributes;
+  if (nodes_.Get(request.header.node, &attributes)) {
+    return AnswerAttributes(request.header.unique, attributes, options_.validity);
+  }
+  Forward(request, {Kind::kGetattr});
+}
+
+void Server::Opendir(const Incoming& request) {
+  if (nodes_.HoldsListing(request.header.node)) return AnswerOpendir(request.header.unique);
+  Forward(request, {Kind::kOpendir});
+}
+
+bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size,
+                           const Buffer& buffer) {
+  uint8_t* payload = buffer.data() + kPageSize;
+  DirectoryWriter writer(payload, std::min<size_t>(size, kMaxRead), plus, offset, options_.owner, options_.validity);
+  const bool held = nodes_.VisitListing(
+      node, writer.after_ino(), [&writer](uint64_t ino, uint64_t parent_ino) { writer.AddDots(ino, parent_ino); },
+      [&writer](const NodeTable::ListedNode& child) { return writer.Add(child); });
+  if (held) device_.ReplyInPlace(unique, payload, writer.size());
+  return held;
+}
+
+void Server::Readdir(const Incoming& request, bool plus) {
+  const auto* in = request.As<fuse::ReadIn>();
+  if (in == nullptr) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  const fuse::InHeader& header = request.header;
+  if (AnswerListing(header.unique, header.node, plus, in->offset, in->size, request.reply)) return;
+  RequestQueue::Request forwarded{Kind::kReaddir};
+  forwarded.plus = plus;
+  forwarded.offset = in->offset;
+  forwarded.size = in->size;
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Open(const Incoming& request) {
+  const auto* in = request.As<fuse::OpenIn>();
+  if (in == nullptr || (options_.read_only && (in->flags & O_ACCMODE) != O_RDONLY)) {
+    device_.ReplyError(request.header.unique, in == nullptr ? EIO : EROFS);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kOpen};
+  forwarded.flags = in->flags;
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Read(const Incoming& request) {
+  const uint64_t unique = request.header.unique;
+  const auto* in = request.As<fuse::ReadIn>();
+  const auto file = in != nullptr ? files_->Find(in->handle) : std::nullopt;
+  if (!file) {
+    device_.ReplyError(unique, in == nullptr ? EIO : EBADF);
+    return;
+  }
+  const Content& content = *file->content;
+  const uint64_t start = std::min(in->offset, content.size());
+  const ByteRange range{start, std::min(start + std::min<uint64_t>(in->size, kMaxRead), content.size())};
+  int refused = 0;
+  const auto park = [&] {
+    RequestQueue::Request forwarded{Kind::kRead};
+    forwarded.handle = in->handle;
+    forwarded.offset = range.start;
+    forwarded.end = range.end;
+    forwarded.content = file->content;
+    return Park(request, std::move(forwarded), &refused);
+  };
+  switch (file->content->RequireOrPark(range, park)) {
+    case Content::Availability::kPresent:
+      return reads_.Answer(unique, content, range, request.reply);
+    case Content::Availability::kParked:
+      if (refused != 0) device_.ReplyError(unique, refused);
+      return;
+    case Content::Availability::kStale:
+      device_.ReplyError(unique, ESTALE);
+      return;
+    case Content::Availability::kDropped:
+      device_.ReplyError(unique, EIO);
+      return;
+  }
+}
+
+void Server::Flush(const Incoming& request) {
+  const auto* in = request.As<fuse::FlushIn>();
+  // A process that is killed in a buffered read sends no INTERRUPT; that it closes its files is all we see of it. Where
+  // somebody else reads through the same description, the kernel asks once more for the pages it misses.
+  if (in != nullptr) FailAll(requests_.CancelReads(in->handle, 0), EINTR);
+  device_.ReplyEmpty(request.header.unique);
+}
+
+void Server::Release(const Incoming& request) {
+  const auto* in = request.As<fuse::ReleaseIn>();
+  if (in != nullptr) GiveBack(in->handle);
+  device_.ReplyEmpty(request.header.unique);
+}
+
+void Server::Getxattr(const Incoming& request) {
+  const auto* in = request.As<fuse::GetxattrIn>();
+  const auto name = in != nullptr ? request.Name(sizeof *in) : std::nullopt;
+  if (!name) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  if (!StartsWith(*name, kOurAttributes) || !IsUtf8(*name)) {
+    // "Not supported" makes ls(1) and others stop asking for security labels and access lists on this file system.
+    device_.ReplyError(request.header.unique, StartsWith(*name, kUserAttributes) ? ENODATA : EOPNOTSUPP);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kGetxattr};
+  forwarded.size = in->size;
+  forwarded.name = *name;
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Listxattr(const Incoming& request) {
+  const auto* in = request.As<fuse::GetxattrIn>();
+  if (in == nullptr) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  // None, so that `cp -a` does not try to copy ours.
+  if (in->size == 0) {
+    device_.Reply(request.header.unique, fuse::GetxattrOut{});
+  } else {
+    device_.ReplyEmpty(request.header.unique);
+  }
+}
+
+void Server::Lseek(const Incoming& request) {
+  const auto* in = request.As<fuse::LseekIn>();
+  const auto file = in != nullptr ? files_->Find(in->handle) : std::nullopt;
+  if (!file) {
+    device_.ReplyError(request.header.unique, in == nullptr ? EIO : EBADF);
+    return;
+  }
+  // Bytes that are not local are data, too: a hole would be copied as zeros without a READ.
+  const uint64_t size = file->content->size();
+  if (in->whence != SEEK_DATA && in->whence != SEEK_HOLE) {
+    device_.ReplyError(request.header.unique, EINVAL);
+  } else if (in->offset >= size) {
+    device_.ReplyError(request.header.unique, ENXIO);
+  } else {
+    device_.Reply(request.header.unique, fuse::LseekOut{in->whence == SEEK_DATA ? in->offset : size});
+  }
+}
+
+void Server::Statfs(const Incoming& request) {
+  fuse::StatfsOut out{};
+  out.blocks = total_blocks_;
+  out.blocks_free = free_blocks_;
+  out.blocks_available = free_blocks_;
+  out.files = items_;
+  out.block_size = kPageSize;
+  out.fragment_size = kPageSize;
+  out.name_length = kMaxNameLength;
+  device_.Reply(request.header.unique, out);
+}
+
+void Server::Interrupt(const Incoming& request) {
+  const auto* in = request.As<fuse::InterruptIn>();
+  if (in == nullptr) return;
+  // Has no answer of its own.
+  if (const auto interrupted = requests_.Interrupt(in->unique)) device_.ReplyError(interrupted->unique, EINTR);
+}
+
+void Server::ReplyError(uint64_t id, int error) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  if (request->content != nullptr) request->content->Unpark(id);
+  device_.ReplyError(request->unique, error);
+}
+
+void Server::ReplyEntry(uint64_t id, const NodeAttributes& attributes, std::string_view name) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  const Validity validity = ValidityFor(*request);
+  if (request->table_version == nodes_.version()) {
+    std::vector<NodeTable::Forgotten> evicted;
+    if (name == request->name) {
+      nodes_.Put(request->node, name, attributes, Collect(&evicted));
+    } else {
+      nodes_.PutAttributes(attributes, Collect(&evicted));  // another spelling of a name that we list otherwise
+    }
+    TellEvicted(evicted);
+  }
+  AnswerEntry(request->unique, attributes, validity);
+}
+
+void Server::ReplyNoEntry(uint64_t id) {
+  const auto request = requests_.Take(id);
+  if (request) AnswerNoEntry(request->unique, ValidityFor(*request));
+}
+
+void Server::ReplyAttributes(uint64_t id, const NodeAttributes& attributes) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  const Validity validity = ValidityFor(*request);
+  if (request->table_version == nodes_.version()) {
+    std::vector<NodeTable::Forgotten> evicted;
+    nodes_.PutAttributes(attributes, Collect(&evicted));
+    TellEvicted(evicted);
+  }
+  AnswerAttributes(request->unique, attributes, validity);
+}
+
+void Server::ReplyOpendir(uint64_t id) {
+  if (const auto request = requests_.Take(id)) AnswerOpendir(request->unique);
+}
+
+bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino) {
+  const auto asked = requests_.Peek(id);
+  if (!asked) return true;
+  const bool current = asked->table_version == nodes_.version();
+  if (current) {
+    std::vector<NodeTable::Forgotten> evicted;
+    if (!nodes_.PutListing(asked->node, parent_ino, children, Collect(&evicted))) return false;
+    TellEvicted(evicted);
+  }
+  const auto request = requests_.Take(id);
+  if (!request) return true;
+  if (current) {
+    AnswerListing(request->unique, request->node, request->plus, request->offset, request->size, reply_);
+    return true;
+  }
+  // Something has changed since JavaScript began: good enough for this one reader, not to be kept.
+  uint8_t* payload = reply_.data() + kPageSize;
+  DirectoryWriter writer(payload, std::min<size_t>(request->size, kMaxRead), request->plus, request->offset,
+                         options_.owner, Validity{});
+  NodeAttributes self;
+  writer.AddDots(nodes_.Get(request->node, &self) ? self.ino : request->node, parent_ino);
+  for (const NodeRecord& child : children) {
+    if (child.attributes.ino > writer.after_ino() && !writer.Add({child.attributes, child.name, true})) break;
+  }
+  device_.ReplyInPlace(request->unique, payload, writer.size());
+  return true;
+}
+
+bool Server::ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content) {
+  const auto asked = requests_.Peek(id);
+  if (!asked) {
+    // Interrupted meanwhile: nobody will ever close it.
+    if (files_->Find(handle)) return false;
+    requests_.PostRelease(handle);
+    return true;
+  }
+  const auto out = files_->Open(handle, asked->node, std::move(content), asked->flags);
+  if (!out) return false;
+  if (!requests_.Take(id) || !device_.Reply(asked->unique, *out)) {
+    GiveBack(handle);
+    return true;
+  }
+  if ((out->open_flags & fuse::kOpenPassthrough) != 0) passthrough_opens_++;
+  return true;
+}
+
+void Server::GiveBack(uint64_t handle) {
+  if (files_->Release(handle)) requests_.PostRelease(handle);
+}
+
+void Server::ContentPresent(const std::shared_ptr<Content>& content, ByteRange range) {
+  for (const uint64_t id : content->AddPresent(range, MonotonicMilliseconds())) {
+    const auto request = requests_.Take(id);
+    if (request) reads_.AnswerLater(request->unique, content, {request->offset, request->end});
+  }
+}
+
+void Server::ContentStale(Content& content) { FailParked(content.SetStale(), ESTALE); }
+
+void Server::ContentDropped(Content& content) { FailParked(content.SetDropped(), EIO); }
+
+void Server::FailParked(const std::vector<uint64_t>& ids, int error) {
+  for (const uint64_t id : ids) {
+    if (const auto request = requests_.Cancel(id)) device_.ReplyError(request->unique, error);
+  }
+}
+
+void Server::InvalidateEntry(uint64_t parent, std::string_view name) {
+  nodes_.ForgetEntry(parent, name);
+  notifier_->ForgetEntry(parent, name);
+  // The kernel drops the listing by itself only if it knows the entry.
+  notifier_->ForgetListing(parent);
+}
+
+void Server::InvalidateAttributes(uint64_t node) {
+  nodes_.ForgetAttributes(node);
+  notifier_->ForgetAttributes(node);
+}
+
+void Server::InvalidateContent(uint64_t node) {
+  // The notification would wait for the pages that these are to fill.
+  FailAll(requests_.CancelReads(0, node), ESTALE);
+  notifier_->ForgetContent(node);
+}
+
+void Server::InvalidateAll() {
+  std::vector<NodeTable::Forgotten> nodes;
+  std::vector<uint64_t> directories;
+  nodes_.ForgetAll(Collect(&nodes), &directories);
+  if (protocol_.epoch) notifier_->ForgetAllEntries();
+  for (const auto& [parent, node, name] : nodes) {
+    if (parent != 0) notifier_->ForgetEntry(parent, name);
+    notifier_->ForgetAttributes(node);
+  }
+  // These are reached without an entry: the root, working directories, open files.
+  notifier_->ForgetAttributes(fuse::kRootNode);
+  for (const uint64_t node : files_->Nodes()) notifier_->ForgetAttributes(node);
+  for (const uint64_t directory : directories) {
+    notifier_->ForgetAttributes(directory);
+    notifier_->ForgetListing(directory);
+  }
+}
+
+void Server::TellEvicted(const std::vector<NodeTable::Forgotten>& evicted) {
+  for (const auto& [parent, node, name] : evicted) {
+    if (parent == 0) {
+      notifier_->ForgetAttributes(node);
+    } else {
+      notifier_->ExpireEntry(parent, name);
+      notifier_->ForgetListing(parent);
+    }
+  }
+}
+
+void Server::ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  if (request->size == 0) {
+    device_.Reply(request->unique, fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
+  } else if (size > request->size) {
+    device_.ReplyError(request->unique, ERANGE);
+  } else {
+    device_.Reply(request->unique, bytes, size);
+  }
+}
+
+}  // namespace b2bmount

@@ -1,0 +1,105 @@
+// Kernel requests that wait for JavaScript, and what JavaScript is to be told.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "content.h"
+
+namespace b2bmount {
+
+// A request's life. Whoever takes it out of the queue owns it, and has to answer the kernel exactly once:
+//
+//   reader thread --Add--> waiting --Take--> JavaScript's reply, a read whose bytes have come
+//                             |-----Interrupt--> EINTR by the reader that got INTERRUPT (or FLUSH)
+//                             |-----TakeExpired--> EIO by the watchdog
+//                             +-----Close--> EIO at the end
+//
+// INVARIANT: an id is given out once; after its request has been taken the id leads nowhere.
+class RequestQueue {
+ public:
+  enum class Kind : uint8_t { kLookup, kGetattr, kOpendir, kReaddir, kOpen, kRead, kGetxattr };
+
+  struct Request {
+    Kind kind;
+    bool plus = false;   // READDIRPLUS
+    uint32_t size = 0;   // of the buffer that the kernel offers: READDIR, GETXATTR
+    uint32_t flags = 0;  // OPEN
+    uint32_t pid = 0;
+    uint32_t uid = 0;
+    uint64_t unique = 0;                 // the kernel's id
+    uint64_t node = 0;                   // LOOKUP: the parent
+    uint64_t handle = 0;                 // READ
+    uint64_t offset = 0;                 // READDIR; READ: start
+    uint64_t end = 0;                    // READ
+    std::string name{};                  // LOOKUP, GETXATTR
+    std::shared_ptr<Content> content{};  // READ
+    int64_t since = 0;                   // milliseconds of the monotonic clock
+    bool delivered = false;              // JavaScript has seen it
+    // NodeTable::version() when JavaScript got the request: an older answer is not kept.
+    uint64_t table_version = 0;
+  };
+
+  // What JavaScript is told, in this order.
+  struct Event {
+    enum class Type : uint8_t { kRequest, kRelease, kCancelled };
+    Type type;
+    uint64_t id;  // of the request; kRelease: the handle
+    std::optional<Request> request;
+  };
+
+  enum class Admission { kWaiting, kInterrupted, kClosed };
+
+  // @param ring called when there is something to drain after there was nothing; from any thread, must not block
+  explicit RequestQueue(std::function<void()> ring) : ring_(std::move(ring)) {}
+
+  // @returns kWaiting and an id, or that the caller is still the owner and has to answer
+  Admission Add(Request request, uint64_t* id);
+  std::optional<Request> Take(uint64_t id);
+  // A copy; the request stays.
+  std::optional<Request> Peek(uint64_t id) const;
+
+  // Takes the request that the kernel calls `unique` and tells JavaScript. If it is not here, it may still be on its
+  // way from another reader: Add() will refuse it.
+  std::optional<Request> Interrupt(uint64_t unique);
+  // Takes all reads of `handle`, or of `node` (the other is 0), and tells JavaScript.
+  std::vector<Request> CancelReads(uint64_t handle, uint64_t node);
+  // Takes one and, if JavaScript has seen it, tells that its answer is no longer wanted.
+  std::optional<Request> Cancel(uint64_t id);
+  // Takes what nobody has answered, and whose content has not grown, since `before`, and tells JavaScript.
+  std::vector<Request> TakeExpired(int64_t before);
+  // Takes everything; nothing is admitted any more.
+  std::vector<Request> Close();
+
+  void PostRelease(uint64_t handle);
+  // @param table_version noted in the requests that are given out
+  std::vector<Event> Drain(size_t limit, uint64_t table_version, bool* more);
+
+ private:
+  struct Outgoing {
+    Event::Type type;
+    uint64_t id;
+  };
+
+  std::vector<Request> TakeIf(const std::function<bool(const Request&)>& wanted);
+  bool Push(Event::Type type, uint64_t id);  // true: ring
+
+  const std::function<void()> ring_;
+  mutable std::mutex mutex_;  // taken last, nothing is called under it
+  uint64_t last_id_ = 0;
+  bool closed_ = false;
+  std::unordered_map<uint64_t, Request> waiting_;
+  std::unordered_map<uint64_t, uint64_t> id_by_unique_;
+  std::deque<Outgoing> outgoing_;
+  // Interrupted before they were added. Never reused by the kernel, so old ones do no harm.
+  std::deque<uint64_t> interrupted_early_;
+};
+
+}  // namespace b2bmount

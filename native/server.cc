@@ -1,0 +1,211 @@
+#include "server.h"
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace b2bmount {
+namespace {
+
+// The kernel wants room for a WRITE of max_write and its header, whatever it is going to send.
+constexpr uint32_t kMaxWrite = 1024 * 1024;
+constexpr size_t kRequestCapacity = kPageSize + kMaxWrite;
+constexpr uint16_t kMaxPages = 256;  // what fs.fuse.max_pages_limit allows by default
+// The kernel's defaults, 12 and 9, stall readahead.
+constexpr uint16_t kMaxBackground = 64;
+constexpr uint16_t kCongestionThreshold = 48;
+// More than 1 MiB gained nothing, less costs up to a third of the speed of a sequential read.
+constexpr uint32_t kReadAheadKibibytes = 1024;
+
+constexpr uint64_t kWantedFlags = fuse::kAsyncRead | fuse::kBigWrites | fuse::kDoReaddirplus | fuse::kAsyncDirectIo |
+                                  fuse::kParallelDirops | fuse::kAbortError | fuse::kMaxPages |
+                                  fuse::kExplicitInvalidateData | fuse::kInitExtended | fuse::kHasExpireOnly |
+                                  fuse::kNoExport | fuse::kHasResend;
+
+bool HasSysAdmin() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_SYS_ADMIN / 32].effective & (1u << (CAP_SYS_ADMIN % 32))) != 0;
+}
+
+int ReaderCount() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8); }
+
+}  // namespace
+
+int64_t MonotonicMilliseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+Server::Server(Mounting mounting, const ServerOptions& options, Hooks hooks)
+    : mounting_(std::move(mounting)),
+      options_(options),
+      hooks_(std::move(hooks)),
+      device_(mounting_.TakeDevice()),
+      nodes_(options.max_entries),
+      requests_(hooks_.ring),
+      reads_(device_),
+      reply_(kReplyCapacity) {}
+
+std::optional<MountError> Server::Start() {
+  if (auto error = Negotiate()) {
+    Stop();
+    return error;
+  }
+  mounting_.RaiseReadAhead(kReadAheadKibibytes);
+  protocol_.epoch = device_.IncrementEpoch() == 0;
+  files_ = std::make_unique<OpenFiles>(device_, protocol_.passthrough);
+  notifier_ = std::make_unique<Notifier>(device_, protocol_.epoch, protocol_.expire_only);
+  bool started = reply_.data() != nullptr && notifier_->Start() && reads_.Start();
+  started = started && watchdog_.Start("b2b-watchdog", [this] { Watch(); });
+  for (int i = 0; started && i < ReaderCount(); i++) {
+    readers_.push_back(std::make_unique<Thread>());
+    readers_running_++;
+    started = readers_.back()->Start("b2b-fuse", [this] { ReadRequests(); });
+    if (!started) readers_running_--;
+  }
+  if (started) return std::nullopt;
+  Stop();
+  return MountError{"EIO", "cannot start the threads of the mount"};
+}
+
+std::optional<MountError> Server::Negotiate() {
+  const Buffer request(kRequestCapacity);
+  if (request.data() == nullptr) return MountError{"EIO", "not enough memory for a mount"};
+  // The kernel queues INIT while it mounts.
+  ssize_t length;
+  do {
+    length = device_.Read(request.data(), request.capacity());
+  } while (length == -EINTR);
+  const auto* header = reinterpret_cast<const fuse::InHeader*>(request.data());
+  const auto* in = reinterpret_cast<const fuse::InitIn*>(header + 1);
+  if (length < static_cast<ssize_t>(sizeof *header + fuse::kInitInShort) || header->opcode != fuse::kInit) {
+    return MountError{"EPROTO", "the kernel did not begin with INIT"};
+  }
+  if (in->major != fuse::kMajor || in->minor < fuse::kOldestMinor) {
+    device_.ReplyError(header->unique, EPROTO);
+    return MountError{"EPROTO", "the kernel's FUSE protocol " + std::to_string(in->major) + "." +
+                                    std::to_string(in->minor) + " is too old; Linux 5.4 or newer is needed"};
+  }
+  request_counts_[fuse::kInit]++;
+  uint64_t offered = in->flags;
+  if ((offered & fuse::kInitExtended) != 0 && length >= static_cast<ssize_t>(sizeof *header + sizeof *in)) {
+    offered |= static_cast<uint64_t>(in->flags2) << 32;
+  }
+  uint64_t wanted = kWantedFlags;
+  if (options_.passthrough && HasSysAdmin()) wanted |= fuse::kPassthrough;
+  const uint64_t flags = offered & wanted;
+
+  fuse::InitOut out{};
+  out.major = fuse::kMajor;
+  out.minor = std::min(in->minor, fuse::kMinor);
+  out.max_readahead = kReadAheadKibibytes * 1024;
+  out.flags = static_cast<uint32_t>(flags);
+  out.flags2 = static_cast<uint32_t>(flags >> 32);
+  out.max_background = kMaxBackground;
+  out.congestion_threshold = kCongestionThreshold;
+  out.max_write = kMaxWrite;
+  out.time_granularity = 1;
+  out.max_pages = kMaxPages;
+  out.max_stack_depth = (flags & fuse::kPassthrough) != 0 ? 1 : 0;
+  if (!device_.Reply(header->unique, out)) return MountError{"EPROTO", "the kernel refused the answer to INIT"};
+
+  protocol_.minor = out.minor;
+  protocol_.passthrough = (flags & fuse::kPassthrough) != 0;
+  protocol_.expire_only = (flags & fuse::kHasExpireOnly) != 0;
+  return std::nullopt;
+}
+
+void Server::ReadRequests() {
+  const Buffer request(kRequestCapacity);
+  const Buffer reply(kReplyCapacity);
+  while (!readers_stopping_ && request.data() != nullptr && reply.data() != nullptr) {
+    const ssize_t length = device_.Read(request.data(), request.capacity());
+    // ENOENT: the request was interrupted while we took it.
+    if (length == -EINTR || length == -EAGAIN || length == -ENOENT) continue;
+    const auto* header = reinterpret_cast<const fuse::InHeader*>(request.data());
+    if (length < static_cast<ssize_t>(sizeof *header) || header->length != static_cast<uint32_t>(length)) {
+      // ENODEV: unmounted. ECONNABORTED: somebody has aborted the connection. Nothing else is expected.
+      if (!gone_.exchange(true) && !readers_stopping_) hooks_.on_gone();
+      break;
+    }
+    Dispatch({*header, request.data() + sizeof *header, static_cast<size_t>(length) - sizeof *header, reply});
+  }
+  readers_running_--;
+}
+
+void Server::Watch() {
+  // A request waits for at most a quarter more than its deadline.
+  const auto period = std::chrono::milliseconds(std::clamp<int64_t>(options_.deadline_milliseconds / 4, 10, 1000));
+  std::unique_lock lock(watchdog_mutex_);
+  while (!watchdog_wake_.wait_for(lock, period, [this] { return watchdog_stopping_; })) {
+    lock.unlock();
+    auto expired = requests_.TakeExpired(MonotonicMilliseconds() - options_.deadline_milliseconds);
+    expired_ += expired.size();
+    FailAll(std::move(expired), EIO);
+    lock.lock();
+  }
+}
+
+std::optional<MountError> Server::Stop() {
+  const std::lock_guard lock(stop_mutex_);
+  if (!stopped_) {
+    stop_error_ = StopOnce();
+    stopped_ = true;
+  }
+  return stop_error_;
+}
+
+std::optional<MountError> Server::StopOnce() {
+  // From here on nothing waits for JavaScript. That has to come first: unmounting waits for notifications, these wait
+  // for requests.
+  FailAll(requests_.Close(), EIO);
+  auto error = mounting_.Detach();
+  // The readers still answer: a notification under way needs it.
+  if (notifier_ != nullptr) notifier_->Stop();
+  reads_.Stop();
+  {
+    const std::lock_guard lock(watchdog_mutex_);
+    watchdog_stopping_ = true;
+  }
+  watchdog_wake_.notify_one();
+  watchdog_.Join();
+  // A detached file system lives on while somebody has a file open on it, and its readers would sleep as long.
+  readers_stopping_ = true;
+  while (readers_running_ > 0) {
+    for (const auto& reader : readers_) reader->Interrupt();
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  for (const auto& reader : readers_) reader->Join();
+  return error;
+}
+
+void Server::FailAll(std::vector<RequestQueue::Request> requests, int error) {
+  for (const auto& request : requests) device_.ReplyError(request.unique, error);
+}
+
+void Server::SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t items) {
+  total_blocks_ = total_bytes / kPageSize;
+  free_blocks_ = free_bytes / kPageSize;
+  items_ = items;
+}
+
+Server::Statistics Server::statistics() const {
+  Statistics statistics{};
+  for (uint32_t opcode = 0; opcode < fuse::kOpcodes; opcode++) statistics.requests[opcode] = request_counts_[opcode];
+  statistics.forwarded = forwarded_;
+  statistics.passthrough_opens = passthrough_opens_;
+  statistics.expired = expired_;
+  statistics.read_bytes = reads_.bytes();
+  statistics.entries = nodes_.size();
+  return statistics;
+}
+
+}  // namespace b2bmount

@@ -1,0 +1,217 @@
+// One mounted file system: the threads that serve it, and its life from INIT to the end.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "buffer.h"
+#include "content.h"
+#include "device.h"
+#include "directory_writer.h"
+#include "mounting.h"
+#include "node_table.h"
+#include "notifier.h"
+#include "open_files.h"
+#include "read_answerer.h"
+#include "request_queue.h"
+#include "thread.h"
+
+namespace b2bmount {
+
+struct ServerOptions {
+  Owner owner;
+  bool read_only;
+  bool passthrough;
+  Validity validity;
+  int64_t deadline_milliseconds;
+  size_t max_entries;
+};
+
+struct Protocol {
+  uint32_t minor = 0;
+  bool passthrough = false;
+  bool epoch = false;
+  bool expire_only = false;
+};
+
+// Threads:
+//
+//   readers (2..8)  read a request, answer it from the tables, or queue it for JavaScript
+//   io (2)          answer parked READs (ReadAnswerer)
+//   notifier (1)    tells the kernel what to forget (Notifier)
+//   watchdog (1)    answers EIO to what JavaScript has not answered in time
+//   JavaScript's    everything under "by the JavaScript thread"; writes the tables, answers queued requests
+//
+// Locks, each for one class, in the order in which they may be nested: Content, then RequestQueue. All others are
+// taken alone, and nobody reads from or writes to the device under any of them.
+//
+// Life:  constructed --Start--> serving --Stop--> draining --> stopped
+//                                  |                 what would need JavaScript is answered with EIO
+//                                  +--- the kernel says that the mount is gone: `on_gone`, then Stop()
+class Server {
+ public:
+  struct Hooks {
+    std::function<void()> ring;     // requests().Drain() has something
+    std::function<void()> on_gone;  // once, from a reader: the mount has gone without us
+  };
+
+  Server(Mounting mounting, const ServerOptions& options, Hooks hooks);
+  ~Server() { Stop(); }
+
+  // Answers INIT and starts the threads.
+  std::optional<MountError> Start();
+  // Unmounts, answers what is open, ends the threads. Blocks for milliseconds, so not on the JavaScript thread unless
+  // the process ends. The first call does it, others wait for it. The device is closed by the destructor, on the
+  // JavaScript thread, which may be writing to it until then; that ends the connection for whoever still uses the
+  // mount.
+  std::optional<MountError> Stop();
+  // Only takes the mount away; for the end of the process, when no thread may be joined any more.
+  void DetachOnly() const { mounting_.Detach(); }
+
+  const Protocol& protocol() const { return protocol_; }
+  RequestQueue& requests() { return requests_; }
+
+  // --- by the JavaScript thread. A reply to a request that is no longer waiting does nothing.
+
+  void ReplyError(uint64_t id, int error);
+  void ReplyEntry(uint64_t id, const NodeAttributes& attributes, std::string_view name);
+  void ReplyNoEntry(uint64_t id);
+  void ReplyAttributes(uint64_t id, const NodeAttributes& attributes);
+  void ReplyOpendir(uint64_t id);
+  // False: two children have the same name or nodeid; the request is still waiting.
+  bool ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino);
+  // False: the handle is in use; the request is still waiting.
+  bool ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content);
+  void ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size);
+
+  ContentTable& contents() { return contents_; }
+  void ContentPresent(const std::shared_ptr<Content>& content, ByteRange range);
+  void ContentStale(Content& content);
+  void ContentDropped(Content& content);
+
+  void InvalidateEntry(uint64_t parent, std::string_view name);
+  void InvalidateAttributes(uint64_t node);
+  void InvalidateContent(uint64_t node);
+  void InvalidateAll();
+
+  void SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t items);
+  uint64_t table_version() const { return nodes_.version(); }
+
+  struct Statistics {
+    uint64_t requests[fuse::kOpcodes];
+    uint64_t forwarded;
+    uint64_t passthrough_opens;
+    uint64_t expired;
+    uint64_t read_bytes;
+    uint64_t entries;
+  };
+  Statistics statistics() const;
+
+ private:
+  // A request as a reader has it: the header, what follows it, and room for the answer.
+  struct Incoming {
+    const fuse::InHeader& header;
+    const uint8_t* body;
+    size_t size;
+    const Buffer& reply;
+
+    template <typename Body>
+    const Body* As() const {
+      return size >= sizeof(Body) ? reinterpret_cast<const Body*>(body) : nullptr;
+    }
+    // The NUL-terminated text after `offset`.
+    std::optional<std::string_view> Name(size_t offset) const;
+  };
+
+  std::optional<MountError> Negotiate();
+  void ReadRequests();
+  void Watch();
+  std::optional<MountError> StopOnce();
+
+  // operations.cc
+  void Dispatch(const Incoming& request);
+  void Lookup(const Incoming& request);
+  void Getattr(const Incoming& request);
+  void Opendir(const Incoming& request);
+  void Readdir(const Incoming& request, bool plus);
+  void Open(const Incoming& request);
+  void Read(const Incoming& request);
+  void Flush(const Incoming& request);
+  void Release(const Incoming& request);
+  void Getxattr(const Incoming& request);
+  void Listxattr(const Incoming& request);
+  void Lseek(const Incoming& request);
+  void Statfs(const Incoming& request);
+  void Interrupt(const Incoming& request);
+  void Forward(const Incoming& request, RequestQueue::Request forwarded);
+  // @returns the id in the queue; or 0, and in `refused` the error to answer
+  uint64_t Park(const Incoming& request, RequestQueue::Request forwarded, int* refused);
+
+  void AnswerEntry(uint64_t unique, const NodeAttributes& attributes, Validity validity);
+  void AnswerNoEntry(uint64_t unique, Validity validity);
+  void AnswerAttributes(uint64_t unique, const NodeAttributes& attributes, Validity validity);
+  void AnswerOpendir(uint64_t unique);
+  bool AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size, const Buffer& buffer);
+  void FailAll(std::vector<RequestQueue::Request> requests, int error);
+  void FailParked(const std::vector<uint64_t>& ids, int error);
+  void GiveBack(uint64_t handle);
+  void TellEvicted(const std::vector<NodeTable::Forgotten>& evicted);
+  // Where the kernel cannot forget everything at once, it may hold nothing that the tables do not: collects evictions.
+  std::vector<NodeTable::Forgotten>* Collect(std::vector<NodeTable::Forgotten>* evicted) const {
+    return protocol_.epoch ? nullptr : evicted;
+  }
+  Validity ValidityFor(const RequestQueue::Request& request) const {
+    return request.table_version == nodes_.version() ? options_.validity : Validity{};
+  }
+
+  Mounting mounting_;
+  const ServerOptions options_;
+  const Hooks hooks_;
+  Device device_;
+  Protocol protocol_;
+
+  NodeTable nodes_;
+  ContentTable contents_;
+  RequestQueue requests_;
+  ReadAnswerer reads_;
+  std::unique_ptr<OpenFiles> files_;
+  std::unique_ptr<Notifier> notifier_;
+
+  std::vector<std::unique_ptr<Thread>> readers_;
+  std::atomic<int> readers_running_{0};
+  std::atomic<bool> readers_stopping_{false};
+  std::atomic<bool> gone_{false};
+  const Buffer reply_;  // of the JavaScript thread
+
+  Thread watchdog_;
+  std::mutex watchdog_mutex_;
+  std::condition_variable watchdog_wake_;
+  bool watchdog_stopping_ = false;
+
+  std::mutex stop_mutex_;
+  bool stopped_ = false;
+  std::optional<MountError> stop_error_;
+
+  std::atomic<uint64_t> total_blocks_{0};
+  std::atomic<uint64_t> free_blocks_{0};
+  std::atomic<uint64_t> items_{0};
+
+  std::atomic<uint64_t> request_counts_[fuse::kOpcodes] = {};
+  std::atomic<uint64_t> forwarded_{0};
+  std::atomic<uint64_t> passthrough_opens_{0};
+  std::atomic<uint64_t> expired_{0};
+};
+
+int64_t MonotonicMilliseconds();
+
+// "LOOKUP" and so on; null for numbers that are not in use.
+const char* OpcodeName(uint32_t opcode);
+
+}  // namespace b2bmount

@@ -1,0 +1,665 @@
+#include "session.h"
+
+#include <fcntl.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "exit_guard.h"
+
+namespace b2bmount {
+namespace {
+
+// So many requests are handed over at once; then the event loop gets its turn.
+constexpr size_t kBatch = 256;
+constexpr double kMaxSafeInteger = 9007199254740991.0;
+
+void ThrowTypeError(Napi::Env env, const std::string& message) {
+  Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+}
+
+Napi::Error ToError(Napi::Env env, const MountError& mount_error) {
+  Napi::Error error = Napi::Error::New(env, mount_error.message);
+  error.Set("code", Napi::String::New(env, mount_error.code));
+  return error;
+}
+
+// The arguments of one call. After the first that is wrong an exception is pending and all answers are empty.
+class Arguments {
+ public:
+  explicit Arguments(const Napi::CallbackInfo& info) : info_(info), env_(info.Env()) {}
+
+  bool valid() const { return valid_; }
+
+  // A whole number, not negative.
+  uint64_t Integer(size_t index, const char* name) {
+    if (!valid_) return 0;
+    const double number =
+        index < info_.Length() && info_[index].IsNumber() ? info_[index].As<Napi::Number>().DoubleValue() : -1;
+    if (number >= 0 && number <= kMaxSafeInteger && number == std::floor(number)) return static_cast<uint64_t>(number);
+    Refuse(std::string(name) + " must be a whole number, not negative");
+    return 0;
+  }
+
+  bool Boolean(size_t index, const char* name) {
+    if (!valid_) return false;
+    if (index < info_.Length() && info_[index].IsBoolean()) return info_[index].As<Napi::Boolean>().Value();
+    Refuse(std::string(name) + " must be a boolean");
+    return false;
+  }
+
+  std::string EntryName(size_t index, const char* name) {
+    if (!valid_) return {};
+    if (index < info_.Length() && info_[index].IsString()) {
+      std::string text = info_[index].As<Napi::String>().Utf8Value();
+      if (IsEntryName(text)) return text;
+    }
+    Refuse(std::string(name) + " must be a name that a directory can have");
+    return {};
+  }
+
+  std::pair<const uint8_t*, size_t> Bytes(size_t index, const char* name) {
+    if (!valid_) return {nullptr, 0};
+    if (index < info_.Length() && info_[index].IsTypedArray() &&
+        info_[index].As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array) {
+      const auto bytes = info_[index].As<Napi::Uint8Array>();
+      return {bytes.Data(), bytes.ByteLength()};
+    }
+    Refuse(std::string(name) + " must be a Uint8Array");
+    return {nullptr, 0};
+  }
+
+  // Exactly one.
+  NodeRecord Record(size_t index, const char* name) {
+    const auto [bytes, size] = Bytes(index, name);
+    NodeRecord record{};
+    if (!valid_) return record;
+    if (const char* problem = ParseNodeRecord(bytes, size, &record)) {
+      Refuse(problem);
+    } else if (record.length != size) {
+      Refuse(std::string(name) + " must be one node record");
+    }
+    return record;
+  }
+
+  std::vector<NodeRecord> Records(size_t index, const char* name) {
+    const auto [bytes, size] = Bytes(index, name);
+    std::vector<NodeRecord> records;
+    for (size_t offset = 0; valid_ && offset < size;) {
+      NodeRecord record{};
+      const char* problem = ParseNodeRecord(bytes + offset, size - offset, &record);
+      if (problem == nullptr && (!IsEntryName(record.name) || !IsUtf8(record.name))) {
+        problem = "a node record has a name that no directory can have";
+      }
+      if (problem == nullptr && !records.empty() && records.back().attributes.ino >= record.attributes.ino) {
+        problem = "node records must ascend by st_ino";
+      }
+      if (problem != nullptr) {
+        Refuse(problem);
+        break;
+      }
+      offset += record.length;
+      records.push_back(record);
+    }
+    return records;
+  }
+
+  // Pairs start, end.
+  ByteRanges Ranges(size_t index, const char* name) {
+    ByteRanges ranges;
+    if (!valid_) return ranges;
+    if (index < info_.Length() && info_[index].IsTypedArray() &&
+        info_[index].As<Napi::TypedArray>().TypedArrayType() == napi_float64_array) {
+      const auto numbers = info_[index].As<Napi::Float64Array>();
+      bool ordered = numbers.ElementLength() % 2 == 0;
+      for (size_t i = 0; ordered && i < numbers.ElementLength(); i += 2) {
+        const double start = numbers.Data()[i];
+        const double end = numbers.Data()[i + 1];
+        ordered = start >= 0 && start <= end && end <= kMaxSafeInteger;
+        if (ordered) ranges.Add({static_cast<uint64_t>(start), static_cast<uint64_t>(end)});
+      }
+      if (ordered) return ranges;
+    }
+    Refuse(std::string(name) + " must be a Float64Array of pairs start, end");
+    return ranges;
+  }
+
+ private:
+  void Refuse(const std::string& message) {
+    valid_ = false;
+    ThrowTypeError(env_, message);
+  }
+
+  const Napi::CallbackInfo& info_;
+  const Napi::Env env_;
+  bool valid_ = true;
+};
+
+struct SessionOptions {
+  MountOptions mount;
+  ServerOptions server;
+};
+
+// The properties of SessionOptions in index.d.ts. After the first that is wrong an exception is pending.
+class OptionReader {
+ public:
+  OptionReader(Napi::Env env, Napi::Object options) : env_(env), options_(options) {}
+
+  bool valid() const { return valid_; }
+
+  std::string Text(const char* name) {
+    if (!valid_) return {};
+    const Napi::Value value = options_.Get(name);
+    if (value.IsString()) {
+      std::string text = value.As<Napi::String>().Utf8Value();
+      if (!text.empty() && text.find('\0') == std::string::npos) return text;
+    }
+    Refuse(name, "a string, not empty");
+    return {};
+  }
+
+  bool Boolean(const char* name) {
+    if (!valid_) return false;
+    const Napi::Value value = options_.Get(name);
+    if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+    Refuse(name, "a boolean");
+    return false;
+  }
+
+  double Number(const char* name, double smallest, double largest) {
+    if (!valid_) return smallest;
+    const Napi::Value value = options_.Get(name);
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+    if (number >= smallest && number <= largest) return number;
+    Refuse(name, "a number from " + std::to_string(smallest) + " to " + std::to_string(largest));
+    return smallest;
+  }
+
+ private:
+  void Refuse(const char* name, const std::string& expected) {
+    valid_ = false;
+    ThrowTypeError(env_, std::string("options.") + name + " must be " + expected);
+  }
+
+  const Napi::Env env_;
+  const Napi::Object options_;
+  bool valid_ = true;
+};
+
+bool ReadOptions(Napi::Env env, Napi::Object object, SessionOptions* options) {
+  constexpr double kMaxId = 4294967294.0;
+  constexpr double kYear = 366.0 * 24 * 3600;
+  OptionReader reader(env, object);
+  MountOptions& mount = options->mount;
+  ServerOptions& server = options->server;
+  mount.directory = reader.Text("directory");
+  mount.source = reader.Text("source");
+  mount.subtype = reader.Text("subtype");
+  mount.read_only = server.read_only = reader.Boolean("readOnly");
+  mount.allow_other = reader.Boolean("allowOther");
+  mount.uid = server.owner.uid = static_cast<uint32_t>(reader.Number("uid", 0, kMaxId));
+  mount.gid = server.owner.gid = static_cast<uint32_t>(reader.Number("gid", 0, kMaxId));
+  server.passthrough = reader.Boolean("passthrough");
+  const double timeout = reader.Number("timeoutSeconds", 0, kYear);
+  server.validity.seconds = static_cast<uint64_t>(timeout);
+  server.validity.nanoseconds = static_cast<uint32_t>((timeout - std::floor(timeout)) * 1e9);
+  server.deadline_milliseconds = static_cast<int64_t>(reader.Number("deadlineMilliseconds", 1, kYear * 1000));
+  server.max_entries = static_cast<size_t>(reader.Number("maxEntries", 0, 1e9));
+  return reader.valid();
+}
+
+// The `op` of a request and its properties (index.d.ts).
+Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& request) {
+  using Kind = RequestQueue::Kind;
+  Napi::Object object = Napi::Object::New(env);
+  const auto set_number = [&](const char* name, uint64_t number) {
+    object.Set(name, Napi::Number::New(env, static_cast<double>(number)));
+  };
+  const auto set_text = [&](const char* name, const std::string& text) {
+    object.Set(name, Napi::String::New(env, text));
+  };
+  set_number("id", id);
+  switch (request.kind) {
+    case Kind::kLookup:
+      set_text("op", "lookup");
+      set_number("parent", request.node);
+      set_text("name", request.name);
+      set_number("pid", request.pid);
+      set_number("uid", request.uid);
+      break;
+    case Kind::kGetattr:
+      set_text("op", "getattr");
+      set_number("node", request.node);
+      break;
+    case Kind::kOpendir:
+      set_text("op", "opendir");
+      set_number("node", request.node);
+      set_number("pid", request.pid);
+      set_number("uid", request.uid);
+      break;
+    case Kind::kReaddir:
+      set_text("op", "readdir");
+      set_number("node", request.node);
+      break;
+    case Kind::kOpen:
+      set_text("op", "open");
+      set_number("node", request.node);
+      set_number("flags", request.flags);
+      set_number("pid", request.pid);
+      set_number("uid", request.uid);
+      break;
+    case Kind::kRead:
+      set_text("op", "read");
+      set_number("handle", request.handle);
+      set_number("start", request.offset);
+      set_number("end", request.end);
+      set_number("pid", request.pid);
+      break;
+    case Kind::kGetxattr:
+      set_text("op", "getxattr");
+      set_number("node", request.node);
+      set_text("name", request.name);
+      break;
+  }
+  return object;
+}
+
+Napi::Object ToObject(Napi::Env env, const RequestQueue::Event& event) {
+  using Type = RequestQueue::Event::Type;
+  if (event.type == Type::kRequest) return ToObject(env, event.id, *event.request);
+  Napi::Object object = Napi::Object::New(env);
+  const bool release = event.type == Type::kRelease;
+  object.Set("op", Napi::String::New(env, release ? "release" : "cancelled"));
+  object.Set(release ? "handle" : "id", Napi::Number::New(env, static_cast<double>(event.id)));
+  return object;
+}
+
+// What the handler throws is a bug in it: reported like any uncaught exception, and the session goes on.
+void CallHandler(Napi::Env env, Napi::Function on_requests, Napi::Array requests) {
+  on_requests.Call({requests});
+  if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+}
+
+Napi::Value DetachDirectory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsString()) {
+    ThrowTypeError(env, "detach(directory): directory must be a string");
+  } else if (const auto error = Detach(info[0].As<Napi::String>().Utf8Value())) {
+    ToError(env, *error).ThrowAsJavaScriptException();
+  }
+  return env.Undefined();
+}
+
+}  // namespace
+
+Napi::Function Session::Define(Napi::Env env) {
+  return DefineClass(env, "Session",
+                     {InstanceAccessor<&Session::GetProtocol>("protocol"),
+                      InstanceMethod<&Session::ReplyError>("replyError"),
+                      InstanceMethod<&Session::ReplyEntry>("replyEntry"),
+                      InstanceMethod<&Session::ReplyNoEntry>("replyNoEntry"),
+                      InstanceMethod<&Session::ReplyAttributes>("replyAttributes"),
+                      InstanceMethod<&Session::ReplyOpendir>("replyOpendir"),
+                      InstanceMethod<&Session::ReplyListing>("replyListing"),
+                      InstanceMethod<&Session::ReplyOpen>("replyOpen"),
+                      InstanceMethod<&Session::ReplyBytes>("replyBytes"),
+                      InstanceMethod<&Session::AddContent>("addContent"),
+                      InstanceMethod<&Session::ContentPresent>("contentPresent"),
+                      InstanceMethod<&Session::ContentVerified>("contentVerified"),
+                      InstanceMethod<&Session::ContentStale>("contentStale"),
+                      InstanceMethod<&Session::DropContent>("dropContent"),
+                      InstanceMethod<&Session::InvalidateEntry>("invalidateEntry"),
+                      InstanceMethod<&Session::InvalidateAttributes>("invalidateAttributes"),
+                      InstanceMethod<&Session::InvalidateContent>("invalidateContent"),
+                      InstanceMethod<&Session::InvalidateAll>("invalidateAll"),
+                      InstanceMethod<&Session::SetStatistics>("setStatistics"),
+                      InstanceMethod<&Session::GetStatistics>("statistics"),
+                      InstanceMethod<&Session::Unmount>("unmount")});
+}
+
+Session::Session(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Session>(info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 2 || !info[0].IsObject() || !info[1].IsFunction()) {
+    ThrowTypeError(env, "new Session(options, onRequests): an object and a function are needed");
+    return;
+  }
+  SessionOptions options;
+  if (!ReadOptions(env, info[0].As<Napi::Object>(), &options)) return;
+  Mounting mounting;
+  if (const auto error = Mounting::Mount(options.mount, &mounting)) {
+    ToError(env, *error).ThrowAsJavaScriptException();
+    return;
+  }
+  doorbell_ = Napi::ThreadSafeFunction::New(env, info[1].As<Napi::Function>(), "b2bmount", 0, 1);
+  Server::Hooks hooks;
+  hooks.ring = [this] { Ring(); };
+  hooks.on_gone = [this] {
+    gone_ = true;
+    Ring();
+  };
+  server_ = std::make_unique<Server>(std::move(mounting), options.server, std::move(hooks));
+  if (const auto error = server_->Start()) {
+    server_.reset();
+    doorbell_.Release();
+    ToError(env, *error).ThrowAsJavaScriptException();
+    return;
+  }
+  protocol_ = server_->protocol();
+  EnterExitGuard(server_.get());
+  napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this);
+  Ref();  // collected when it has stopped
+}
+
+Session::~Session() = default;
+
+void Session::Ring() {
+  doorbell_.NonBlockingCall(
+      this, [](Napi::Env env, Napi::Function on_requests, Session* session) { session->Deliver(env, on_requests); });
+}
+
+void Session::Deliver(Napi::Env env, Napi::Function on_requests) {
+  if (server_ == nullptr) return;
+  if (DeliverSome(env, on_requests)) Ring();
+  if (gone_) BeginStop();
+}
+
+bool Session::DeliverSome(Napi::Env env, Napi::Function on_requests) {
+  bool more = false;
+  const auto events = server_->requests().Drain(kBatch, server_->table_version(), &more);
+  if (events.empty()) return more;
+  Napi::Array requests = Napi::Array::New(env, events.size());
+  for (uint32_t i = 0; i < events.size(); i++) requests[i] = ToObject(env, events[i]);
+  CallHandler(env, on_requests, requests);
+  return more;
+}
+
+void Session::BeginStop() {
+  if (stopping_) return;
+  stopping_ = true;
+  const auto stop = [this] {
+    stop_error_ = server_->Stop();
+    doorbell_.NonBlockingCall(this, [](Napi::Env env, Napi::Function on_requests, Session* session) {
+      session->FinishStop(env, on_requests);
+    });
+  };
+  if (!stopper_.Start("b2b-unmount", stop)) stop();
+}
+
+void Session::FinishStop(Napi::Env env, Napi::Function on_requests) {
+  stopper_.Join();
+  if (server_ == nullptr) return;
+  while (DeliverSome(env, on_requests)) {
+  }
+  LeaveExitGuard(server_.get());
+  last_statistics_ = server_->statistics();
+  server_.reset();
+  napi_remove_env_cleanup_hook(env, OnEnvironmentEnd, this);
+  doorbell_.Release();
+
+  Napi::Object stopped = Napi::Object::New(env);
+  stopped.Set("op", Napi::String::New(env, "stopped"));
+  Napi::Array requests = Napi::Array::New(env, 1);
+  requests[uint32_t{0}] = stopped;
+  CallHandler(env, on_requests, requests);
+  for (const auto& deferred : unmounting_) {
+    if (stop_error_) {
+      deferred.Reject(ToError(env, *stop_error_).Value());
+    } else {
+      deferred.Resolve(env.Undefined());
+    }
+  }
+  unmounting_.clear();
+  Unref();
+}
+
+void Session::OnEnvironmentEnd(void* argument) {
+  auto* session = static_cast<Session*>(argument);
+  if (session->server_ == nullptr) return;
+  LeaveExitGuard(session->server_.get());
+  session->server_->Stop();
+  session->stopper_.Join();
+  session->server_.reset();
+  session->doorbell_.Abort();
+}
+
+bool Session::Expect(Napi::Env env, uint64_t id, std::initializer_list<Kind> kinds) const {
+  if (server_ == nullptr) return false;
+  const auto request = server_->requests().Peek(id);
+  if (!request) return false;
+  for (const Kind kind : kinds) {
+    if (request->kind == kind) return true;
+  }
+  ThrowTypeError(env, "request " + std::to_string(id) + " is not of the kind that this answers");
+  return false;
+}
+
+Napi::Value Session::GetProtocol(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("minor", Napi::Number::New(env, protocol_.minor));
+  object.Set("passthrough", Napi::Boolean::New(env, protocol_.passthrough));
+  object.Set("epoch", Napi::Boolean::New(env, protocol_.epoch));
+  return object;
+}
+
+Napi::Value Session::ReplyError(const Napi::CallbackInfo& info) {
+  constexpr uint64_t kMaxErrno = 511;  // the kernel refuses more
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const uint64_t error = arguments.Integer(1, "errno");
+  if (!arguments.valid()) return info.Env().Undefined();
+  if (error == 0 || error > kMaxErrno) {
+    ThrowTypeError(info.Env(), "errno must be from 1 to 511");
+  } else if (server_ != nullptr) {
+    server_->ReplyError(id, static_cast<int>(error));
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyEntry(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const NodeRecord record = arguments.Record(1, "record");
+  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kLookup})) return info.Env().Undefined();
+  server_->ReplyEntry(id, record.attributes, record.name);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyNoEntry(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  if (arguments.valid() && Expect(info.Env(), id, {Kind::kLookup})) server_->ReplyNoEntry(id);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyAttributes(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const NodeRecord record = arguments.Record(1, "record");
+  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kGetattr})) return info.Env().Undefined();
+  server_->ReplyAttributes(id, record.attributes);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyOpendir(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  if (arguments.valid() && Expect(info.Env(), id, {Kind::kOpendir})) server_->ReplyOpendir(id);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyListing(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const auto records = arguments.Records(1, "records");
+  const NodeRecord parent = arguments.Record(2, "parent");
+  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kReaddir})) return info.Env().Undefined();
+  if (!server_->ReplyListing(id, records, parent.attributes.ino)) {
+    ThrowTypeError(info.Env(), "two node records of a listing have the same name or nodeid");
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const uint64_t handle = arguments.Integer(1, "handle");
+  const uint64_t content_id = arguments.Integer(2, "content");
+  if (!arguments.valid() || server_ == nullptr) return info.Env().Undefined();
+  auto content = server_->contents().Find(content_id);
+  if (content == nullptr || handle == 0) {
+    ThrowTypeError(info.Env(), content == nullptr ? "content is not known" : "handle must not be 0");
+    return info.Env().Undefined();
+  }
+  const auto request = server_->requests().Peek(id);
+  if (request && request->kind != Kind::kOpen) {
+    Expect(info.Env(), id, {Kind::kOpen});
+  } else if (!server_->ReplyOpen(id, handle, std::move(content))) {
+    ThrowTypeError(info.Env(), "handle is in use");
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyBytes(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const auto [bytes, size] = arguments.Bytes(1, "bytes");
+  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kGetxattr})) return info.Env().Undefined();
+  constexpr size_t kMaxAttribute = 65536;  // XATTR_SIZE_MAX
+  if (size > kMaxAttribute) {
+    ThrowTypeError(info.Env(), "an extended attribute has at most 64 KiB");
+  } else {
+    server_->ReplyBytes(id, bytes, size);
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::AddContent(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const uint64_t fd = arguments.Integer(0, "fd");
+  const uint64_t size = arguments.Integer(1, "size");
+  ByteRanges present = arguments.Ranges(2, "present");
+  const bool verified = arguments.Boolean(3, "verified");
+  if (!arguments.valid()) return env.Undefined();
+  if (server_ == nullptr) return Napi::Number::New(env, 0);
+  UniqueFd duplicate(fcntl(static_cast<int>(fd), F_DUPFD_CLOEXEC, 0));
+  if (!duplicate.valid()) {
+    ThrowTypeError(env, "fd is not an open file");
+    return env.Undefined();
+  }
+  const auto content = server_->contents().Add(std::move(duplicate), size, std::move(present), verified);
+  return Napi::Number::New(env, static_cast<double>(content->id()));
+}
+
+std::shared_ptr<Content> Session::ContentArgument(const Napi::CallbackInfo& info) const {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "content");
+  if (!arguments.valid() || server_ == nullptr) return nullptr;
+  return server_->contents().Find(id);
+}
+
+Napi::Value Session::ContentPresent(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t start = arguments.Integer(1, "start");
+  const uint64_t end = arguments.Integer(2, "end");
+  if (!arguments.valid()) return info.Env().Undefined();
+  if (start > end) {
+    ThrowTypeError(info.Env(), "start must not be above end");
+  } else if (const auto content = ContentArgument(info)) {
+    server_->ContentPresent(content, {start, end});
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ContentVerified(const Napi::CallbackInfo& info) {
+  if (const auto content = ContentArgument(info)) content->SetVerified();
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ContentStale(const Napi::CallbackInfo& info) {
+  if (const auto content = ContentArgument(info)) server_->ContentStale(*content);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::DropContent(const Napi::CallbackInfo& info) {
+  if (const auto content = ContentArgument(info)) {
+    server_->contents().Remove(content->id());
+    server_->ContentDropped(*content);
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::InvalidateEntry(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t parent = arguments.Integer(0, "parent");
+  const std::string name = arguments.EntryName(1, "name");
+  if (arguments.valid() && server_ != nullptr) server_->InvalidateEntry(parent, name);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::InvalidateAttributes(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t node = arguments.Integer(0, "node");
+  if (arguments.valid() && server_ != nullptr) server_->InvalidateAttributes(node);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::InvalidateContent(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t node = arguments.Integer(0, "node");
+  if (arguments.valid() && server_ != nullptr) server_->InvalidateContent(node);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::InvalidateAll(const Napi::CallbackInfo& info) {
+  if (server_ != nullptr) server_->InvalidateAll();
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::SetStatistics(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t total = arguments.Integer(0, "totalBytes");
+  const uint64_t free = arguments.Integer(1, "freeBytes");
+  const uint64_t items = arguments.Integer(2, "items");
+  if (arguments.valid() && server_ != nullptr) server_->SetStatistics(total, free, items);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::GetStatistics(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Server::Statistics statistics = server_ != nullptr ? server_->statistics() : last_statistics_;
+  const auto number = [env](uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); };
+  Napi::Object requests = Napi::Object::New(env);
+  for (uint32_t opcode = 0; opcode < fuse::kOpcodes; opcode++) {
+    const char* name = OpcodeName(opcode);
+    if (name != nullptr && statistics.requests[opcode] > 0) requests.Set(name, number(statistics.requests[opcode]));
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("requests", requests);
+  object.Set("forwarded", number(statistics.forwarded));
+  object.Set("passthroughOpens", number(statistics.passthrough_opens));
+  object.Set("expired", number(statistics.expired));
+  object.Set("readBytes", number(statistics.read_bytes));
+  object.Set("entries", number(statistics.entries));
+  return object;
+}
+
+Napi::Value Session::Unmount(const Napi::CallbackInfo& info) {
+  auto deferred = Napi::Promise::Deferred::New(info.Env());
+  if (server_ == nullptr) {
+    deferred.Resolve(info.Env().Undefined());
+  } else {
+    unmounting_.push_back(deferred);
+    BeginStop();
+  }
+  return deferred.Promise();
+}
+
+void ExportSession(Napi::Env env, Napi::Object exports) {
+  exports.Set("Session", Session::Define(env));
+  exports.Set("detach", Napi::Function::New(env, DetachDirectory, "detach"));
+}
+
+}  // namespace b2bmount

@@ -1,0 +1,165 @@
+import type { Dispatcher } from 'undici'
+import type { Bytes } from '../model/ids.js'
+import type { ContentSink } from '../model/remote.js'
+import type { HttpDeadlines, HttpHead, HttpHeaders, HttpRequest } from './message.js'
+import { silence, toNetworkFault } from './network-fault.js'
+
+export interface ExchangeOptions {
+  readonly dispatcher: Dispatcher
+  readonly request: HttpRequest
+  /** Called once with the head of the answer; what it throws ends the exchange. */
+  readonly openSink: (head: HttpHead) => ContentSink
+  readonly deadlines: HttpDeadlines
+  readonly signal: AbortSignal
+}
+
+/** One request and its answer, over one connection. Follows nothing, repeats nothing. */
+export function exchange(options: ExchangeOptions): Promise<HttpHead> {
+  return new Promise((resolve, reject) => new Exchange(options, resolve, reject).start())
+}
+
+/**
+ * Chunks go from the parser to the sink without a stream in between, which costs
+ * a copy and two ticks per 16 KiB.
+ *
+ * INVARIANT: settles exactly once, and never while the sink is still busy with a chunk.
+ */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions
+  readonly #host: string
+  readonly #resolve: (head: HttpHead) => void
+  readonly #reject: (failure: unknown) => void
+  readonly #onAbort = () => this.#end(this.#options.signal.reason)
+  readonly #onSilence = () => this.#end(silence(this.#host))
+  #controller: Dispatcher.DispatchController | undefined
+  #watchdog: NodeJS.Timeout | undefined
+  #head: HttpHead | undefined
+  #sink: ContentSink | undefined
+  #offset: Bytes = 0
+  #busy: Promise<void> | undefined
+  #sinkFailure: { readonly failure: unknown } | undefined
+  #settled = false
+
+  constructor(
+    options: ExchangeOptions,
+    resolve: (head: HttpHead) => void,
+    reject: (failure: unknown) => void,
+  ) {
+    this.#options = options
+    this.#host = new URL(options.request.url).host
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  start(): void {
+    const { dispatcher, request, deadlines, signal } = this.#options
+    if (signal.aborted) return this.#end(signal.reason)
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+    // Includes the wait for a free connection: whatever the reason, nobody waits for ever.
+    this.#watchdog = setTimeout(this.#onSilence, deadlines.connect + deadlines.firstByte)
+    const url = new URL(request.url)
+    try {
+      dispatcher.dispatch(
+        {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: request.method,
+          headers: request.headers ?? {},
+          body: request.body ?? null,
+        },
+        this,
+      )
+    } catch (failure) {
+      this.#end(failure)
+    }
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#settled) return controller.abort(new Error('ended before it began'))
+    this.#controller = controller
+  }
+
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHeaders): void {
+    if (this.#settled || status < 200) return
+    this.#watch()
+    this.#head = { status, headers: joined(headers) }
+    try {
+      this.#sink = this.#options.openSink(this.#head)
+    } catch (failure) {
+      this.#end(failure)
+    }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled || this.#sink === undefined) return
+    const offset = this.#offset
+    this.#offset += chunk.length
+    try {
+      const taken = this.#sink(chunk, offset)
+      if (taken !== undefined) return this.#waitFor(taken, controller)
+    } catch (failure) {
+      return this.#end(failure)
+    }
+    this.#watchdog?.refresh()
+  }
+
+  onResponseEnd(): void {
+    this.#settle(() => {
+      if (this.#head) this.#resolve(this.#head)
+      else this.#reject(toNetworkFault(new Error('no head'), this.#host))
+    })
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, failure: Error): void {
+    this.#end(toNetworkFault(failure, this.#host))
+  }
+
+  #waitFor(taken: Promise<void>, controller: Dispatcher.DispatchController): void {
+    controller.pause()
+    clearTimeout(this.#watchdog)
+    this.#busy = taken.then(
+      () => {
+        this.#busy = undefined
+        if (this.#settled) return
+        this.#watch()
+        controller.resume()
+      },
+      (failure: unknown) => {
+        this.#busy = undefined
+        this.#sinkFailure = { failure }
+        this.#end(failure)
+      },
+    )
+  }
+
+  #watch(): void {
+    clearTimeout(this.#watchdog)
+    this.#watchdog = setTimeout(this.#onSilence, this.#options.deadlines.betweenBytes)
+  }
+
+  #end(failure: unknown): void {
+    this.#settle(() => this.#reject(failure))
+    // Closes the connection: an answer that nobody reads would block it.
+    this.#controller?.abort(failure instanceof Error ? failure : new Error('aborted'))
+  }
+
+  #settle(tell: () => void): void {
+    if (this.#settled) return
+    this.#settled = true
+    clearTimeout(this.#watchdog)
+    this.#options.signal.removeEventListener('abort', this.#onAbort)
+    if (!this.#busy) return tell()
+    // A chunk that was not taken outweighs how the connection ended: the caller must not go on behind it.
+    void this.#busy.then(() => (this.#sinkFailure ? this.#reject(this.#sinkFailure.failure) : tell()))
+  }
+}
+
+type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+function joined(headers: IncomingHeaders): HttpHeaders {
+  const result: Record<string, string> = Object.create(null) as Record<string, string>
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) result[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value
+  }
+  return result
+}

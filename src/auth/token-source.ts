@@ -1,0 +1,111 @@
+import type { Clock } from '../concurrency/clock.js'
+import { SingleFlight } from '../concurrency/single-flight.js'
+import type { Cloud } from '../model/cloud.js'
+import { Fault } from '../model/fault.js'
+import type { Milliseconds, TenantId } from '../model/ids.js'
+import type { OrganizationNames } from '../model/organization-names.js'
+import { homeTenantOf, type Accounts } from './accounts.js'
+import { entraFault } from './entra-fault.js'
+import { EntraRefusal } from './entra-refusal.js'
+import type { IssuedToken, MsalClient, Profile } from './msal-client.js'
+
+export interface TokenSourceDeps {
+  readonly cloud: Pick<Cloud, 'loginHost' | 'clientId'>
+  readonly msal: MsalClient
+  readonly accounts: Pick<Accounts, 'homeProfile'>
+  readonly clock: Clock
+  readonly organizations: OrganizationNames
+}
+
+export interface TokenOptions {
+  /** A token that the service did not take: it is never returned again. */
+  readonly refused?: string
+  /** What the service wants proven, as JSON text. */
+  readonly claims?: string
+}
+
+// MSAL renews from five minutes before the end; a request that waits in a queue must still find the token good.
+const EXPIRY_MARGIN: Milliseconds = 5 * 60_000
+
+/** Access tokens for every tenant, from the one account, without the user. */
+export class TokenSource {
+  readonly #deps: TokenSourceDeps
+  readonly #issued = new Map<string, IssuedToken>()
+  readonly #asking = new SingleFlight<IssuedToken>()
+
+  constructor(deps: TokenSourceDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * @throws {Fault} `not-signed-in`, `sign-in-required`, whatever {@link entraFault} makes of a refusal,
+   *   and the network's
+   */
+  async tokenFor(
+    tenant: TenantId,
+    scopes: readonly string[],
+    signal: AbortSignal,
+    options: TokenOptions = {},
+  ): Promise<string> {
+    const key = [tenant, ...scopes].join(' ')
+    const known = this.#issued.get(key)
+    if (known !== undefined && options.claims === undefined && this.#isGood(known, options.refused)) {
+      return known.accessToken
+    }
+    const flight = JSON.stringify([key, options.refused !== undefined, options.claims])
+    const token = await this.#asking.run(flight, signal, async shared => {
+      const issued = await this.#ask(tenant, scopes, shared, options)
+      this.#issued.set(key, issued)
+      return issued
+    })
+    return token.accessToken
+  }
+
+  /** After a sign-in or sign-out: what is known in memory belongs to another time. */
+  forget(): void {
+    this.#issued.clear()
+  }
+
+  #isGood(token: IssuedToken, refused: string | undefined): boolean {
+    return token.accessToken !== refused && token.expires - EXPIRY_MARGIN > this.#deps.clock.now()
+  }
+
+  async #ask(
+    tenant: TenantId,
+    scopes: readonly string[],
+    signal: AbortSignal,
+    { refused, claims }: TokenOptions,
+  ): Promise<IssuedToken> {
+    const { msal, accounts } = this.#deps
+    const profile = await accounts.homeProfile(signal)
+    try {
+      let token = await msal.silent(profile, tenant, scopes, signal, { claims })
+      // The refused token may be the one that MSAL has stored; or another process has stored a newer one meanwhile.
+      if (token.accessToken === refused)
+        token = await msal.silent(profile, tenant, scopes, signal, { fresh: true })
+      return this.#verified(token, tenant)
+    } catch (failure) {
+      throw failure instanceof EntraRefusal ? entraFault(failure, this.#asked(tenant, profile)) : failure
+    }
+  }
+
+  /** A token of another tenant would make its services say that nothing exists. */
+  #verified(token: IssuedToken, tenant: TenantId): IssuedToken {
+    if (token.tenant.toLowerCase() === tenant) return token
+    const organization = this.#deps.organizations.nameOf(tenant)
+    throw new Fault(
+      'sign-in-failed',
+      `The sign-in service answered for another organization than ${organization}`,
+    )
+  }
+
+  #asked(tenant: TenantId, profile: Profile) {
+    const { cloud, organizations } = this.#deps
+    return {
+      tenant,
+      organization: organizations.nameOf(tenant),
+      isHome: homeTenantOf(profile) === tenant,
+      cloud,
+    }
+  }
+}

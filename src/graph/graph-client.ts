@@ -1,0 +1,145 @@
+import type { Clock } from '../concurrency/clock.js'
+import type { Priority } from '../concurrency/limiter.js'
+import { jsonObjectOf, type JsonObject } from '../http/json.js'
+import type { HttpResponse, HttpSender } from '../http/message.js'
+import type { Cloud } from '../model/cloud.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { TenantId } from '../model/ids.js'
+import type { OrganizationNames } from '../model/organization-names.js'
+import { claimsChallengeOf } from './claims-challenge.js'
+import { graphFault } from './graph-fault.js'
+import { DEFAULT_RETRY, withRetry, type RetryPolicy } from './retry.js'
+import type { Throttle } from './throttle.js'
+
+/** What Graph needs of the sign-in. Implemented by `auth/token-source.ts`. */
+export interface AccessTokens {
+  /**
+   * @param options.refused a token that the service did not take: never return it again
+   * @param options.claims what the service wants proven, as JSON text
+   * @throws {Fault} `not-signed-in`, `sign-in-required`, `not-a-guest`, `consent-required`, … and the network's
+   */
+  tokenFor(
+    tenant: TenantId,
+    scopes: readonly string[],
+    signal: AbortSignal,
+    options?: { readonly refused?: string; readonly claims?: string },
+  ): Promise<string>
+}
+
+export interface GraphClientDeps {
+  readonly cloud: Pick<Cloud, 'graphHost'>
+  readonly http: HttpSender
+  readonly tokens: AccessTokens
+  readonly throttle: Throttle
+  readonly clock: Clock
+  /** In [0, 1), for the jitter of retries. */
+  readonly random: () => number
+  readonly organizations: OrganizationNames
+  readonly retry?: RetryPolicy
+}
+
+export interface GetOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Default: `foreground`. */
+  readonly priority?: Priority
+}
+
+/** Reading from Microsoft Graph v1.0: base address, token, throttling, retries, and refusals as Faults. */
+export class GraphClient {
+  readonly #deps: GraphClientDeps
+  readonly #retry: RetryPolicy
+
+  constructor(deps: GraphClientDeps) {
+    this.#deps = deps
+    this.#retry = deps.retry ?? DEFAULT_RETRY
+  }
+
+  /**
+   * @param address a path below `/v1.0`, or a link that an answer had, which must stay on Graph
+   * @throws {Fault} by {@link graphFault}; `throttled` and `server-error` after retries
+   */
+  async get(
+    tenant: TenantId,
+    address: string,
+    signal: AbortSignal,
+    options: GetOptions = {},
+  ): Promise<JsonObject> {
+    const response = await this.request(tenant, address, signal, options)
+    if (response.status === 200) return jsonObjectOf(response, this.#deps.cloud.graphHost)
+    throw new Fault('protocol-error', `${this.#deps.cloud.graphHost} answered with status ${response.status}`)
+  }
+
+  /** As {@link get}, for answers that are not JSON, such as the redirect of `/content`. Redirects are not followed. */
+  async request(
+    tenant: TenantId,
+    address: string,
+    signal: AbortSignal,
+    { headers = {}, priority = 'foreground' }: GetOptions = {},
+  ): Promise<HttpResponse> {
+    const url = this.#urlOf(address)
+    const { throttle, clock, random } = this.#deps
+    return await withRetry({ policy: this.#retry, clock, random }, signal, () =>
+      throttle.run(tenant, priority, this.#retry.deadline, signal, () =>
+        this.#once(tenant, url, headers, signal),
+      ),
+    )
+  }
+
+  async #once(
+    tenant: TenantId,
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const { tokens, throttle, organizations } = this.#deps
+    const scopes = this.#scopes()
+    const token = await tokens.tokenFor(tenant, scopes, signal)
+    let response = await this.#send(url, headers, token, signal)
+    if (response.status === 401) {
+      const claims = claimsChallengeOf(response.headers['www-authenticate'])
+      const another = await tokens.tokenFor(tenant, scopes, signal, {
+        refused: token,
+        ...(claims === undefined ? {} : { claims }),
+      })
+      response = await this.#send(url, headers, another, signal)
+    }
+    if (response.status < 400) return response
+    const fault = graphFault(response, { tenant, organization: organizations.nameOf(tenant) })
+    if (isFault(fault, 'throttled') && fault.retryAfterSeconds !== undefined) {
+      throttle.pause(tenant, fault.retryAfterSeconds)
+    }
+    throw fault
+  }
+
+  #send(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const authorized = { accept: 'application/json', ...headers, authorization: `Bearer ${token}` }
+    return this.#deps.http.send({ method: 'GET', url, headers: authorized }, signal)
+  }
+
+  /** Read and write is asked for at once: a second consent by another organization's admin is hard to come by. */
+  #scopes(): readonly string[] {
+    const { graphHost } = this.#deps.cloud
+    return [`https://${graphHost}/Files.ReadWrite.All`, `https://${graphHost}/Sites.Read.All`]
+  }
+
+  /** A link from an answer gets our token: it must not lead anywhere else. */
+  #urlOf(address: string): string {
+    const { graphHost } = this.#deps.cloud
+    if (address.startsWith('/')) return `https://${graphHost}/v1.0${address}`
+    const url = URL.canParse(address) ? new URL(address) : undefined
+    if (
+      url?.protocol === 'https:' &&
+      url.host === graphHost &&
+      url.pathname.startsWith('/v1.0/') &&
+      !url.username
+    ) {
+      return address
+    }
+    throw new Fault('protocol-error', `${graphHost} sent a link that leads elsewhere`)
+  }
+}

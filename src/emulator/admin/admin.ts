@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import type { Counters } from '../counters.js'
+import type { SignIns } from '../entra/sign-ins.js'
+import type { FaultBook, NewFault } from '../faults/fault-book.js'
+import { locate } from '../graph/items.js'
+import { type Answer, empty, json, Refusal } from '../http/answer.js'
+import { type Exchange, header } from '../http/exchange.js'
+import { type LinkShape, UNSHAPED } from '../http/link.js'
+import { serve } from '../sharepoint/download.js'
+import type { World } from '../world/world.js'
+import { editItem } from './edit-item.js'
+import { AdminError } from './admin-error.js'
+import { describeWorld } from './describe-world.js'
+import { changePeople } from './people.js'
+
+export interface AdminDeps {
+  readonly world: World
+  readonly faults: FaultBook
+  readonly counters: Counters
+  readonly signIns: SignIns
+  /** Where the link's shape is kept. */
+  readonly server: { link: LinkShape }
+}
+
+const ROOT = '/_emulator'
+
+/** The emulator's own address, for people and tests. Documented in docs/EMULATOR.md. */
+export class Admin {
+  readonly #deps: AdminDeps
+
+  constructor(deps: AdminDeps) {
+    this.#deps = deps
+  }
+
+  serves(exchange: Exchange): boolean {
+    return exchange.host === '127.0.0.1' || exchange.host === 'localhost'
+  }
+
+  async answer(exchange: Exchange): Promise<Answer> {
+    try {
+      return await this.#answer(exchange)
+    } catch (failure) {
+      if (failure instanceof Refusal) return failure.answer
+      if (failure instanceof AdminError) return json(400, { error: failure.message })
+      throw failure
+    }
+  }
+
+  async #answer(exchange: Exchange): Promise<Answer> {
+    const { world, faults, counters, server } = this.#deps
+    const what = `${exchange.method} ${exchange.path.slice(ROOT.length)}`
+    if (exchange.path !== ROOT && !exchange.path.startsWith(ROOT + '/')) return unknown(exchange)
+    switch (what) {
+      case 'GET ':
+      case 'GET /':
+      case 'GET /world':
+        return json(200, describeWorld(world))
+      case 'GET /clock':
+        return json(200, this.#clock())
+      case 'PUT /clock':
+        return json(200, this.#setClock(await bodyOf(exchange)))
+      case 'GET /faults':
+        return json(200, { faults: faults.list() })
+      case 'PUT /faults':
+      case 'POST /faults':
+        return json(200, this.#putFault(await bodyOf(exchange)))
+      case 'DELETE /faults':
+        faults.clear()
+        return empty(204)
+      case 'GET /link':
+        return json(200, server.link)
+      case 'PUT /link':
+        server.link = { ...UNSHAPED, ...(await bodyOf(exchange)) }
+        return json(200, server.link)
+      case 'DELETE /link':
+        server.link = UNSHAPED
+        return empty(204)
+      case 'GET /counters':
+        return json(200, counters.report())
+      case 'DELETE /counters':
+        counters.reset()
+        return empty(204)
+      case 'POST /device':
+        return json(200, this.#approveDevice(await bodyOf(exchange)))
+      case 'POST /people':
+        return json(200, changePeople(world, await bodyOf(exchange)))
+      case 'POST /items':
+        return json(200, await editItem(world, await bodyOf(exchange)))
+      case 'GET /bytes':
+        return this.#bytes(exchange)
+      case 'GET /sha256':
+        return this.#sha256(exchange)
+      default:
+        return this.#withParameter(exchange)
+    }
+  }
+
+  #withParameter(exchange: Exchange): Answer {
+    const fault = /^\/_emulator\/faults\/([^/]+)$/.exec(exchange.path)?.[1]
+    if (fault !== undefined && exchange.method === 'DELETE') {
+      return this.#deps.faults.remove(decodeURIComponent(fault))
+        ? empty(204)
+        : json(404, { error: 'no such fault' })
+    }
+    return unknown(exchange)
+  }
+
+  #clock() {
+    const { clock } = this.#deps.world
+    return { now: new Date(clock.now()).toISOString(), frozen: clock.frozen }
+  }
+
+  #setClock(body: Record<string, unknown>) {
+    const { clock } = this.#deps.world
+    if (typeof body['now'] === 'string') clock.set(dateOf(body['now']))
+    if (typeof body['advanceSeconds'] === 'number') clock.advance(body['advanceSeconds'] * 1000)
+    if (typeof body['frozen'] === 'boolean') clock.freeze(body['frozen'])
+    return this.#clock()
+  }
+
+  #putFault(body: Record<string, unknown>) {
+    if (typeof body['action'] !== 'object' || body['action'] === null)
+      throw new AdminError('a fault needs an action')
+    return this.#deps.faults.put(body as unknown as NewFault)
+  }
+
+  #approveDevice(body: Record<string, unknown>) {
+    const device = this.#deps.signIns.findDeviceByUserCode(String(body['userCode']))
+    const user = this.#deps.world.user(String(body['user']))
+    if (!device) throw new AdminError('no sign-in waits for this code')
+    if (!user && body['decline'] !== true) throw new AdminError('no such user')
+    device.state = user ?? 'declined'
+    return { approved: user?.upn ?? null }
+  }
+
+  async #bytes(exchange: Exchange): Promise<Answer> {
+    const item = await this.#item(exchange)
+    if (!item.content) throw new AdminError('not a file')
+    return serve(item.content, header(exchange, 'range'), { 'Content-Type': 'application/octet-stream' })
+  }
+
+  async #sha256(exchange: Exchange): Promise<Answer> {
+    const item = await this.#item(exchange)
+    if (!item.content) throw new AdminError('not a file')
+    const reader = await item.content.open()
+    const hash = createHash('sha256')
+    const buffer = Buffer.alloc(1024 * 1024)
+    try {
+      for (let offset = 0; offset < item.size;) {
+        const count = await reader.read(buffer, offset)
+        if (count === 0) throw new AdminError('the file ended early')
+        hash.update(buffer.subarray(0, count))
+        offset += count
+        await new Promise(setImmediate) // lets other requests through
+      }
+    } finally {
+      await reader.close()
+    }
+    return json(200, {
+      sha256: hash.digest('hex'),
+      size: item.size,
+      quickXorHash: item.content.quickXorHash() ?? null,
+    })
+  }
+
+  async #item(exchange: Exchange) {
+    const placed = this.#deps.world.drive(exchange.query.get('drive') ?? '')
+    if (!placed) throw new AdminError('no such drive')
+    const id = exchange.query.get('item')
+    const path = exchange.query
+      .get('path')
+      ?.split('/')
+      .filter(part => part !== '')
+    return locate(placed, id === null ? { path: path ?? [] } : { id })
+  }
+}
+
+async function bodyOf(exchange: Exchange): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse((await exchange.body()).toString('utf8')) as Record<string, unknown>
+  } catch {
+    throw new AdminError('the body is not JSON')
+  }
+}
+
+function dateOf(text: string): number {
+  const time = Date.parse(text)
+  if (Number.isNaN(time)) throw new AdminError(`'${text}' is not a time`)
+  return time
+}
+
+function unknown(exchange: Exchange): Answer {
+  return json(404, { error: `no admin route ${exchange.method} ${exchange.path}, see docs/EMULATOR.md` })
+}

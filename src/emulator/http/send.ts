@@ -1,0 +1,135 @@
+import type { ServerResponse } from 'node:http'
+import type { FaultAction } from '../faults/fault-rule.js'
+import type { ContentReader } from '../world/content.js'
+import type { Answer } from './answer.js'
+import { delay, type LinkShape, Pacer } from './link.js'
+
+/** Large writes keep the cost per TLS call small; two in flight keep the line busy. */
+const PIECE = 256 * 1024
+const IN_FLIGHT = 3
+
+export interface SendOptions {
+  readonly answer: Answer
+  readonly action: FaultAction
+  readonly link: LinkShape
+  readonly onContentBytes: (bytes: number) => void
+}
+
+type Body = Exclude<Answer['body'], { kind: 'none' }>
+
+/** Puts an answer on the wire, the way the link and the faults in force want it. */
+export class Sender {
+  readonly #pacer = new Pacer()
+
+  async send(response: ServerResponse, options: SendOptions): Promise<void> {
+    const { answer, action } = options
+    const shaped = options.link.applyTo === 'all' || answer.body.kind === 'content'
+    const rate = action.bytesPerSecond ?? (shaped ? options.link.bytesPerSecond : 0)
+    await delay((action.latencyMilliseconds ?? 0) + (shaped ? options.link.latencyMilliseconds : 0))
+    if (response.destroyed) return
+    const { body } = answer
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
+    const length = bodyLength(answer)
+    if (body.kind === 'text') response.setHeader('Content-Type', body.type)
+    if (body.kind !== 'none' || answer.status !== 204) {
+      response.setHeader('Content-Length', Math.max(0, length + (action.lengthOff ?? 0)))
+    }
+    if (action.lengthOff !== undefined) {
+      response.strictContentLength = false
+      response.shouldKeepAlive = false
+    }
+    response.writeHead(answer.status)
+    if (response.req.method === 'HEAD' || body.kind === 'none') {
+      response.end()
+      return
+    }
+    await this.#sendBody(response, body, length, rate, options)
+  }
+
+  async #sendBody(
+    response: ServerResponse,
+    body: Body,
+    length: number,
+    rate: number,
+    options: SendOptions,
+  ): Promise<void> {
+    const { action } = options
+    const cut = Math.min(
+      action.resetAfterBytes ?? Infinity,
+      action.endAfterBytes ?? Infinity,
+      action.stallAfterBytes ?? Infinity,
+    )
+    const limit = Math.min(length, cut)
+    if (body.kind === 'text') {
+      const bytes = Buffer.from(body.text).subarray(0, limit)
+      if (response.socket) await this.#pacer.pace(response.socket, bytes.length, rate)
+      response.write(bytes)
+    } else {
+      await this.#sendContent(response, { ...body, end: body.start + limit }, rate, options)
+    }
+    if (cut >= length) {
+      if (action.lengthOff === undefined) response.end()
+      else response.socket?.end()
+    } else if (action.resetAfterBytes === cut) {
+      response.socket?.resetAndDestroy()
+    } else if (action.endAfterBytes === cut) {
+      response.socket?.end()
+    }
+  }
+
+  async #sendContent(
+    response: ServerResponse,
+    body: Extract<Body, { kind: 'content' }>,
+    rate: number,
+    options: SendOptions,
+  ): Promise<void> {
+    const size = this.#pacer.pieceSize(rate, PIECE)
+    const pieces = Math.min(IN_FLIGHT, Math.ceil((body.end - body.start) / size))
+    const buffers = Array.from({ length: pieces }, () => Buffer.allocUnsafe(size))
+    const written: (Promise<void> | undefined)[] = []
+    const reader: ContentReader = await body.content.open()
+    try {
+      let turn = 0
+      for (let offset = body.start; offset < body.end; turn = (turn + 1) % pieces) {
+        await written[turn] // before its buffer is filled again
+        const socket = response.socket
+        if (!socket || response.destroyed) return
+        const target = (buffers[turn] ?? Buffer.alloc(size)).subarray(0, Math.min(size, body.end - offset))
+        const read = reader.read(target, offset)
+        const count = typeof read === 'number' ? read : await read
+        if (count === 0) return response.destroy() as unknown as void
+        corrupt(target, offset, options.action.corruptAt)
+        await this.#pacer.pace(socket, count, rate)
+        options.onContentBytes(count)
+        written[turn] = write(response, target.subarray(0, count))
+        offset += count
+      }
+      await Promise.all(written)
+    } finally {
+      await reader.close()
+    }
+  }
+}
+
+function bodyLength(answer: Answer): number {
+  switch (answer.body.kind) {
+    case 'none':
+      return 0
+    case 'text':
+      return Buffer.byteLength(answer.body.text)
+    case 'content':
+      return answer.body.end - answer.body.start
+  }
+}
+
+function corrupt(target: Buffer, offset: number, at: number | undefined): void {
+  if (at === undefined || at < offset || at >= offset + target.length) return
+  target[at - offset] = (target[at - offset] ?? 0) ^ 0xff
+}
+
+/** Settles when the bytes have left our buffer, or the connection is gone. */
+function write(response: ServerResponse, bytes: Buffer): Promise<void> {
+  return new Promise(resolve => {
+    response.write(bytes, () => resolve())
+  })
+}

@@ -1,0 +1,163 @@
+import { createServer, type Server } from 'node:https'
+import type { ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Admin } from './admin/admin.js'
+import type { Certificates } from './certificates.js'
+import type { Counters } from './counters.js'
+import { deviceLoginRoute, type Entra } from './entra/entra.js'
+import { distort } from './faults/distort.js'
+import type { FaultBook } from './faults/fault-book.js'
+import type { FaultAction } from './faults/fault-rule.js'
+import { answerOfFault } from './faults/refuse-by-fault.js'
+import { type Graph, withRequestIds } from './graph/graph.js'
+import { type Answer, json, Refusal, withHeaders } from './http/answer.js'
+import { type Exchange, exchangeOf } from './http/exchange.js'
+import { type LinkShape, UNSHAPED } from './http/link.js'
+import { notEmulated, type Route } from './http/route.js'
+import { Sender } from './http/send.js'
+import type { SharePoint } from './sharepoint/sharepoint.js'
+import type { World } from './world/world.js'
+
+export interface Hosts {
+  readonly world: World
+  readonly entra: Entra
+  readonly graph: Graph
+  readonly sharePoint: SharePoint
+  readonly admin: Admin
+  readonly faults: FaultBook
+  readonly counters: Counters
+}
+
+/** One TLS port for all hosts of the cloud. */
+export class EmulatorServer {
+  link: LinkShape = UNSHAPED
+  readonly #hosts: () => Hosts
+  readonly #server: Server
+  readonly #sender = new Sender()
+  readonly #sockets = new Set<Socket>()
+
+  constructor(certificates: Certificates, hosts: () => Hosts) {
+    this.#hosts = hosts
+    this.#server = createServer(
+      { key: certificates.key, cert: certificates.chain, ALPNProtocols: ['http/1.1'], minVersion: 'TLSv1.2' },
+      (request, response) => {
+        request.on('error', () => undefined)
+        response.on('error', () => undefined)
+        void this.#respond(exchangeOf(request), response)
+      },
+    )
+    this.#server.keepAliveTimeout = 60_000
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server.on('tlsClientError', () => undefined)
+  }
+
+  async listen(port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, '127.0.0.1', () => resolve())
+    })
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise<void>(resolve => {
+      this.#server.close(() => resolve())
+    })
+  }
+
+  /** What happens to every request, and to every part of a batch. */
+  async around(exchange: Exchange, route: Route, done?: (action: FaultAction) => void): Promise<Answer> {
+    const { faults, counters, world } = this.#hosts()
+    const url = `https://${exchange.host}${exchange.path}${exchange.query.size > 0 ? '?' : ''}${exchange.query}`
+    counters.countRequest(route.name)
+    const action = faults.actionFor({
+      host: exchange.host,
+      route: route.name,
+      method: exchange.method,
+      url,
+      drive: route.drive,
+      item: route.item,
+    })
+    done?.(action)
+    const now = world.clock.now()
+    const refused = answerOfFault(action, now)
+    const answer = refused ? withRequestIds(refused, exchange, now) : distort(await route.run(), action, url)
+    counters.countStatus(answer.status)
+    return answer
+  }
+
+  #route(exchange: Exchange, action: () => FaultAction): Route {
+    const { entra, graph, sharePoint, world } = this.#hosts()
+    switch (exchange.host) {
+      case 'login.microsoftonline.com':
+      case 'login.windows.net':
+        return entra.route(exchange)
+      case 'graph.microsoft.com':
+        return graph.route(exchange)
+      case 'microsoft.com':
+      case 'www.microsoft.com':
+        return deviceLoginRoute(exchange)
+      default: {
+        const tenant = world.tenantOfHost(exchange.host)
+        return tenant
+          ? sharePoint.route(exchange, tenant, () => action().ignoreRange === true)
+          : notEmulated(`host ${exchange.host}`)
+      }
+    }
+  }
+
+  async #respond(exchange: Exchange, response: ServerResponse): Promise<void> {
+    const { admin, counters } = this.#hosts()
+    try {
+      if (admin.serves(exchange)) {
+        const answer = await admin.answer(exchange)
+        await this.#sender.send(response, {
+          answer,
+          action: {},
+          link: UNSHAPED,
+          onContentBytes: () => undefined,
+        })
+        return
+      }
+      let action: FaultAction = {}
+      const route = this.#route(exchange, () => action)
+      if (route.name === 'download') counters.countDownload(route.drive, route.item)
+      const answer = await this.around(exchange, route, found => (action = found))
+      await this.#sender.send(response, {
+        answer,
+        action,
+        link: this.link,
+        onContentBytes: bytes => counters.countContentBytes(route.drive, route.item, bytes),
+      })
+    } catch (failure) {
+      this.#fail(response, failure)
+    }
+  }
+
+  /** A bug of the emulator must not look like an answer of the service. */
+  #fail(response: ServerResponse, failure: unknown): void {
+    if (failure instanceof Refusal) {
+      void this.#sender.send(response, {
+        answer: failure.answer,
+        action: {},
+        link: UNSHAPED,
+        onContentBytes: () => undefined,
+      })
+      return
+    }
+    process.stderr.write(
+      `emulator: ${failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)}\n`,
+    )
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    const answer = withHeaders(json(500, { error: { code: 'emulatorBug', message: String(failure) } }), {})
+    void this.#sender.send(response, { answer, action: {}, link: UNSHAPED, onContentBytes: () => undefined })
+  }
+}

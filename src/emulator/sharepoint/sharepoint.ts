@@ -1,0 +1,143 @@
+import type { Tokens } from '../entra/tokens.js'
+import type { Graph } from '../graph/graph.js'
+import { type Answer, empty, html, json, Refusal, withHeaders } from '../http/answer.js'
+import { type Exchange, header } from '../http/exchange.js'
+import { escapeHtml, page } from '../http/html.js'
+import { notEmulated, type Route } from '../http/route.js'
+import type { Tenant } from '../world/directory.js'
+import type { Role, Site } from '../world/site.js'
+import type { World } from '../world/world.js'
+import { download } from './download.js'
+import type { DownloadUrls } from './download-urls.js'
+
+export interface SharePointDeps {
+  readonly world: World
+  readonly tokens: Tokens
+  readonly graph: Graph
+  readonly downloadUrls: DownloadUrls
+}
+
+/** `{tenant}.sharepoint.com` and `{tenant}-my.sharepoint.com`. */
+export class SharePoint {
+  readonly #deps: SharePointDeps
+
+  constructor(deps: SharePointDeps) {
+    this.#deps = deps
+  }
+
+  /** @param ignoreRange a fault that downloads know */
+  route(exchange: Exchange, tenant: Tenant, ignoreRange: () => boolean): Route {
+    const { path, method } = exchange
+    const route = (name: string, run: () => Promise<Answer> | Answer): Route => ({
+      name,
+      run: () => finish(run),
+    })
+    if (path.endsWith('/_vti_bin/client.svc')) return route('realm', () => realm(tenant))
+    if (this.#deps.graph.serves(exchange)) return this.#deps.graph.route(exchange)
+    const reads = method === 'GET' || method === 'HEAD'
+    if (reads && path.endsWith('/_layouts/15/download.aspx')) {
+      const subject = this.#deps.downloadUrls.read(exchange.query.get('tempauth') ?? '')
+      return {
+        ...route('download', () => download(this.#deps, exchange, ignoreRange())),
+        ...(subject && { drive: subject.drive, item: subject.item }),
+      }
+    }
+    const api = path.indexOf('/_api/web')
+    if (reads && api >= 0) {
+      return route('sharepoint-rest', () => this.#rest(exchange, path.slice(0, api), path.slice(api)))
+    }
+    if (reads && !path.includes('/_')) return route('browser', () => this.#browse(exchange))
+    return notEmulated(`${method} https://${exchange.host}${path}`)
+  }
+
+  /** The little of SharePoint's own REST API that wakes a guest up and tells its rights. */
+  async #rest(exchange: Exchange, sitePath: string, call: string): Promise<Answer> {
+    const caller = await this.#deps.tokens.caller(header(exchange, 'authorization'))
+    if (typeof caller === 'string' || caller.audience !== `https://${exchange.host}`) {
+      return empty(401, { 'WWW-Authenticate': 'Bearer realm="", error="invalid_token"' })
+    }
+    const at = this.#deps.world.siteAt(exchange.host, decodeURIComponent(sitePath))
+    if (at?.rest !== '' || at.site.tenant !== caller.tenant) return restError(404, 'File Not Found.')
+    if (!at.site.hasLimitedAccess(caller.principal)) {
+      return restError(403, 'Attempted to perform an unauthorized operation.')
+    }
+    caller.principal.sharePointKnows = true
+    if (call === '/_api/web') return json(200, webJson(at.site, exchange.query.get('$select')))
+    const list = /^\/_api\/web\/lists\('([0-9a-f-]{36})'\)\/EffectiveBasePermissions$/i.exec(call)?.[1]
+    const drive = at.site.libraries.find(each => each.listId === list?.toLowerCase())
+    if (drive) return json(200, basePermissions(at.site.itemRole(caller.principal, drive, drive.root)))
+    return {
+      ...restError(501, `The emulator does not emulate: GET ${call}`),
+    }
+  }
+
+  /** What a person sees who opens an address of this host. */
+  #browse(exchange: Exchange): Answer {
+    const url = `https://${exchange.host}${exchange.path}`
+    const link = this.#deps.world.link(url)
+    const at = this.#deps.world.siteAt(exchange.host, decodeURIComponent(exchange.path))
+    const title = link?.item.name ?? at?.site.title
+    if (title === undefined) return html(404, page('404', '<h1>404 FILE NOT FOUND</h1>'))
+    const text = link
+      ? `Shared by ${escapeHtml(link.item.by.displayName)}. Add this address to b2bmount.`
+      : 'A SharePoint site. Add this address to b2bmount.'
+    return html(200, page(title, `<h1>${escapeHtml(title)}</h1><p>${text}</p>`))
+  }
+}
+
+/** Tells the tenant of a host to anybody who asks without a token. */
+function realm(tenant: Tenant): Answer {
+  return empty(401, {
+    'WWW-Authenticate':
+      `Bearer realm="${tenant.id}",client_id="00000003-0000-0ff1-ce00-000000000000",` +
+      'trusted_issuers="00000001-0000-0000-c000-000000000000@*,https://sts.windows.net/*/,' +
+      '00000003-0000-0ff1-ce00-000000000000@90140122-8516-11e1-8eff-49304924019b",' +
+      'authorization_uri="https://login.windows.net/common/oauth2/authorize"',
+  })
+}
+
+function webJson(site: Site, select: string | null) {
+  const all: Record<string, unknown> = {
+    Id: site.webId,
+    Title: site.title,
+    Url: site.webUrl,
+    ServerRelativeUrl: site.path === '' ? '/' : site.path,
+  }
+  const names = select?.split(',')
+  return {
+    'odata.metadata': `${site.webUrl}/_api/$metadata#SP.ApiData.Webs/@Element`,
+    ...Object.fromEntries(Object.entries(all).filter(([name]) => !names || names.includes(name))),
+  }
+}
+
+/** Masks of the permission levels Read, Contribute and Full Control. */
+function basePermissions(role: Role | undefined) {
+  switch (role) {
+    case undefined:
+      return { High: '0', Low: '0' }
+    case 'read':
+      return { High: '176', Low: '138612833' }
+    case 'write':
+      return { High: '432', Low: '1011030767' }
+    case 'owner':
+      return { High: '2147483647', Low: '4294967295' }
+  }
+}
+
+function restError(status: number, value: string): Answer {
+  return json(status, { 'odata.error': { code: `-1, emulator`, message: { lang: 'en-US', value } } })
+}
+
+async function finish(run: () => Promise<Answer> | Answer): Promise<Answer> {
+  let answer: Answer
+  try {
+    answer = await run()
+  } catch (failure) {
+    if (!(failure instanceof Refusal)) throw failure
+    answer = failure.answer
+  }
+  return withHeaders(answer, {
+    MicrosoftSharePointTeamServices: '16.0.0.26000',
+    'X-MS-InvokeApp': '1; RequireReadOnly',
+  })
+}

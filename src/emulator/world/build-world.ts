@@ -1,0 +1,88 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { libraryViewUrl, syncUrl } from './addresses.js'
+import { APPS } from './apps.js'
+import { addSite, demoWorld, organization } from './demo-world.js'
+import { DiskMirror } from './disk-mirror.js'
+import { World } from './world.js'
+
+/** `demo`, `hostile` (demo and a tenant with bad names), or `empty` (Fabrikam, Contoso and Ann, no files). */
+export type WorldName = string
+
+/** A directory of this machine as a library of a tenant. */
+export interface LibraryFromDisk {
+  readonly tenant: string
+  readonly name: string
+  readonly directory: string
+}
+
+/** `contoso/Projects=/srv/projects` */
+export function parseLibrary(text: string): LibraryFromDisk {
+  const match = /^([^/=]+)\/([^/=]+)=(.+)$/.exec(text)
+  if (!match) throw new Error(`'${text}' is not of the form tenant/name=directory`)
+  const [, tenant = '', name = '', directory = ''] = match
+  return { tenant, name, directory: resolve(directory) }
+}
+
+export async function buildWorld(name: WorldName, libraries: readonly LibraryFromDisk[]): Promise<World> {
+  const world = namedWorld(name)
+  for (const library of libraries) await addLibraryFromDisk(world, library)
+  return world
+}
+
+function namedWorld(name: string): World {
+  switch (name) {
+    case 'demo':
+      return demoWorld()
+    case 'hostile':
+      return demoWorld({ hostile: true })
+    case 'empty':
+      return emptyWorld()
+    default:
+      throw new Error(`there is no world '${name}'; known are demo, hostile and empty`)
+  }
+}
+
+function emptyWorld(): World {
+  const world = new World()
+  world.apps.push(...APPS)
+  const fabrikam = organization(
+    world,
+    '11111111-1111-4111-8111-111111111111',
+    'fabrikam',
+    'Fabrikam',
+    'olivia',
+    'Olivia Owner',
+  )
+  const ann = fabrikam.tenant.addMember('ann', 'Ann Example')
+  const contoso = organization(
+    world,
+    '22222222-2222-4222-8222-222222222222',
+    'contoso',
+    'Contoso',
+    'megan',
+    'Megan Manager',
+  )
+  contoso.tenant.addGuest(ann.user)
+  return world
+}
+
+/** Makes (or reuses) the site `/sites/Files` of the tenant, shared with every guest, and puts the library there. */
+export async function addLibraryFromDisk(world: World, library: LibraryFromDisk): Promise<void> {
+  const tenant = world.tenant(library.tenant)
+  const owner = tenant?.principals.find(each => each.kind === 'member')
+  if (!tenant || !owner) throw new Error(`there is no tenant '${library.tenant}'`)
+  if (!(await stat(library.directory)).isDirectory())
+    throw new Error(`${library.directory} is not a directory`)
+  const author = { id: owner.oid, email: owner.user.upn, displayName: owner.user.displayName }
+  const known = world.sites.find(site => site.tenant === tenant && site.path === '/sites/Files')
+  const site = known ?? addSite(world, { tenant, owner, author }, 'Files', 'Files')
+  if (!known) for (const each of tenant.principals) if (each.kind === 'guest') site.grant(each, 'write')
+  const drive = site.addLibrary(library.name, library.name, author)
+  drive.source = new DiskMirror(drive, library.directory, () => world.clock.now())
+  const label = `${tenant.slug} ${library.name.toLowerCase()}`
+  world.addresses[label] = drive.webUrl
+  world.addresses[`${label} view`] = libraryViewUrl(drive)
+  const ann = world.user('ann@fabrikam.example')
+  if (ann) world.addresses[`${label} sync`] = syncUrl(site, drive, ann)
+}

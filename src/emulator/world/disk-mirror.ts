@@ -1,0 +1,129 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { createReadStream, type Stats } from 'node:fs'
+import { join } from 'node:path'
+import { FileContent } from './content.js'
+import { type Drive, type DriveSource, type Item, pathOf } from './drive.js'
+import { guidFrom } from './guid.js'
+import { QuickXorHash } from './quick-xor-hash.js'
+
+/** Larger files are served without a hash, as SharePoint does for files that it has not finished with. */
+const LARGEST_HASHED = 256 * 1024 * 1024
+
+/**
+ * Keeps a drive like a directory of this machine. The directory is read when somebody asks;
+ * differences become changes of the drive. Ids come from paths: a file that is renamed on disk
+ * is another file. Symbolic links, sockets and devices are left out.
+ */
+export class DiskMirror implements DriveSource {
+  readonly startedAt: number
+  readonly #drive: Drive
+  readonly #directory: string
+  readonly #now: () => number
+
+  constructor(drive: Drive, directory: string, now: () => number) {
+    this.#drive = drive
+    this.#directory = directory
+    this.#now = now
+    this.startedAt = now()
+  }
+
+  async refreshItem(item: Item): Promise<void> {
+    if (item.kind === 'folder') return
+    const entry = await this.#stat(this.#pathOf(item))
+    if (entry?.isFile()) await this.#refreshFile(item, entry)
+    else this.#drive.remove(item, this.#now())
+  }
+
+  async refreshFolder(folder: Item): Promise<void> {
+    const path = this.#pathOf(folder)
+    const found = new Set<string>()
+    for (const entry of await this.#list(path)) {
+      if (!entry.isDirectory() && !entry.isFile()) continue
+      found.add(entry.name)
+      const known = folder.children.find(child => child.name === entry.name)
+      const kind = entry.isDirectory() ? 'folder' : 'file'
+      if (known && known.kind !== kind) this.#drive.remove(known, this.#now())
+      const stat = await this.#stat(join(path, entry.name))
+      if (!stat) continue
+      if (known?.kind === kind) {
+        if (kind === 'file') await this.#refreshFile(known, stat)
+      } else {
+        await this.#add(folder, entry.name, kind, stat)
+      }
+    }
+    for (const child of [...folder.children]) {
+      if (!found.has(child.name)) this.#drive.remove(child, this.#now())
+    }
+  }
+
+  async refreshAll(): Promise<void> {
+    const folders: Item[] = [this.#drive.root]
+    for (let folder = folders.pop(); folder; folder = folders.pop()) {
+      await this.refreshFolder(folder)
+      folders.push(...folder.children.filter(child => child.kind === 'folder'))
+    }
+  }
+
+  async #add(parent: Item, name: string, kind: 'file' | 'folder', stat: Stat): Promise<void> {
+    const guid = guidFrom(this.#drive.listId, 'disk', ...pathOf(parent), name)
+    const times = { created: floor(stat.birthtimeMs), modified: floor(stat.mtimeMs) }
+    if (kind === 'folder') {
+      this.#drive.addFolder(parent, name, { guid, ...times })
+      return
+    }
+    const content = await this.#content(join(this.#pathOf(parent), name), stat.size)
+    // The eTag's number comes from the file's time: it means the same after a restart.
+    this.#drive.addFile(parent, name, content, { guid, ...times, eTag: floor(stat.mtimeMs) })
+  }
+
+  async #refreshFile(item: Item, stat: Stat): Promise<void> {
+    if (item.eTag === floor(stat.mtimeMs) && item.size === stat.size) return
+    const content = await this.#content(this.#pathOf(item), stat.size)
+    this.#drive.replaceContent(item, content, floor(stat.mtimeMs), floor(stat.mtimeMs))
+  }
+
+  async #content(path: string, size: number): Promise<FileContent> {
+    return new FileContent(path, size, size <= LARGEST_HASHED ? await hashOf(path) : undefined)
+  }
+
+  #pathOf(item: Item): string {
+    return join(this.#directory, ...pathOf(item))
+  }
+
+  async #list(path: string) {
+    try {
+      return await readdir(path, { withFileTypes: true })
+    } catch (failure) {
+      return ignoreMissing(failure, [])
+    }
+  }
+
+  async #stat(path: string): Promise<Stat | undefined> {
+    try {
+      return await lstat(path)
+    } catch (failure) {
+      return ignoreMissing(failure, undefined)
+    }
+  }
+}
+
+type Stat = Pick<Stats, 'size' | 'mtimeMs' | 'birthtimeMs' | 'isFile'>
+
+async function hashOf(path: string): Promise<string> {
+  const hash = new QuickXorHash()
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
+    hash.update(chunk)
+  }
+  return hash.digest()
+}
+
+function floor(value: number): number {
+  return Math.floor(value)
+}
+
+/** The directory is live: what was listed may be gone. */
+function ignoreMissing<Value>(failure: unknown, instead: Value): Value {
+  const { code } = failure as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return instead
+  throw failure
+}

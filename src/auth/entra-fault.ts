@@ -203,28 +203,23 @@ const EXPLANATION: Readonly<
 
 export function entraFault(refusal: EntraRefusal, asked: Asked): Fault {
   const meaning = meaningOf(refusal)
-  switch (meaning) {
-    case 'transient':
-      return transientFault(refusal)
-    case 'expired':
-      // One refresh token serves every tenant: if it is worn out, only the home tenant hands out another.
-      return new SignInRequired('Your sign-in has expired', {
-        cause: refusal,
-        nextStep: 'Run: b2bmount sign-in',
-      })
-    case 'mfa':
-    case 'mfa-enrolment':
-      return stepUp(meaning, refusal, asked)
-    case undefined:
-      return new Fault('sign-in-failed', `${asked.organization} refused the sign-in (${refusal.message})`, {
-        cause: refusal,
-        nextStep: 'Run: b2bmount sign-in',
-      })
-    default: {
-      const [code, message, nextStep] = EXPLANATION[meaning](asked)
-      return new Fault(code, message, { cause: refusal, nextStep })
-    }
+  if (meaning === 'transient') return transientFault(refusal)
+  if (meaning === 'mfa' || meaning === 'mfa-enrolment') return stepUp(meaning, refusal, asked)
+  if (meaning === 'expired') {
+    // One refresh token serves every tenant: if it is worn out, only the home tenant hands out another.
+    return new SignInRequired('Your sign-in has expired', {
+      cause: refusal,
+      nextStep: 'Run: b2bmount sign-in',
+    })
   }
+  if (meaning === undefined) {
+    return new Fault('sign-in-failed', `${asked.organization} refused the sign-in (${refusal.message})`, {
+      cause: refusal,
+      nextStep: 'Run: b2bmount sign-in',
+    })
+  }
+  const [code, message, nextStep] = EXPLANATION[meaning](asked)
+  return new Fault(code, message, { cause: refusal, nextStep })
 }
 
 function meaningOf(refusal: EntraRefusal): Meaning | undefined {

@@ -85,7 +85,7 @@ export class MsalClient {
           scopes: [...scopes],
           authority: this.#authority(tenant),
           // With the home account as it is, MSAL would answer with the home tenant's cached token.
-          account: { ...profile, tenantId: tenant } as AccountInfo,
+          account: { ...profile, tenantId: tenant },
           forceRefresh: options.fresh ?? false,
           ...(options.claims === undefined ? {} : { claims: options.claims }),
         }),
@@ -168,7 +168,7 @@ export class MsalClient {
 
   /** Forgets the account, with all its tokens for all tenants. */
   async remove(profile: Profile, signal: AbortSignal): Promise<void> {
-    await this.#run(signal, msal => msal.signOut({ account: profile as AccountInfo }))
+    await this.#run(signal, msal => msal.signOut({ account: profile }))
   }
 
   async #run<Value>(
@@ -182,8 +182,7 @@ export class MsalClient {
     } catch (failure) {
       signal.throwIfAborted()
       if (failure instanceof Fault) throw failure
-      if (network.trouble !== undefined) throw network.trouble
-      throw localRefusal(failure)
+      throw network.trouble ?? localRefusal(failure)
     }
   }
 
@@ -227,8 +226,9 @@ function toToken(result: AuthenticationResult | null): IssuedToken {
 }
 
 /** MSAL refused without asking: its cache has no (usable) refresh token, or we asked it for something impossible. */
-function localRefusal(failure: unknown): unknown {
-  if (!(failure instanceof AuthError)) return failure
+function localRefusal(failure: unknown): Error {
+  if (!(failure instanceof AuthError))
+    return failure instanceof Error ? failure : new Error('MSAL threw no error')
   const options = { cause: failure, nextStep: 'Run: b2bmount sign-in' }
   return failure instanceof InteractionRequiredAuthError
     ? new SignInRequired('You are signed out, or your sign-in has expired', options)

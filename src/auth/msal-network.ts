@@ -21,7 +21,7 @@ export interface MsalNetworkResponse<Body> {
 export class MsalNetwork {
   readonly #http: HttpSender
   readonly #signal: AbortSignal
-  #trouble: unknown
+  #trouble: Error | undefined
 
   constructor(http: HttpSender, signal: AbortSignal) {
     this.#http = http
@@ -29,7 +29,7 @@ export class MsalNetwork {
   }
 
   /** Why the last exchange failed, if it did: {@link EntraRefusal}, {@link Fault} or the signal's reason. */
-  get trouble(): unknown {
+  get trouble(): Error | undefined {
     return this.#trouble
   }
 
@@ -68,7 +68,7 @@ export class MsalNetwork {
         this.#trouble = refusalIn(response.status, body, response.headers['retry-after'])
       return { status: response.status, headers: plain(response.headers), body: body as Body }
     } catch (failure) {
-      this.#trouble = failure
+      this.#trouble = failure instanceof Error ? failure : undefined
       throw failure
     }
   }

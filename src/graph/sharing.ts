@@ -41,7 +41,10 @@ export class GraphSharing implements RemoteSharing {
   }
 
   async linkTerms(tenant: TenantId, url: string, signal: AbortSignal): Promise<LinkTerms | undefined> {
-    const answer = await this.#ifShown(this.#deps.graph.get(tenant, `${sharePath(url)}/permission`, signal))
+    // For this request only: terms that we refuse must not have been accepted by looking at them.
+    const headers = { prefer: 'redeemSharingLinkIfNecessary' }
+    const asked = this.#deps.graph.get(tenant, `${sharePath(url)}/permission`, signal, { headers })
+    const answer = await this.#ifShown(asked)
     const link = answer?.['link']
     if (!isJsonObject(link)) return undefined
     return { scope: scopeOf(link['scope']), blocksDownload: link['preventsDownload'] === true }

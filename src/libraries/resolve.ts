@@ -112,11 +112,14 @@ export class LibraryResolver {
     if (drive?.kind === 'personal') throw personalDrive()
     const site = knownSite ?? (await this.#siteOf(tenant, shared, drive, signal))
     const isDriveRoot = shared.isDriveRoot || (drive !== undefined && shared.item.webUrl === drive.webUrl)
-    const access = await sharing.accessTo(shared.key, signal)
+    const [access, organization] = await Promise.all([
+      sharing.accessTo(shared.key, signal),
+      this.#organization(tenant, signal),
+    ])
     const library: NewLibrary = {
       root: shared.key,
       scope: isDriveRoot ? 'library' : 'folder',
-      organization: await this.#organization(tenant, signal),
+      organization,
       name: libraryName(shared, isDriveRoot, drive, site),
       webUrl: shared.item.webUrl ?? drive?.webUrl ?? site?.webUrl ?? `https://${address.host}/`,
       host: address.host,
@@ -206,17 +209,13 @@ function siteOf(address: Address): string {
 /** `/:f:/s/Team/…` is in `/sites/Team`, `/:f:/t/…` in `/teams`, `/:f:/g/personal/…` in `/personal`. */
 function sitePathInLink(url: string): string {
   const match = /^\/:[a-z]+:\/([a-z])\/([^/]+)(?:\/([^/]+))?/i.exec(new URL(url).pathname)
-  const [, form, first = '', second = ''] = match ?? []
-  switch (form?.toLowerCase()) {
-    case 's':
-      return `/sites/${first}`
-    case 't':
-      return `/teams/${first}`
-    case 'g':
-      return first === 'personal' ? `/personal/${second}` : ''
-    default:
-      return ''
+  const [, form = '', first = '', second = ''] = match ?? []
+  const sites: Readonly<Record<string, string>> = {
+    s: `/sites/${first}`,
+    t: `/teams/${first}`,
+    g: first === 'personal' ? `/personal/${second}` : '',
   }
+  return sites[form.toLowerCase()] ?? ''
 }
 
 function hostLabel(host: string, { sharePointSuffix }: Pick<Cloud, 'sharePointSuffix'>): string {

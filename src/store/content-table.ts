@@ -1,0 +1,106 @@
+import type { ByteRanges } from '../model/byte-ranges.js'
+import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import type { Database } from './database.js'
+import { decodeRanges, encodeRanges } from './range-codec.js'
+
+/** Which bytes of one content are in its cache file, durably. */
+export interface ContentRecord {
+  readonly ino: Ino
+  readonly generation: number
+  readonly present: ByteRanges
+  /** All bytes are there and are what the service says they are. */
+  readonly verified: boolean
+  readonly accessed: Milliseconds
+}
+
+interface Row {
+  readonly ino: number
+  readonly generation: number
+  readonly present: Uint8Array
+  readonly verified: number
+  readonly accessed: number
+}
+
+/** INVARIANT: a listed range was in the file, and the file on the disk, before it was listed. */
+export class ContentTable {
+  readonly #get
+  readonly #localBytes
+  readonly #save
+  readonly #touch
+  readonly #remove
+  readonly #isListed
+  readonly #total
+  readonly #ofLibrary
+
+  constructor(database: Database) {
+    this.#get = database.prepare<[Ino, number], Row>('SELECT * FROM content WHERE ino = ? AND generation = ?')
+    this.#localBytes = database.preparePluck<[Ino, number], number>(
+      'SELECT local_bytes FROM content WHERE ino = ? AND generation = ?',
+    )
+    // Only for the generation that the item has: a download that ends late must not list bytes of a replaced content.
+    this.#save = database.prepare<[Uint8Array, Bytes, number, Milliseconds, Ino, number]>(
+      `INSERT INTO content (ino, generation, present, local_bytes, verified, accessed)
+       SELECT ino, generation, ?, ?, ?, ? FROM item WHERE ino = ? AND generation = ?
+       ON CONFLICT (ino) DO UPDATE SET generation = excluded.generation, present = excluded.present,
+         local_bytes = excluded.local_bytes, verified = excluded.verified, accessed = excluded.accessed`,
+    )
+    this.#touch = database.prepare<[Milliseconds, Ino, number]>(
+      'UPDATE content SET accessed = ? WHERE ino = ? AND generation = ?',
+    )
+    this.#isListed = database.preparePluck<[Ino, number], number>(
+      'SELECT 1 FROM content WHERE ino = ? AND generation = ?',
+    )
+    this.#remove = database.prepare<[Ino, number]>('DELETE FROM content WHERE ino = ? AND generation = ?')
+    this.#total = database.preparePluck<[], Bytes>('SELECT coalesce(sum(local_bytes), 0) FROM content')
+    this.#ofLibrary = database.preparePluck<[LibraryId], Bytes>(
+      `SELECT coalesce(sum(local_bytes), 0) FROM content JOIN item ON item.ino = content.ino WHERE library = ?`,
+    )
+  }
+
+  get(ino: Ino, generation: number): ContentRecord | undefined {
+    const row = this.#get.get(ino, generation)
+    return (
+      row && {
+        ino,
+        generation,
+        present: decodeRanges(row.present),
+        verified: row.verified === 1,
+        accessed: row.accessed,
+      }
+    )
+  }
+
+  localBytes(ino: Ino, generation: number): Bytes {
+    return this.#localBytes.get(ino, generation) ?? 0
+  }
+
+  /** @returns false when the item has another content by now: nothing was written */
+  save(record: ContentRecord): boolean {
+    const { ino, generation, present, verified, accessed } = record
+    return (
+      this.#save.run(encodeRanges(present), present.size, verified ? 1 : 0, accessed, ino, generation)
+        .changes > 0
+    )
+  }
+
+  touch(ino: Ino, generation: number, accessed: Milliseconds): void {
+    this.#touch.run(accessed, ino, generation)
+  }
+
+  has(ino: Ino, generation: number): boolean {
+    return this.#isListed.get(ino, generation) !== undefined
+  }
+
+  remove(ino: Ino, generation: number): void {
+    this.#remove.run(ino, generation)
+  }
+
+  /** What the cache holds; for whoever has to make room. */
+  totalBytes(): Bytes {
+    return this.#total.get() ?? 0
+  }
+
+  bytesOfLibrary(library: LibraryId): Bytes {
+    return this.#ofLibrary.get(library) ?? 0
+  }
+}

@@ -1,0 +1,156 @@
+import Sqlite from 'better-sqlite3'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Fault } from '../model/fault.js'
+import type { Bytes, Milliseconds } from '../model/ids.js'
+import { items } from './migrations/0001-items.js'
+import type { Migration } from './migrations/migration.js'
+import { Statement } from './statement.js'
+import { isCorruption, storeFault } from './store-fault.js'
+
+const MIGRATIONS: readonly Migration[] = [items]
+
+// The log is checkpointed at 1000 pages by default; after a burst it may stay as large as the burst.
+const LARGEST_LOG_AT_REST = 64 * 1024 * 1024
+const PAGE_CACHE_KIB = 16 * 1024
+// Checking takes about a second for 500 MiB: what is small is checked at every start, the rest after a crash.
+const ALWAYS_CHECKED: Bytes = 32 * 1024 * 1024
+
+/** One SQLite file: opened, checked, brought up to date. All calls are synchronous and short. */
+export class Database {
+  readonly #sqlite: Sqlite.Database
+
+  /**
+   * @param path absolute; created with mode 0600, its folder with 0700
+   * @param now names the evidence when the file is damaged
+   * @throws {Fault} `store-corrupt`: the file has been moved aside, calling again starts with an empty one;
+   *   `configuration-invalid`: a newer version of the program wrote it; `disk-full`, `local-io`
+   */
+  constructor(path: string, now: Milliseconds) {
+    const suspect = logRemains(path) || sizeOf(path) <= ALWAYS_CHECKED
+    createPrivately(path)
+    try {
+      this.#sqlite = open(path, suspect)
+    } catch (failure) {
+      if (!isCorruption(failure)) throw storeFault(failure)
+      throw movedAside(path, now, failure)
+    }
+  }
+
+  prepare<Parameters extends unknown[], Row = unknown>(sql: string): Statement<Parameters, Row> {
+    return new Statement(this.#prepare<Row>(sql))
+  }
+
+  /** Rows are arrays in the order of the columns: for listings, where an object a row is too much. */
+  prepareRaw<Parameters extends unknown[], Row extends unknown[]>(sql: string): Statement<Parameters, Row> {
+    return new Statement(this.#prepare<Row>(sql).raw())
+  }
+
+  /** Rows are the first column's values. */
+  preparePluck<Parameters extends unknown[], Value>(sql: string): Statement<Parameters, Value> {
+    return new Statement(this.#prepare<Value>(sql).pluck())
+  }
+
+  /** All of `work`'s changes or none. Nests. */
+  transaction<Result>(work: () => Result): Result {
+    try {
+      return this.#sqlite.transaction(work).immediate()
+    } catch (failure) {
+      throw storeFault(failure)
+    }
+  }
+
+  close(): void {
+    this.#sqlite.close()
+  }
+
+  #prepare<Row>(sql: string): Sqlite.Statement<unknown[], Row> {
+    try {
+      return this.#sqlite.prepare<unknown[], Row>(sql)
+    } catch (failure) {
+      throw storeFault(failure)
+    }
+  }
+}
+
+function open(path: string, suspect: boolean): Sqlite.Database {
+  const sqlite = new Sqlite(path)
+  try {
+    sqlite.pragma('journal_mode = WAL')
+    // Without a power loss nothing is lost; with one, the last transactions may be, but the file stays whole.
+    // Content ranges and listings can be had again.
+    sqlite.pragma('synchronous = NORMAL')
+    sqlite.pragma(`journal_size_limit = ${LARGEST_LOG_AT_REST}`)
+    sqlite.pragma(`cache_size = -${PAGE_CACHE_KIB}`)
+    sqlite.pragma('temp_store = MEMORY')
+    if (suspect) check(sqlite)
+    migrate(sqlite)
+    return sqlite
+  } catch (failure) {
+    sqlite.close()
+    throw failure
+  }
+}
+
+/** A clean close removes the log. */
+function logRemains(path: string): boolean {
+  return sizeOf(`${path}-wal`) > 0
+}
+
+function sizeOf(path: string): Bytes {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+}
+
+function check(sqlite: Sqlite.Database): void {
+  const verdict = sqlite.pragma('quick_check(1)', { simple: true })
+  if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT')
+}
+
+function migrate(sqlite: Sqlite.Database): void {
+  const found = sqlite.pragma('user_version', { simple: true }) as number
+  const newest = MIGRATIONS.at(-1)?.version ?? 0
+  if (found > newest) {
+    throw new Fault(
+      'configuration-invalid',
+      `The store was written by a newer b2bmount (format ${found}; this one knows ${newest})`,
+      { nextStep: 'Install the newer version again; nothing was changed' },
+    )
+  }
+  for (const { version, sql } of MIGRATIONS) {
+    if (version <= found) continue
+    sqlite.transaction(() => {
+      sqlite.exec(sql)
+      sqlite.pragma(`user_version = ${version}`)
+    })()
+  }
+}
+
+function createPrivately(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // SQLite gives its -wal and -shm files the mode of the database.
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (failure) {
+    const { code } = failure as NodeJS.ErrnoException
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new Fault('disk-full', `There is no space left for ${path}`, { cause: failure })
+    }
+    throw new Fault('local-io', `The store ${path} cannot be opened (${code ?? 'unknown'})`, {
+      nextStep: 'See that the state folder belongs to you',
+      cause: failure,
+    })
+  }
+}
+
+function movedAside(path: string, now: Milliseconds, cause: unknown): Fault {
+  const evidence = `${path}.corrupt-${new Date(now).toISOString().replaceAll(':', '-')}`
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, evidence + suffix)
+  }
+  return new Fault('store-corrupt', `The store of the drive was damaged; it has been kept as ${evidence}`, {
+    nextStep:
+      'Add your libraries again with: b2bmount add <address>. ' +
+      'Nothing at the other organizations is affected; what was local will be downloaded again when it is read',
+    cause,
+  })
+}

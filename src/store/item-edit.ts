@@ -1,0 +1,401 @@
+import type { DriveItem } from '../model/drive-item.js'
+import {
+  ROOT_INO,
+  type Bytes,
+  type Ino,
+  type ItemId,
+  type LibraryId,
+  type Milliseconds,
+} from '../model/ids.js'
+import { distinctName, hasBetterClaim, shownName } from '../model/item-name.js'
+import { joinedEvidence, sameContent } from '../model/same-content.js'
+import type { Database } from './database.js'
+import type { ItemChange } from './item-change.js'
+import {
+  codeOfKind,
+  columnOfListing,
+  isDirectory,
+  NO_LIBRARY,
+  type ItemKind,
+  type ItemRecord,
+  type Listing,
+} from './item-record.js'
+import type { ItemTable } from './item-table.js'
+
+// A path of more folders than this cannot be named on Linux (PATH_MAX), so whatever is deeper is an attack.
+const DEEPEST = 4_096
+// Where thousands of names collide, somebody makes them: the first ones are sorted out, the rest keep their tags.
+const NAMES_SETTLED_AT_ONCE = 1_000
+const LONGEST_REMOTE_NAME = 4_096
+// 9999-12-31: what programs can still print.
+const LATEST: Milliseconds = 253_402_300_799_000
+
+export type PutOutcome = 'new' | 'changed' | 'same' | /** it would contain itself */ 'cycle'
+
+/** The statements of {@link ItemEdit}, prepared once. */
+export class ItemStatements {
+  readonly insert
+  readonly update
+  readonly rename
+  readonly setListed
+  readonly clearListed
+  readonly bumpGeneration
+  readonly remove
+  readonly removeContent
+
+  constructor(database: Database) {
+    this.insert = database.prepare<
+      [
+        parent: Ino,
+        kind: number,
+        library: LibraryId,
+        remoteId: ItemId,
+        name: string,
+        remoteName: string | null,
+        size: Bytes,
+        modified: Milliseconds,
+        created: Milliseconds,
+        changed: Milliseconds,
+        listed: number | null,
+        hash: string | null,
+        cTag: string | null,
+        eTag: string | null,
+        webUrl: string | null,
+      ]
+    >(
+      `INSERT INTO item (parent, kind, library, remote_id, name, remote_name, size, modified, created, changed,
+                         listed, hash, ctag, etag, web_url)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    this.update = database.prepare<
+      [
+        parent: Ino,
+        name: string,
+        remoteName: string | null,
+        size: Bytes,
+        modified: Milliseconds,
+        created: Milliseconds,
+        changed: Milliseconds,
+        generation: number,
+        hash: string | null,
+        cTag: string | null,
+        eTag: string | null,
+        webUrl: string | null,
+        ino: Ino,
+      ]
+    >(
+      `UPDATE item SET parent = ?, name = ?, remote_name = ?, size = ?, modified = ?, created = ?, changed = ?,
+                       generation = ?, hash = ?, ctag = ?, etag = ?, web_url = ?
+       WHERE ino = ?`,
+    )
+    this.rename = database.prepare<[string, string | null, Ino]>(
+      'UPDATE item SET name = ?, remote_name = ? WHERE ino = ?',
+    )
+    this.setListed = database.prepare<[number | null, Ino]>('UPDATE item SET listed = ? WHERE ino = ?')
+    this.clearListed = database.prepare<[LibraryId]>(
+      'UPDATE item SET listed = NULL WHERE library = ? AND listed IS NOT NULL',
+    )
+    this.bumpGeneration = database.prepare<[Ino]>('UPDATE item SET generation = generation + 1 WHERE ino = ?')
+    this.remove = database.prepare<[Ino]>('DELETE FROM item WHERE ino = ?')
+    this.removeContent = database.prepare<[Ino]>('DELETE FROM content WHERE ino = ?')
+  }
+}
+
+/**
+ * Writes items within one transaction, and notes what that changes on the drive.
+ *
+ * INVARIANTS, after {@link finish}: names are unique within a parent; nothing contains itself; a file's generation
+ * counts the replacements of its content; content of another generation has no row.
+ */
+export class ItemEdit {
+  readonly changes: ItemChange[] = []
+  readonly #items: ItemTable
+  readonly #statements: ItemStatements
+  readonly #now: Milliseconds
+  /** Parents in which a name became free or was wanted twice. */
+  readonly #contested = new Set<Ino>()
+
+  constructor(items: ItemTable, statements: ItemStatements, now: Milliseconds) {
+    this.#items = items
+    this.#statements = statements
+    this.#now = now
+  }
+
+  /**
+   * Makes the record of `item` what the other side says.
+   *
+   * @param parent of the same library
+   * @param newFolders what is known of the children of a folder that was not known before
+   */
+  put(library: LibraryId, parent: Ino, item: DriveItem, newFolders: Listing): PutOutcome {
+    const clean = cleaned(item)
+    const known = this.#items.byRemoteId(library, item.id)
+    if (known === undefined) {
+      this.#insert(library, parent, clean, clean.kind, newFolders)
+      return 'new'
+    }
+    if (known.kind === 'library') return this.#update(known, known.parent, clean, known.remoteName)
+    if (known.kind !== item.kind) {
+      // An id never changes its kind; where it does, it is another item.
+      if (this.isWithin(parent, known.ino)) return 'cycle'
+      this.removeSubtree(known.ino, Number.POSITIVE_INFINITY)
+      this.#insert(library, parent, clean, clean.kind, newFolders)
+      return 'changed'
+    }
+    if (known.parent !== parent && isDirectory(known.kind) && this.isWithin(parent, known.ino)) return 'cycle'
+    return this.#update(known, parent, clean, clean.name)
+  }
+
+  /** The folder of an organization; made when it is the first time. */
+  putOrganization(tenant: string, displayName: string): Ino {
+    const id = tenant as ItemId
+    const known = this.#items.byRemoteId(NO_LIBRARY, id)
+    return known?.ino ?? this.#insertFolder(NO_LIBRARY, ROOT_INO, id, displayName, 'organization')
+  }
+
+  putLibraryRoot(library: LibraryId, organization: Ino, id: ItemId, name: string): Ino {
+    return this.#insertFolder(library, organization, id, name, 'library')
+  }
+
+  setListing(ino: Ino, listing: Listing): void {
+    this.#statements.setListed.run(columnOfListing(listing), ino)
+  }
+
+  /** Nothing is known of single folders any more that differs from what is known of the library. */
+  forgetListings(library: LibraryId): void {
+    this.#statements.clearListed.run(library)
+  }
+
+  /** Makes what is local worthless although the other side has nothing new: it was not what it should be. */
+  discardContent(ino: Ino, generation: number): void {
+    const item = this.#items.byIno(ino)
+    if (item?.kind !== 'file' || item.generation !== generation) return
+    this.#statements.bumpGeneration.run(ino)
+    this.#contentOver(item, item.parent, item.name)
+  }
+
+  /** Whether `ino` is `ancestor` or below it. */
+  isWithin(ino: Ino, ancestor: Ino): boolean {
+    let current = ino
+    for (let depth = 0; depth < DEEPEST; depth++) {
+      if (current === ancestor) return true
+      if (current === ROOT_INO) return false
+      const item = this.#items.byIno(current)
+      if (item === undefined) return false
+      current = item.parent
+    }
+    return true
+  }
+
+  /**
+   * Removes an item with everything in it, the deepest first.
+   *
+   * @param limit of items to remove now
+   * @returns whether all are gone
+   */
+  removeSubtree(ino: Ino, limit: number): boolean {
+    const path = [ino]
+    let left = limit
+    for (let current = path.at(-1); current !== undefined; current = path.at(-1)) {
+      const child = this.#items.firstChild(current)
+      if (child !== undefined) {
+        path.push(child)
+        continue
+      }
+      if (left-- <= 0) return false
+      this.removeAlone(current)
+      path.pop()
+    }
+    return true
+  }
+
+  /** What is in it stays in the store, but nothing leads there any more. */
+  removeAlone(ino: Ino): void {
+    const item = this.#items.byIno(ino)
+    if (item === undefined) return
+    const local = this.#statements.removeContent.run(ino).changes > 0
+    this.#statements.remove.run(ino)
+    this.#contested.add(item.parent)
+    this.#vanished(item)
+    this.changes.push({ kind: 'vanished', ino, generation: item.generation, local })
+  }
+
+  /** To be called last: gives every item the plainest name that it can have. */
+  finish(): void {
+    for (const parent of this.#contested) this.#settleNames(parent)
+    this.#contested.clear()
+  }
+
+  #insertFolder(library: LibraryId, parent: Ino, id: ItemId, name: string, kind: ItemKind): Ino {
+    const folder: DriveItem = {
+      id,
+      parentId: undefined,
+      name,
+      kind: 'folder',
+      size: 0,
+      modified: this.#now,
+      created: this.#now,
+      eTag: undefined,
+      cTag: undefined,
+      quickXorHash: undefined,
+      mimeType: undefined,
+      webUrl: undefined,
+    }
+    return this.#insert(library, parent, cleaned(folder), kind, { kind: 'as-library' })
+  }
+
+  #insert(library: LibraryId, parent: Ino, item: DriveItem, kind: ItemKind, listing: Listing): Ino {
+    const name = this.#freeName(parent, shownName(item.name, item.id), item.id)
+    const { rowid } = this.#statements.insert.run(
+      parent,
+      codeOfKind(kind),
+      library,
+      item.id,
+      name,
+      name === item.name ? null : item.name,
+      kind === 'file' ? item.size : 0,
+      item.modified,
+      item.created,
+      item.modified,
+      kind === 'folder' ? columnOfListing(listing) : null,
+      item.quickXorHash ?? null,
+      item.cTag ?? null,
+      item.eTag ?? null,
+      storedWebUrl(item),
+    )
+    this.#appeared(parent, name)
+    return rowid as Ino
+  }
+
+  #update(known: ItemRecord, parent: Ino, item: DriveItem, remoteName: string): PutOutcome {
+    const moves = known.parent !== parent || known.remoteName !== remoteName
+    const replaced = known.kind === 'file' && !sameContent(known, item)
+    const evidence = replaced ? item : joinedEvidence(item, known)
+    const size = known.kind === 'file' ? item.size : 0
+    const webUrl = storedWebUrl(item)
+    const looksOther =
+      size !== known.size || item.modified !== known.modified || item.created !== known.created
+    const unseen =
+      evidence.quickXorHash !== known.quickXorHash ||
+      evidence.cTag !== known.cTag ||
+      evidence.eTag !== known.eTag ||
+      webUrl !== (known.webUrl ?? null)
+    if (!moves && !replaced && !looksOther && !unseen) return 'same'
+
+    const name = moves
+      ? this.#freeName(parent, shownName(remoteName, known.remoteId), known.remoteId)
+      : known.name
+    this.#statements.update.run(
+      parent,
+      name,
+      name === remoteName ? null : remoteName,
+      size,
+      item.modified,
+      item.created,
+      moves || replaced || looksOther ? this.#now : known.changed,
+      replaced ? known.generation + 1 : known.generation,
+      evidence.quickXorHash ?? null,
+      evidence.cTag ?? null,
+      evidence.eTag ?? null,
+      webUrl,
+      known.ino,
+    )
+    if (parent !== known.parent || name !== known.name) this.#renamed(known, parent, name)
+    if (replaced) this.#contentOver(known, parent, name)
+    else if (moves || looksOther) this.#attributesChanged(known)
+    return 'changed'
+  }
+
+  #renamed(known: ItemRecord, parent: Ino, name: string): void {
+    this.#vanished(known)
+    this.#appeared(parent, name)
+    this.#contested.add(known.parent)
+  }
+
+  #attributesChanged({ ino, generation }: ItemRecord): void {
+    this.changes.push({ kind: 'attributes', ino, generation })
+  }
+
+  #contentOver({ ino, generation }: ItemRecord, parent: Ino, name: string): void {
+    const local = this.#statements.removeContent.run(ino).changes > 0
+    this.changes.push({ kind: 'content', ino, generation, parent, name, local })
+  }
+
+  /** `wanted`, or a name made of it that no other item of `parent` has. */
+  #freeName(parent: Ino, wanted: string, id: ItemId): string {
+    if (this.#isFree(parent, wanted, id)) return wanted
+    this.#contested.add(parent)
+    return this.#freeTaggedName(parent, wanted, id)
+  }
+
+  #freeTaggedName(parent: Ino, wanted: string, id: ItemId): string {
+    for (let attempt = 0; ; attempt++) {
+      const name = distinctName(wanted, id, attempt)
+      // From the 8th on the tag is the whole hash; only the same id could have taken that name.
+      if (this.#isFree(parent, name, id) || attempt > 8) return name
+    }
+  }
+
+  #isFree(parent: Ino, name: string, id: ItemId): boolean {
+    const holder = this.#items.byName(parent, name)
+    return holder === undefined || holder.remoteId === id
+  }
+
+  #settleNames(parent: Ino): void {
+    for (const claimant of this.#items.renamedChildren(parent, NAMES_SETTLED_AT_ONCE)) {
+      const wanted = shownName(claimant.remoteName, claimant.remoteId)
+      const current = this.#items.byIno(claimant.ino)
+      if (current === undefined || current.name === wanted) continue
+      const holder = this.#items.byName(parent, wanted)
+      if (holder !== undefined) {
+        if (!hasBetterClaim(wanted, byRemote(claimant), byRemote(holder))) continue
+        this.#rename(holder, this.#freeTaggedName(parent, wanted, holder.remoteId))
+      }
+      this.#rename(current, wanted)
+    }
+  }
+
+  #rename(item: ItemRecord, name: string): void {
+    this.#statements.rename.run(name, name === item.remoteName ? null : item.remoteName, item.ino)
+    this.#vanished(item)
+    this.#appeared(item.parent, name)
+  }
+
+  #vanished({ parent, name }: ItemRecord): void {
+    this.changes.push({ kind: 'entry', parent, name, appeared: false })
+  }
+
+  #appeared(parent: Ino, name: string): void {
+    this.changes.push({ kind: 'entry', parent, name, appeared: true })
+  }
+}
+
+function byRemote({ remoteName, remoteId }: ItemRecord): { remoteName: string; id: ItemId } {
+  return { remoteName, id: remoteId }
+}
+
+/** What the store can hold and give back unchanged. */
+function cleaned(item: DriveItem): DriveItem {
+  return {
+    ...item,
+    // Through bytes: half a surrogate pair would come back as another string each time.
+    name: Buffer.from(item.name.slice(0, LONGEST_REMOTE_NAME), 'utf8').toString('utf8'),
+    size: Math.max(0, Math.trunc(item.size)),
+    modified: cleanTime(item.modified),
+    created: cleanTime(item.created),
+  }
+}
+
+function cleanTime(time: Milliseconds): Milliseconds {
+  return Number.isFinite(time) ? Math.min(Math.max(0, Math.trunc(time)), LATEST) : 0
+}
+
+/**
+ * `null` where the URL is the parent's with the name behind it, as for most files: that is shorter, and stays right
+ * when a folder above is renamed.
+ */
+function storedWebUrl(item: DriveItem): string | null {
+  if (item.webUrl === undefined) return null
+  const lastSegment = item.webUrl.slice(item.webUrl.lastIndexOf('/') + 1)
+  return lastSegment === encodeURIComponent(item.name) ? null : item.webUrl
+}

@@ -1,0 +1,135 @@
+import { Fault } from '../model/fault.js'
+import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import type { NewLibrary } from '../model/library.js'
+import { ContentTable } from './content-table.js'
+import { Database } from './database.js'
+import type { ItemChange } from './item-change.js'
+import { ItemEdit, ItemStatements } from './item-edit.js'
+import { isRemoteFolder, type ItemRecord } from './item-record.js'
+import { ItemTable } from './item-table.js'
+import { LibraryTable, type LibraryRecord } from './library-table.js'
+import { SyncCursorTable } from './sync-cursor-table.js'
+
+/** All tables, and what has to be done to several of them at once. Everything is synchronous. */
+export class Store {
+  readonly items: ItemTable
+  readonly libraries: LibraryTable
+  readonly content: ContentTable
+  readonly cursors: SyncCursorTable
+  readonly #database: Database
+  readonly #statements: ItemStatements
+
+  /** @throws {Fault} as {@link Database} */
+  constructor(path: string, now: Milliseconds) {
+    this.#database = new Database(path, now)
+    this.items = new ItemTable(this.#database)
+    this.libraries = new LibraryTable(this.#database)
+    this.content = new ContentTable(this.#database)
+    this.cursors = new SyncCursorTable(this.#database)
+    this.#statements = new ItemStatements(this.#database)
+  }
+
+  /** Runs `work` in one transaction. @returns what changed on the drive */
+  change(now: Milliseconds, work: (edit: ItemEdit) => void): readonly ItemChange[] {
+    return this.#database.transaction(() => {
+      const edit = new ItemEdit(this.items, this.#statements, now)
+      work(edit)
+      edit.finish()
+      return edit.changes
+    })
+  }
+
+  /**
+   * The library and its place on the drive.
+   * @throws {Fault} `already-added`
+   */
+  addLibrary(
+    library: NewLibrary,
+    now: Milliseconds,
+  ): { readonly library: LibraryRecord; readonly changes: readonly ItemChange[] } {
+    let id: LibraryId | undefined
+    const changes = this.change(now, edit => {
+      const known = this.libraries.byRoot(library.root)
+      if (known)
+        throw new Fault('already-added', `${known.organization} / ${known.name} has been added already`)
+      id = this.libraries.insert(library)
+      const organization = edit.putOrganization(library.root.tenant, library.organization)
+      edit.putLibraryRoot(id, organization, library.root.item, library.name)
+    })
+    const added = id === undefined ? undefined : this.libraries.byId(id)
+    if (added === undefined) throw new Error('an added library has no row')
+    return { library: added, changes }
+  }
+
+  /**
+   * Takes the library off the drive. Its items stay, out of sight, for {@link purge}.
+   * @throws {Fault} `not-added`
+   */
+  removeLibrary(id: LibraryId, now: Milliseconds): readonly ItemChange[] {
+    return this.change(now, edit => {
+      const library = this.libraries.byId(id)
+      if (library === undefined) throw new Fault('not-added', 'This library is not on the drive')
+      const root = this.items.byRemoteId(id, library.root.item)
+      this.libraries.markRemoved(id)
+      this.cursors.remove(id)
+      if (root === undefined) return
+      edit.removeAlone(root.ino)
+      if (this.libraries.countOfTenant(library.root.tenant) === 0) edit.removeAlone(root.parent)
+    })
+  }
+
+  /**
+   * Deletes some items of removed libraries.
+   * @returns what vanished; nothing when there is no more to do
+   */
+  purge(limit: number, now: Milliseconds): readonly ItemChange[] {
+    const [library] = this.libraries.removed()
+    if (library === undefined) return []
+    return this.change(now, edit => {
+      const inos = this.items.inosOfLibrary(library, '', limit)
+      for (const ino of inos) edit.removeAlone(ino)
+      if (inos.length < limit) this.libraries.delete(library)
+    })
+  }
+
+  /** Whether all children of a directory are in the store. */
+  isListed(directory: ItemRecord): boolean {
+    if (!isRemoteFolder(directory.kind)) return true
+    switch (directory.listing.kind) {
+      case 'listed':
+        return true
+      case 'unlisted':
+      case 'doubted':
+        return false
+      case 'as-library':
+        return this.libraries.byId(directory.library)?.enumerated !== undefined
+    }
+  }
+
+  /** The page of an item on the other organization's site. */
+  webUrlOf(item: ItemRecord): string | undefined {
+    const names: string[] = []
+    let current: ItemRecord | undefined = item
+    while (current && isBelowLibrary(current)) {
+      if (current.webUrl !== undefined) return [current.webUrl, ...names].join('/')
+      names.unshift(encodeURIComponent(current.remoteName))
+      current = this.items.byIno(current.parent)
+    }
+    if (current?.kind !== 'library') return undefined
+    const library = this.libraries.byId(current.library)
+    return library && [library.webUrl, ...names].join('/')
+  }
+
+  /** The containing folder; the root's is itself. */
+  parentOf(item: ItemRecord): Ino {
+    return item.parent === 0 ? item.ino : item.parent
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}
+
+function isBelowLibrary(item: ItemRecord): boolean {
+  return item.kind === 'folder' || item.kind === 'file' || item.kind === 'package'
+}

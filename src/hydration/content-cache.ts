@@ -1,0 +1,238 @@
+import { constants, fstatSync, closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Clock } from '../concurrency/clock.js'
+import { ByteRanges } from '../model/byte-ranges.js'
+import type { Bytes, Ino } from '../model/ids.js'
+import type { ContentRecord } from '../store/content-table.js'
+import type { Store } from '../store/store.js'
+import { ContentFile, type HashFile } from './content-file.js'
+import { contentSource } from './content-source.js'
+import { localFault } from './local-fault.js'
+
+export interface ContentCacheDeps {
+  readonly store: Pick<Store, 'items' | 'libraries' | 'content'>
+  /** Absolute; holds nothing but cache files. Created with mode 0700. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly hashFile: HashFile
+  /** Something went wrong that nobody waits for. */
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/** What the cache asks of whoever knows the items. Never rejects, never throws. */
+export interface ContentOwner {
+  /** See {@link ContentFile}'s `recheck`. */
+  recheck(ino: Ino, generation: number): Promise<void>
+  /** The content of this generation turned out to be worthless. */
+  refuted(ino: Ino, generation: number): void
+}
+
+interface Shared {
+  readonly file: ContentFile
+  users: number
+}
+
+/**
+ * The cache files: `<directory>/<two hex digits>/<ino>-<generation>`, one for each content of which bytes are here.
+ *
+ * INVARIANTS: one {@link ContentFile} for each content at any time; a file without a record in the store, and a
+ * record without its file, count as nothing.
+ */
+export class ContentCache {
+  readonly #deps: ContentCacheDeps
+  readonly #open = new Map<string, Shared>()
+  readonly #closing = new Set<Promise<void>>()
+  #owner: ContentOwner = { recheck: () => Promise.resolve(), refuted: () => {} }
+
+  constructor(deps: ContentCacheDeps) {
+    this.#deps = deps
+  }
+
+  /** Who is asked from now on. */
+  belongsTo(owner: ContentOwner): void {
+    this.#owner = owner
+  }
+
+  /**
+   * The content, to be given back with {@link release}. Opens a descriptor, downloads nothing.
+   * @throws {Fault} `disk-full`, `local-io`
+   */
+  open(ino: Ino, generation: number, size: Bytes): ContentFile {
+    const key = nameOf(ino, generation)
+    const shared = this.#open.get(key) ?? { file: this.#openFile(ino, generation, size), users: 0 }
+    shared.users++
+    this.#open.set(key, shared)
+    return shared.file
+  }
+
+  /** Gives back what {@link open} gave. No download of it may run when its last user gives it back. */
+  release(file: ContentFile): void {
+    const shared = this.#open.get(nameOf(file.ino, file.generation))
+    if (shared?.file !== file || --shared.users > 0) return
+    const closing = this.#closeUnused(shared).finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
+  }
+
+  /** The content, if somebody has it open. */
+  opened(ino: Ino, generation: number): ContentFile | undefined {
+    return this.#open.get(nameOf(ino, generation))?.file
+  }
+
+  /**
+   * The item has another content by now, or is gone; the store has been told before.
+   * @param local whether the store listed bytes of it
+   */
+  supersede(ino: Ino, generation: number, local: boolean): void {
+    const shared = this.#open.get(nameOf(ino, generation))
+    if (shared) shared.file.supersede()
+    else if (local) this.#unlink(this.#pathOf(ino, generation))
+  }
+
+  /** Bytes that the store lists. */
+  totalBytes(): Bytes {
+    return this.#deps.store.content.totalBytes()
+  }
+
+  /** Deletes files that the store does not list: of a crash, of a store that was lost. Yields between folders. */
+  async sweep(): Promise<void> {
+    for (const folder of await listed(this.#deps.directory)) {
+      const path = join(this.#deps.directory, folder)
+      for (const name of await listed(path)) {
+        if (!this.#isWanted(name)) this.#unlink(join(path, name))
+      }
+    }
+  }
+
+  /** Resolves when everything that was released is on the disk and in the store. */
+  async settled(): Promise<void> {
+    while (this.#closing.size > 0) await Promise.all(this.#closing)
+  }
+
+  async #closeUnused(shared: Shared): Promise<void> {
+    const { file } = shared
+    await file.settle()
+    // Opened again meanwhile: it goes on.
+    const key = nameOf(file.ino, file.generation)
+    if (shared.users > 0 || this.#open.get(key) !== shared) return
+    this.#open.delete(key)
+    try {
+      file.close()
+    } catch (failure) {
+      this.#deps.onTrouble('content-not-closed', localFault(failure))
+    }
+  }
+
+  #openFile(ino: Ino, generation: number, size: Bytes): ContentFile {
+    const path = this.#pathOf(ino, generation)
+    try {
+      const record = this.#storedRecord(ino, generation, size)
+      const reopened = record && reopen(path, size)
+      if (record && reopened === undefined) this.#deps.store.content.remove(ino, generation)
+      return this.#contentFile(path, reopened ?? createSparse(path, size), size, {
+        ino,
+        generation,
+        present: new ByteRanges(),
+        verified: false,
+        accessed: 0,
+        ...(reopened === undefined ? {} : record),
+      })
+    } catch (failure) {
+      throw localFault(failure)
+    }
+  }
+
+  #contentFile(path: string, fd: number, size: Bytes, record: ContentRecord): ContentFile {
+    const { store, clock, hashFile, onTrouble } = this.#deps
+    const { ino, generation, present: stored, verified, accessed } = record
+    return new ContentFile(
+      { ino, generation, path, fd, size, stored, verified, accessed },
+      {
+        table: store.content,
+        clock,
+        hashFile,
+        expectedHash: () => contentSource(store, ino, generation)?.quickXorHash,
+        recheck: () => this.#owner.recheck(ino, generation),
+        onRefuted: () => this.#owner.refuted(ino, generation),
+        onUnsaved: failure => onTrouble('content-not-saved', failure),
+      },
+    )
+  }
+
+  /** `undefined` also for a record that cannot be of this file. */
+  #storedRecord(ino: Ino, generation: number, size: Bytes): ContentRecord | undefined {
+    try {
+      const record = this.#deps.store.content.get(ino, generation)
+      return record && endOf(record.present) <= size ? record : undefined
+    } catch (failure) {
+      if (failure instanceof RangeError) return undefined
+      throw failure
+    }
+  }
+
+  #isWanted(name: string): boolean {
+    const [, ino, generation] = /^(\d{1,16})-(\d{1,16})$/.exec(name) ?? []
+    if (ino === undefined || generation === undefined) return false
+    return this.#open.has(name) || this.#deps.store.content.has(Number(ino) as Ino, Number(generation))
+  }
+
+  #pathOf(ino: Ino, generation: number): string {
+    const folder = (ino % 256).toString(16).padStart(2, '0')
+    return join(this.#deps.directory, folder, nameOf(ino, generation))
+  }
+
+  #unlink(path: string): void {
+    try {
+      unlinkSync(path)
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code === 'ENOENT') return
+      this.#deps.onTrouble('content-not-deleted', localFault(failure))
+    }
+  }
+}
+
+function nameOf(ino: Ino, generation: number): string {
+  return `${ino}-${generation}`
+}
+
+function endOf(ranges: ByteRanges): Bytes {
+  return [...ranges].at(-1)?.end ?? 0
+}
+
+/** @returns `undefined` when the file is not what a record says: somebody cleaned the cache folder */
+function reopen(path: string, size: Bytes): number | undefined {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW)
+  } catch (failure) {
+    const { code } = failure as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ELOOP') return undefined
+    throw failure
+  }
+  if (fstatSync(fd).size === size) return fd
+  closeSync(fd)
+  return undefined
+}
+
+/** Whatever is at `path` is of no use any more: without a record nobody knows which of its bytes are good. */
+function createSparse(path: string, size: Bytes): number {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants
+  const fd = openSync(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
+  try {
+    ftruncateSync(fd, size)
+    return fd
+  } catch (failure) {
+    closeSync(fd)
+    unlinkSync(path)
+    throw failure
+  }
+}
+
+async function listed(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch {
+    return [] // not there yet, or not a directory: nothing of ours
+  }
+}

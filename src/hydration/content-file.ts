@@ -1,0 +1,296 @@
+import { closeSync, fdatasync, unlinkSync, write } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Clock } from '../concurrency/clock.js'
+import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
+import { nextContentState, type ContentEvent, type ContentState } from '../model/content-state.js'
+import { Fault } from '../model/fault.js'
+import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
+import type { ContentTable } from '../store/content-table.js'
+import { localFault } from './local-fault.js'
+
+const writeAt = promisify(write)
+const syncData = promisify(fdatasync)
+
+const MIB: Bytes = 1024 * 1024
+// What a crash costs at most, in bytes to download again: whichever comes first.
+const UNSAVED_BYTES: Bytes = 64 * MIB
+const UNSAVED_TIME: Milliseconds = 1_000
+// When a file is complete, this much of its end at least is withheld until its hash is known to be right.
+const WITHHELD: Bytes = 64 * 1024
+// How exact `accessed` is: a write to the store for every open of a local file would cost more than it tells.
+const ACCESS_RESOLUTION: Milliseconds = 60 * 60 * 1000
+
+/** `fd`, size -> base64. On a worker thread: `quickXorHashFile` of the addon. */
+export type HashFile = (fd: number, size: Bytes) => Promise<string>
+
+export interface ContentFileDeps {
+  readonly table: ContentTable
+  readonly clock: Clock
+  readonly hashFile: HashFile
+  /** The hash that the service names now; `undefined` when it names none. */
+  readonly expectedHash: () => string | undefined
+  /**
+   * The bytes are not what the service described. Asks it again; where the item has another version by now,
+   * {@link ContentFile.supersede} is called before this resolves. Never rejects.
+   */
+  readonly recheck: () => Promise<void>
+  /** The bytes are worthless: whoever opens the file from now on gets a new content. */
+  readonly onRefuted: () => void
+  /** The record could not be written. Costs a download after the next start, nothing else. */
+  readonly onUnsaved: (failure: unknown) => void
+}
+
+export interface ContentFileState {
+  readonly ino: Ino
+  readonly generation: number
+  readonly path: string
+  /** Sparse, of `size` bytes, open for reading and writing. Closed by this object. */
+  readonly fd: number
+  readonly size: Bytes
+  /** What the store lists; empty for a new file. */
+  readonly stored: ByteRanges
+  readonly verified: boolean
+  readonly accessed: Milliseconds
+}
+
+/**
+ * One content of one file, in its cache file. Shared by all who have it open.
+ *
+ * Bytes first, then the record: a range is announced when it is in the file, and listed in the store only after
+ * fdatasync. A crash leaves an unlisted range, never a listed hole.
+ */
+export class ContentFile {
+  readonly ino: Ino
+  readonly generation: number
+  readonly fd: number
+  readonly size: Bytes
+  /** What may be read. */
+  readonly present = new ByteRanges()
+  readonly #path: string
+  readonly #deps: ContentFileDeps
+  /** `present` and what is withheld. */
+  readonly #written: ByteRanges
+  #withheld: ByteRange | undefined
+  #state: ContentState = 'placeholder'
+  #accessed: Milliseconds
+  #unsaved: Bytes = 0
+  #recordIsOld = false
+  #saving: Promise<void> | undefined
+  #verifying: Promise<void> | undefined
+  readonly #closed = new AbortController()
+  readonly #presentListeners = new Set<(range: ByteRange) => void>()
+  readonly #endListeners = new Set<(fault: Fault) => void>()
+
+  constructor(state: ContentFileState, deps: ContentFileDeps) {
+    this.ino = state.ino
+    this.generation = state.generation
+    this.fd = state.fd
+    this.size = state.size
+    this.#path = state.path
+    this.#deps = deps
+    this.#accessed = state.accessed
+    this.#written = state.stored
+    if (state.verified || this.size === 0) this.#state = 'full'
+    else if (this.#written.size > 0) this.#move('bytes')
+    if (this.#state === 'partial' && this.#isComplete()) this.#resumeVerification()
+    else for (const range of this.#written) this.present.add(range)
+  }
+
+  get state(): ContentState {
+    return this.#state
+  }
+
+  get verified(): boolean {
+    return this.#state === 'full'
+  }
+
+  /** Why bytes that are not present will never be. */
+  get end(): Fault | undefined {
+    if (this.#state === 'superseded') {
+      return new Fault('stale-content', 'The file was replaced while it was open', {
+        nextStep: 'Open it again to read the new version',
+      })
+    }
+    if (this.#state === 'refuted') {
+      return new Fault('corrupt-content', 'The service sent other bytes than its checksum says', {
+        nextStep:
+          'Open the file again to download it anew; if that fails too, tell the organization that shares it',
+      })
+    }
+    return undefined
+  }
+
+  /** The parts of `range` that have to be downloaded. */
+  unwritten(range: ByteRange): ByteRange[] {
+    return this.#written.missing(range)
+  }
+
+  /** Calls `listener` for each range right after its bytes are in the file, until the returned function is called. */
+  onPresent(listener: (range: ByteRange) => void): () => void {
+    this.#presentListeners.add(listener)
+    return () => this.#presentListeners.delete(listener)
+  }
+
+  /** Calls `listener` when it is certain that nothing more will be present. */
+  onEnd(listener: (fault: Fault) => void): () => void {
+    this.#endListeners.add(listener)
+    return () => this.#endListeners.delete(listener)
+  }
+
+  /**
+   * Writes bytes that were downloaded and announces them.
+   * @throws {Fault} `disk-full`, `local-io`: nothing is announced
+   */
+  async write(bytes: Uint8Array, start: Bytes): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await writeAt(this.fd, bytes, done, bytes.length - done, start + done)
+        done += bytesWritten
+      }
+    } catch (failure) {
+      throw localFault(failure)
+    }
+    this.#wrote({ start, end: start + bytes.length })
+  }
+
+  /** The other side has another version: nothing more will be fetched, listed or kept after the last close. */
+  supersede(): void {
+    if (this.end) return
+    this.#move('supersede')
+    this.#ended()
+  }
+
+  /** Makes the record say what is in the file by now, durably. */
+  async save(): Promise<void> {
+    if (!this.#recordIsOld || this.end) return
+    this.#saving ??= this.#saveOnce().finally(() => {
+      this.#saving = undefined
+    })
+    await this.#saving
+  }
+
+  /** Resolves when nothing uses the descriptor and everything is listed. No download may run. */
+  async settle(): Promise<void> {
+    await this.#verifying
+    await this.#saving
+    while (this.#recordIsOld && !this.end) await this.save()
+  }
+
+  /** To be called once, after {@link settle}. */
+  close(): void {
+    this.#closed.abort()
+    closeSync(this.fd)
+    if (this.end || this.#written.size === 0) unlinkSync(this.#path)
+    else this.#noteAccess()
+  }
+
+  #wrote(range: ByteRange): void {
+    if (this.#written.covers(range)) return
+    this.#written.add(range)
+    if (this.end) return
+    this.#unsaved += range.end - range.start
+    if (this.#isComplete()) {
+      this.#allHere(range)
+    } else {
+      this.#move('bytes')
+      this.#announce(range)
+    }
+    this.#saveSoon()
+  }
+
+  #announce(range: ByteRange): void {
+    this.present.add(range)
+    for (const listener of [...this.#presentListeners]) listener(range)
+  }
+
+  #isComplete(): boolean {
+    return this.#written.covers({ start: 0, end: this.size })
+  }
+
+  /** The daemon ended between the last byte and the hash. */
+  #resumeVerification(): void {
+    const withheld = { start: Math.max(0, this.size - WITHHELD), end: this.size }
+    this.present.add({ start: 0, end: withheld.start })
+    this.#allHere(withheld)
+  }
+
+  #allHere(last: ByteRange): void {
+    this.#withheld = last
+    this.#move('last bytes')
+    this.#verifying = this.#verify()
+  }
+
+  async #verify(): Promise<void> {
+    const matches = await this.#hashMatches()
+    if (this.#state !== 'complete') return // superseded meanwhile
+    if (matches) {
+      this.#move('verify')
+      if (this.#withheld) this.#announce(this.#withheld)
+      this.#recordIsOld = true
+      return this.save()
+    }
+    await this.#deps.recheck()
+    if (this.#state !== 'complete') return
+    this.#move('refute')
+    this.#ended()
+    this.#deps.onRefuted()
+  }
+
+  async #hashMatches(): Promise<boolean> {
+    const expected = this.#deps.expectedHash()
+    if (expected === undefined) return true
+    try {
+      return (await this.#deps.hashFile(this.fd, this.size)) === expected
+    } catch {
+      return false // what cannot be read from the cache is as useless as wrong bytes
+    }
+  }
+
+  #ended(): void {
+    const fault = this.end
+    if (fault) for (const listener of [...this.#endListeners]) listener(fault)
+  }
+
+  #saveSoon(): void {
+    const isFirst = !this.#recordIsOld
+    this.#recordIsOld = true
+    if (this.#unsaved >= UNSAVED_BYTES) void this.save()
+    else if (isFirst) void this.#saveLater()
+  }
+
+  async #saveLater(): Promise<void> {
+    try {
+      await this.#deps.clock.sleep(UNSAVED_TIME, this.#closed.signal)
+    } catch {
+      return // closed: that saves too
+    }
+    await this.save()
+  }
+
+  async #saveOnce(): Promise<void> {
+    // What is written from here on is for the next time: it may not be on the disk when fdatasync returns.
+    const present = new ByteRanges(this.#written)
+    const verified = this.verified
+    this.#recordIsOld = false
+    this.#unsaved = 0
+    try {
+      await syncData(this.fd)
+      if (this.end) return
+      const accessed = this.#deps.clock.now()
+      this.#deps.table.save({ ino: this.ino, generation: this.generation, present, verified, accessed })
+      this.#accessed = accessed
+    } catch (failure) {
+      this.#deps.onUnsaved(localFault(failure))
+    }
+  }
+
+  #noteAccess(): void {
+    const now = this.#deps.clock.now()
+    if (now - this.#accessed < ACCESS_RESOLUTION) return
+    this.#deps.table.touch(this.ino, this.generation, now)
+  }
+
+  #move(event: ContentEvent): void {
+    this.#state = nextContentState(this.#state, event)
+  }
+}

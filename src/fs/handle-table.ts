@@ -1,0 +1,43 @@
+import type { ContentReader } from '../hydration/hydrator.js'
+import { Fault } from '../model/fault.js'
+import type { Attributes } from './file-system.js'
+
+/** One open file: bound to the version that it had when it was opened. */
+export interface OpenHandle {
+  readonly reader: ContentReader
+  /** As they were then: what `fstat` shows when the file has been replaced since. */
+  readonly attributes: Attributes
+}
+
+/** Numbers for open files, never 0 and never used twice. */
+export class HandleTable {
+  readonly #handles = new Map<number, OpenHandle>()
+  #last = 0
+
+  add(handle: OpenHandle): number {
+    this.#handles.set(++this.#last, handle)
+    return this.#last
+  }
+
+  /** @throws {Fault} `bad-handle` */
+  get(number: number): OpenHandle {
+    const handle = this.#handles.get(number)
+    if (handle === undefined) throw new Fault('bad-handle', 'This file is not open')
+    return handle
+  }
+
+  /** Forgets the handle. @throws {Fault} `bad-handle` */
+  remove(number: number): OpenHandle {
+    const handle = this.get(number)
+    this.#handles.delete(number)
+    return handle
+  }
+
+  numbers(): number[] {
+    return [...this.#handles.keys()]
+  }
+
+  [Symbol.iterator](): IterableIterator<OpenHandle> {
+    return this.#handles.values()
+  }
+}

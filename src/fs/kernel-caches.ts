@@ -1,0 +1,69 @@
+import { nodeId, type Ino } from '../model/ids.js'
+import type { ItemChange } from '../store/item-change.js'
+import type { Store } from '../store/store.js'
+import type { KernelView } from './file-system.js'
+
+// Telling this many changes one by one takes the kernel longer than asking again for what it needs.
+const WORTH_TELLING = 10_000
+
+/** Tells the kernels which have the drive mounted what of their caches is old. */
+export class KernelCaches {
+  readonly #store: Pick<Store, 'items' | 'isListed'>
+  readonly #views = new Set<KernelView>()
+
+  constructor(store: Pick<Store, 'items' | 'isListed'>) {
+    this.#store = store
+  }
+
+  /** Until the returned function is called. */
+  attach(view: KernelView): () => void {
+    this.#views.add(view)
+    return () => this.#views.delete(view)
+  }
+
+  /** To be called when the store has the changes. */
+  tell(changes: readonly ItemChange[]): void {
+    if (this.#views.size === 0 || changes.length === 0) return
+    const known = this.#known(changes)
+    for (const view of this.#views) {
+      if (known.length > WORTH_TELLING) view.everythingChanged()
+      else for (const change of known) tellOne(view, change)
+    }
+  }
+
+  attributesChanged(ino: Ino, generation: number): void {
+    for (const view of this.#views) view.attributesChanged(nodeId(ino, generation))
+  }
+
+  /**
+   * Names that appeared in folders that were never listed are left out: the kernel was never told that they are not
+   * there, and a first enumeration is full of them.
+   */
+  #known(changes: readonly ItemChange[]): ItemChange[] {
+    const listed = new Map<Ino, boolean>()
+    return changes.filter(change => {
+      if (change.kind !== 'entry' || !change.appeared) return true
+      let isListed = listed.get(change.parent)
+      if (isListed === undefined) {
+        const parent = this.#store.items.byIno(change.parent)
+        isListed = parent === undefined || this.#store.isListed(parent)
+        listed.set(change.parent, isListed)
+      }
+      return isListed
+    })
+  }
+}
+
+function tellOne(view: KernelView, change: ItemChange): void {
+  switch (change.kind) {
+    case 'entry':
+      return view.entryChanged(nodeId(change.parent, 0), change.name)
+    case 'attributes':
+      return view.attributesChanged(nodeId(change.ino, change.generation))
+    case 'content':
+      view.contentReplaced(nodeId(change.ino, change.generation))
+      return view.entryChanged(nodeId(change.parent, 0), change.name)
+    case 'vanished':
+      return view.contentReplaced(nodeId(change.ino, change.generation))
+  }
+}

@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import type { OpenFile } from '../../src/fs/file-system.js'
+import { MountedDrive } from '../../src/fs/mounted-drive.js'
+import { ContentCache } from '../../src/hydration/content-cache.js'
+import { Hydrator } from '../../src/hydration/hydrator.js'
+import { OfflineMemory } from '../../src/hydration/offline-memory.js'
+import type { ByteRange } from '../../src/model/byte-ranges.js'
+import type { DriveItem } from '../../src/model/drive-item.js'
+import {
+  nodeId,
+  ROOT_INO,
+  type DriveId,
+  type ItemId,
+  type NodeId,
+  type TenantId,
+} from '../../src/model/ids.js'
+import type { Library, NewLibrary } from '../../src/model/library.js'
+import { Store } from '../../src/store/store.js'
+import { readSync } from 'node:fs'
+import { FakeRemote } from './fake-remote.js'
+import { TestClock } from './test-clock.js'
+
+export const forever: AbortSignal = new AbortController().signal
+export const ROOT = nodeId(ROOT_INO, 0)
+export const LIBRARY_ROOT = 'root-of-projects' as ItemId
+
+/** A stand-in for QuickXorHash that the fake remote and the drive agree on. */
+export function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64').slice(0, 28)
+}
+
+export const projects: NewLibrary = {
+  root: { tenant: 'tenant-contoso' as TenantId, drive: 'b!projects' as DriveId, item: LIBRARY_ROOT },
+  scope: 'library',
+  organization: 'Contoso',
+  name: 'Team - Projects',
+  webUrl: 'https://contoso.sharepoint.com/sites/team/Projects',
+  host: 'contoso.sharepoint.com',
+  access: 'read',
+}
+
+export function folderItem(id: string, name: string, parentId: string = LIBRARY_ROOT): DriveItem {
+  return { ...fileItem(id, name, new Uint8Array(0), parentId), kind: 'folder', quickXorHash: undefined }
+}
+
+export function fileItem(
+  id: string,
+  name: string,
+  bytes: Uint8Array,
+  parentId: string = LIBRARY_ROOT,
+): DriveItem {
+  return {
+    id: id as ItemId,
+    parentId: parentId as ItemId,
+    name,
+    kind: 'file',
+    size: bytes.length,
+    modified: Date.UTC(2026, 0, 2, 3, 4, 5),
+    created: Date.UTC(2025, 0, 1),
+    eTag: `"${id},1"`,
+    cTag: undefined,
+    quickXorHash: hashOf(bytes),
+    mimeType: undefined,
+    webUrl: undefined,
+  }
+}
+
+/** Bytes that differ everywhere: a range at the wrong place is not equal by chance. */
+export function pattern(size: number, seed = 1): Uint8Array {
+  const words = new Uint32Array(Math.ceil(size / 4))
+  let state = seed * 2_654_435_761
+  for (let i = 0; i < words.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    words[i] = state
+  }
+  return new Uint8Array(words.buffer, 0, size)
+}
+
+export interface DriveWorldOptions {
+  readonly directory?: string
+  readonly remote?: FakeRemote
+  readonly clock?: TestClock
+}
+
+/** One run of the daemon, without a kernel: a drive over a fake other side. */
+export class DriveWorld {
+  readonly directory: string
+  readonly remote: FakeRemote
+  readonly clock: TestClock
+  readonly store: Store
+  readonly cache: ContentCache
+  readonly hydrator: Hydrator
+  readonly drive: MountedDrive
+  /** What the kernel was told. */
+  readonly told: string[] = []
+  readonly troubles: string[] = []
+  readonly hashed: string[] = []
+
+  constructor(options: DriveWorldOptions & { readonly directory: string }) {
+    this.directory = options.directory
+    this.remote = options.remote ?? new FakeRemote()
+    this.clock = options.clock ?? new TestClock()
+    this.store = new Store(join(this.directory, 'state', 'store.sqlite'), this.clock.now())
+    const onTrouble = (event: string) => void this.troubles.push(event)
+    const hashFile = (fd: number, size: number) => {
+      const bytes = Buffer.alloc(size)
+      for (let done = 0; done < size;) done += readSync(fd, bytes, done, size - done, done)
+      this.hashed.push(hashOf(bytes))
+      return Promise.resolve(hashOf(bytes))
+    }
+    const { store, clock, remote } = this
+    this.cache = new ContentCache({
+      store,
+      directory: join(this.directory, 'content'),
+      clock,
+      hashFile,
+      onTrouble,
+    })
+    const offline = new OfflineMemory(clock)
+    this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })
+    this.drive = new MountedDrive({
+      store,
+      cache: this.cache,
+      hydrator: this.hydrator,
+      folders: remote,
+      clock,
+      offline,
+      cacheDirectory: this.directory,
+      onTrouble,
+    })
+    this.drive.attach({
+      entryChanged: (parent, name) => void this.told.push(`entry ${parent} ${name}`),
+      attributesChanged: node => void this.told.push(`attributes ${node}`),
+      contentReplaced: node => void this.told.push(`content ${node}`),
+      everythingChanged: () => void this.told.push('everything'),
+    })
+  }
+
+  /** The library that the tests use; added when it is not there. */
+  library(): Library {
+    return this.store.libraries.byRoot(projects.root) ?? this.drive.addLibrary(projects)
+  }
+
+  /** Walks from the root of the drive; listings as they are needed. */
+  async node(...names: string[]): Promise<NodeId> {
+    let node = ROOT
+    for (const name of ['Contoso', 'Team - Projects', ...names]) {
+      const found = await this.drive.lookup(node, name, forever)
+      if (found === undefined) throw new Error(`there is no ${name}`)
+      node = found.node
+    }
+    return node
+  }
+
+  async open(...names: string[]): Promise<OpenFile> {
+    return this.drive.open(await this.node(...names), 0, { pid: 1, uid: 0 }, forever)
+  }
+
+  async names(node: NodeId): Promise<string[]> {
+    await this.drive.opendir(node, forever)
+    return this.drive.readdir(node).map(({ name }) => name)
+  }
+
+  read(file: OpenFile, range: ByteRange): Promise<Uint8Array> {
+    return this.drive.read(file.handle, range, forever)
+  }
+
+  async stop(): Promise<void> {
+    await this.drive.close()
+    this.store.close()
+  }
+}
+
+export function startWorld(t: Test, options: DriveWorldOptions = {}): DriveWorld {
+  const world = new DriveWorld({ ...options, directory: options.directory ?? t.testdir() })
+  let isStopped = false
+  const stop = world.stop.bind(world)
+  world.stop = async () => {
+    if (isStopped) return
+    isStopped = true
+    await stop()
+  }
+  t.teardown(() => world.stop())
+  return world
+}
+
+/** Lets everything happen that needs no answer from a test: disk, promises. */
+export async function settle(until: () => boolean = () => false, turns = 200): Promise<void> {
+  for (let turn = 0; turn < turns && !until(); turn++) await new Promise(resolve => setImmediate(resolve))
+}

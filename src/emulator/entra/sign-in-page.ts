@@ -139,7 +139,7 @@ export class SignInPage {
     }
     const answer = new URLSearchParams({ admin_consent: 'True', tenant: tenant.id })
     if (form.get('state')) answer.set('state', form.get('state') ?? '')
-    return redirect(`${back}?${answer}`)
+    return redirect(`${back}?${answer.toString()}`)
   }
 
   /** The first page that still has something to ask; the answer to the application when none has. */
@@ -237,10 +237,10 @@ function deliver(request: AuthorizeRequest, fields: Readonly<Record<string, stri
     case 'form_post':
       return formPostPage(request.redirectUri, all)
     case 'fragment':
-      return redirect(`${request.redirectUri}#${new URLSearchParams(all)}`)
+      return redirect(`${request.redirectUri}#${new URLSearchParams(all).toString()}`)
     case 'query': {
       const glue = request.redirectUri.includes('?') ? '&' : '?'
-      return redirect(`${request.redirectUri}${glue}${new URLSearchParams(all)}`)
+      return redirect(`${request.redirectUri}${glue}${new URLSearchParams(all).toString()}`)
     }
   }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { timestamp } from '../clock.js'
-import { type Answer, json } from '../http/answer.js'
+import { type Answer, json, Refusal } from '../http/answer.js'
 import { type Exchange, formOf } from '../http/exchange.js'
 import type { User } from '../world/directory.js'
 import type { App, World } from '../world/world.js'
-import { type EntraContext, type Fields, refuseToken } from './aadsts.js'
+import { aadstsBody, type EntraContext, type Fields, refuseToken } from './aadsts.js'
 import { isAlias, obstacle, obstacleCode, resolveTenant } from './policy.js'
 import { fieldsFor } from './sign-in-page.js'
 import type { SignIns } from './sign-ins.js'
@@ -133,7 +133,7 @@ export class TokenEndpoint {
     if (device.state === 'pending') throw refuseToken(70016, context)
     this.#signIns.endDevice(device)
     if (device.state === 'declined') {
-      throw refuseToken(65004, context) // documented to clients as `authorization_declined`, see NOT-DOCUMENTED
+      throw new Refusal(json(400, { ...aadstsBody(65004, context), error: 'authorization_declined' }))
     }
     return { user: device.state, scopes: device.scopes }
   }

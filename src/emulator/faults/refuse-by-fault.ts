@@ -1,6 +1,6 @@
 import { claimsChallenge, graphError, unauthorized } from '../graph/graph-error.js'
 import { RESYNC_MESSAGE } from '../graph/delta.js'
-import { type Answer, json, JSON_TYPE, Refusal, withHeaders } from '../http/answer.js'
+import { type Answer, json, JSON_TYPE, type Refusal, withHeaders } from '../http/answer.js'
 import { expiredUrl } from '../sharepoint/download.js'
 import type { FaultAction } from './fault-rule.js'
 

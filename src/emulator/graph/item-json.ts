@@ -42,8 +42,8 @@ export function deltaJson(placed: Placed): Json {
   const value = itemJson(placed)
   if (!placed.item.parent) return value
   delete value['cTag']
-  const { path: _, ...reference } = value['parentReference'] as Json
-  return { ...value, parentReference: reference }
+  delete (value['parentReference'] as Json)['path']
+  return value
 }
 
 export function deletedJson({ drive, item }: Omit<Placed, 'site'>): Json {

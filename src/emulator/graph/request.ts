@@ -25,5 +25,5 @@ export function linkTo(request: GraphRequest, changes: Readonly<Record<string, s
     query.delete(name.replace(/^\$/, ''))
     query.set(name, value)
   }
-  return `https://${exchange.host}${exchange.path}?${query}`
+  return `https://${exchange.host}${exchange.path}?${query.toString()}`
 }

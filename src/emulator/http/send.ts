@@ -85,26 +85,32 @@ export class Sender {
   ): Promise<void> {
     const size = this.#pacer.pieceSize(rate, PIECE)
     const pieces = Math.min(IN_FLIGHT, Math.ceil((body.end - body.start) / size))
-    const buffers = Array.from({ length: pieces }, () => Buffer.allocUnsafe(size))
-    const written: (Promise<void> | undefined)[] = []
+    const slots = Array.from({ length: pieces }, () => ({
+      buffer: Buffer.allocUnsafe(size),
+      sent: Promise.resolve(),
+    }))
+    const gone = new Promise<void>(resolve => response.once('close', resolve))
     const reader: ContentReader = await body.content.open()
     try {
-      let turn = 0
-      for (let offset = body.start; offset < body.end; turn = (turn + 1) % pieces) {
-        await written[turn] // before its buffer is filled again
+      for (let offset = body.start, turn = 0; offset < body.end; turn++) {
+        const slot = slots[turn % pieces]
+        await Promise.race([slot?.sent, gone]) // before its buffer is filled again
         const socket = response.socket
-        if (!socket || response.destroyed) return
-        const target = (buffers[turn] ?? Buffer.alloc(size)).subarray(0, Math.min(size, body.end - offset))
+        if (!slot || !socket || response.destroyed) return
+        const target = slot.buffer.subarray(0, Math.min(size, body.end - offset))
         const read = reader.read(target, offset)
         const count = typeof read === 'number' ? read : await read
-        if (count === 0) return response.destroy() as unknown as void
+        if (count === 0) {
+          response.destroy() // a file on disk that has become shorter
+          return
+        }
         corrupt(target, offset, options.action.corruptAt)
         await this.#pacer.pace(socket, count, rate)
         options.onContentBytes(count)
-        written[turn] = write(response, target.subarray(0, count))
+        slot.sent = write(response, target.subarray(0, count))
         offset += count
       }
-      await Promise.all(written)
+      await Promise.race([Promise.all(slots.map(slot => slot.sent)), gone])
     } finally {
       await reader.close()
     }

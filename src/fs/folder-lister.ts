@@ -10,7 +10,7 @@ import type { ItemChange } from '../store/item-change.js'
 import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
-import { withDeadline } from './deadline.js'
+import { withDeadline } from '../concurrency/deadline.js'
 
 /** Without a page for so long a listing has failed. */
 export const PAGE_DEADLINE: Milliseconds = 30_000
@@ -156,12 +156,16 @@ export class FolderLister {
     for (let start = 0; start < page.length; start += ITEMS_AT_ONCE) {
       const items = page.slice(start, start + ITEMS_AT_ONCE)
       this.#change(edit => {
+        this.#folderOf(folder.ino) // throws where it has been removed meanwhile
         for (const item of items) {
-          const known = store.items.byRemoteId(library.id, item.id)
-          if (known) seen.add(known.ino)
+          if (item.id === library.root.item) {
+            onTrouble('item-contains-itself', new Error(item.id))
+            continue
+          }
+          const known = run.touched.size > 0 ? store.items.byRemoteId(library.id, item.id) : undefined
           if (known && run.touched.has(known.ino)) continue
-          const outcome =
-            item.id === library.root.item ? 'cycle' : edit.put(library.id, folder.ino, item, newFolders)
+          const { ino, outcome } = edit.put(library.id, folder.ino, item, newFolders)
+          seen.add(ino)
           if (outcome === 'cycle') onTrouble('item-contains-itself', new Error(item.id))
         }
       })

@@ -24,7 +24,7 @@ import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { attributesOf } from './attributes.js'
-import { withDeadline } from './deadline.js'
+import { withDeadline } from '../concurrency/deadline.js'
 import { extendedAttribute } from './extended-attributes.js'
 import type {
   Attributes,

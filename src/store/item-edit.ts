@@ -30,7 +30,11 @@ const LONGEST_REMOTE_NAME = 4_096
 // 9999-12-31: what programs can still print.
 const LATEST: Milliseconds = 253_402_300_799_000
 
-export type PutOutcome = 'new' | 'changed' | 'same' | /** it would contain itself */ 'cycle'
+export interface Put {
+  readonly ino: Ino
+  /** `cycle`: nothing was written, because the item would contain itself. */
+  readonly outcome: 'new' | 'changed' | 'same' | 'cycle'
+}
 
 /** The statements of {@link ItemEdit}, prepared once. */
 export class ItemStatements {
@@ -127,23 +131,23 @@ export class ItemEdit {
    * @param parent of the same library
    * @param newFolders what is known of the children of a folder that was not known before
    */
-  put(library: LibraryId, parent: Ino, item: DriveItem, newFolders: Listing): PutOutcome {
+  put(library: LibraryId, parent: Ino, item: DriveItem, newFolders: Listing): Put {
     const clean = cleaned(item)
     const known = this.#items.byRemoteId(library, item.id)
     if (known === undefined) {
-      this.#insert(library, parent, clean, clean.kind, newFolders)
-      return 'new'
+      return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'new' }
     }
-    if (known.kind === 'library') return this.#update(known, known.parent, clean, known.remoteName)
-    if (known.kind !== item.kind) {
-      // An id never changes its kind; where it does, it is another item.
-      if (this.isWithin(parent, known.ino)) return 'cycle'
-      this.removeSubtree(known.ino, Number.POSITIVE_INFINITY)
-      this.#insert(library, parent, clean, clean.kind, newFolders)
-      return 'changed'
+    const { ino } = known
+    if (known.kind === 'library') {
+      return { ino, outcome: this.#update(known, known.parent, clean, known.remoteName) }
     }
-    if (known.parent !== parent && isDirectory(known.kind) && this.isWithin(parent, known.ino)) return 'cycle'
-    return this.#update(known, parent, clean, clean.name)
+    if (known.parent !== parent && isDirectory(known.kind) && this.isWithin(parent, ino)) {
+      return { ino, outcome: 'cycle' }
+    }
+    if (known.kind === item.kind) return { ino, outcome: this.#update(known, parent, clean, clean.name) }
+    // An id never changes its kind; where it does, it is another item.
+    this.removeSubtree(ino, Number.POSITIVE_INFINITY)
+    return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'changed' }
   }
 
   /** The folder of an organization; made when it is the first time. */
@@ -267,7 +271,7 @@ export class ItemEdit {
     return rowid as Ino
   }
 
-  #update(known: ItemRecord, parent: Ino, item: DriveItem, remoteName: string): PutOutcome {
+  #update(known: ItemRecord, parent: Ino, item: DriveItem, remoteName: string): 'changed' | 'same' {
     const moves = known.parent !== parent || known.remoteName !== remoteName
     const replaced = known.kind === 'file' && !sameContent(known, item)
     const evidence = replaced ? item : joinedEvidence(item, known)

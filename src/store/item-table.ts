@@ -56,7 +56,7 @@ export class ItemTable {
   readonly #firstChild
   readonly #renamed
   readonly #refreshable
-  readonly #inosOfLibrary
+  readonly #ofLibrary
   readonly #lastIno
   readonly #count
   readonly #countOfLibrary
@@ -80,8 +80,8 @@ export class ItemTable {
     this.#refreshable = database.preparePluck<[LibraryId, Milliseconds, number], Ino>(
       'SELECT ino FROM item WHERE library = ? AND listed > 0 AND listed <= ? ORDER BY listed LIMIT ?',
     )
-    this.#inosOfLibrary = database.preparePluck<[LibraryId, string, number], Ino>(
-      'SELECT ino FROM item WHERE library = ? AND remote_id > ? ORDER BY remote_id LIMIT ?',
+    this.#ofLibrary = database.prepare<[LibraryId, string, number], Row>(
+      'SELECT * FROM item WHERE library = ? AND remote_id > ? ORDER BY remote_id LIMIT ?',
     )
     this.#lastIno = database.preparePluck<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'item'")
     this.#count = database.preparePluck<[], number>('SELECT count(*) FROM item')
@@ -126,8 +126,8 @@ export class ItemTable {
   }
 
   /** A part of a library's items, in the order of their remote ids; `after` is the last one seen. */
-  inosOfLibrary(library: LibraryId, after: string, limit: number): Ino[] {
-    return this.#inosOfLibrary.all(library, after, limit)
+  ofLibrary(library: LibraryId, after: string, limit: number): ItemRecord[] {
+    return this.#ofLibrary.all(library, after, limit).map(recordOf)
   }
 
   /** Every item so far has a smaller or equal number. */

@@ -86,9 +86,9 @@ export class Store {
     const [library] = this.libraries.removed()
     if (library === undefined) return []
     return this.change(now, edit => {
-      const inos = this.items.inosOfLibrary(library, '', limit)
-      for (const ino of inos) edit.removeAlone(ino)
-      if (inos.length < limit) this.libraries.delete(library)
+      const items = this.items.ofLibrary(library, '', limit)
+      for (const { ino } of items) edit.removeAlone(ino)
+      if (items.length < limit) this.libraries.delete(library)
     })
   }
 

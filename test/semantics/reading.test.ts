@@ -59,5 +59,5 @@ t.test('a folder of ten thousand is shown in an instant', async t => {
   const entries = world.drive.readdir(node)
   t.comment(`${performance.now() - started} ms`)
   t.equal(entries.length, 10_000)
-  t.equal(entries[0]?.attributes.node, nodeId(entries[0]!.attributes.ino, 0))
+  t.ok(entries.every(({ attributes }) => attributes.node === nodeId(attributes.ino, 0)))
 })

@@ -1,4 +1,4 @@
-import type { Clock } from '../concurrency/clock.js'
+import type { Clock } from './clock.js'
 import type { Fault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
 

@@ -1,0 +1,265 @@
+import { setImmediate } from 'node:timers/promises'
+import { isRemoved, type DriveChange, type DriveItem } from '../model/drive-item.js'
+import { Fault } from '../model/fault.js'
+import type { Ino, ItemId, Milliseconds } from '../model/ids.js'
+import type { ItemChange } from '../store/item-change.js'
+import type { ItemEdit } from '../store/item-edit.js'
+import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
+import type { LibraryRecord } from '../store/library-table.js'
+import type { Store } from '../store/store.js'
+import { InoSet } from './ino-set.js'
+
+// How long one transaction may take before the kernel's questions are answered again.
+const SLICE_MILLISECONDS = 4
+const ITEMS_BETWEEN_LOOKS_AT_THE_CLOCK = 16
+const ITEMS_SWEPT_AT_ONCE = 500
+// Items whose parents come later, or never. A service that sends more than this sends no library.
+const MOST_ORPHANS = 200_000
+
+export interface DeltaRoundDeps {
+  readonly store: Store
+  readonly library: LibraryRecord
+  /** All items are enumerated: what does not come is gone. */
+  readonly isFull: boolean
+  readonly now: () => Milliseconds
+  readonly onChanges: (changes: readonly ItemChange[]) => void
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/**
+ * Applies one round of delta, from the first page to the one with the new cursor.
+ *
+ * Every item that comes is true by itself, so it is written at once, in short transactions. Removals wait for the
+ * end of the round, because an item may come again in it, and the cursor is written last: a round that breaks off
+ * is asked for again from where it began, and finds most of its work done.
+ */
+export class DeltaRound {
+  readonly #deps: DeltaRoundDeps
+  readonly #seen = new InoSet()
+  readonly #lastInoBefore: Ino
+  readonly #removed = new Set<ItemId>()
+  /** By the parent that they wait for. */
+  readonly #orphans = new Map<ItemId, Map<ItemId, DriveItem>>()
+  readonly #parentOfOrphan = new Map<ItemId, ItemId>()
+  /** Moves into themselves, as far as is known yet. */
+  readonly #cyclic = new Map<ItemId, DriveItem>()
+  #isEmpty = true
+  #changed = 0
+
+  constructor(deps: DeltaRoundDeps) {
+    this.#deps = deps
+    this.#lastInoBefore = deps.store.items.lastIno()
+  }
+
+  /** @throws {Fault} `disk-full`, `protocol-error`; the signal's reason */
+  async apply(changes: readonly DriveChange[], signal: AbortSignal): Promise<void> {
+    await this.#inSlices(changes, signal, (edit, change) => this.#applyOne(edit, change))
+  }
+
+  /** Nothing was reported so far, but the root, which comes always. */
+  get isEmpty(): boolean {
+    return this.#isEmpty
+  }
+
+  /** How many items were not as the store had them. */
+  get changed(): number {
+    return this.#changed
+  }
+
+  /**
+   * To be called after the last page.
+   *
+   * @param cursor where to ask next time
+   * @returns folders reported as deleted in which something is left that was not: to be listed
+   */
+  async finish(cursor: string, signal: AbortSignal): Promise<readonly Ino[]> {
+    await this.#settleCyclic(signal)
+    await this.#dropOrphans(signal)
+    const doubted = await this.#remove(signal)
+    if (this.#deps.isFull) await this.#sweep(signal)
+    this.#commit(cursor, doubted)
+    return doubted
+  }
+
+  #applyOne(edit: ItemEdit, change: DriveChange): void {
+    this.#forget(change.id)
+    if (change.id !== this.#deps.library.root.item) this.#isEmpty = false
+    if (isRemoved(change)) this.#removed.add(change.id)
+    else this.#place(edit, change)
+  }
+
+  /** The last state of an item is the one that counts. */
+  #forget(id: ItemId): void {
+    this.#removed.delete(id)
+    this.#cyclic.delete(id)
+    const parent = this.#parentOfOrphan.get(id)
+    if (parent === undefined) return
+    this.#parentOfOrphan.delete(id)
+    this.#orphans.get(parent)?.delete(id)
+  }
+
+  /** Writes the item, and those that waited for it. */
+  #place(edit: ItemEdit, first: DriveItem): void {
+    const { store, library } = this.#deps
+    const waiting = [first]
+    for (let item = waiting.pop(); item; item = waiting.pop()) {
+      const parent = this.#parentFor(item)
+      if (parent === undefined) {
+        this.#adoptLater(item)
+        continue
+      }
+      const { ino, outcome } = edit.put(library.id, parent.ino, item, this.#newFolders())
+      this.#seen.add(ino)
+      if (outcome === 'cycle') this.#cyclic.set(item.id, item)
+      else if (outcome !== 'same') this.#changed++
+      const children = this.#orphans.get(item.id)
+      if (children === undefined) continue
+      if (!isRemoteFolder(store.items.byIno(ino)?.kind ?? 'file')) continue
+      this.#orphans.delete(item.id)
+      for (const child of children.values()) {
+        this.#parentOfOrphan.delete(child.id)
+        waiting.push(child)
+      }
+    }
+  }
+
+  /** For the library's own root: itself, its place is not for the service to say. */
+  #parentFor(item: DriveItem): ItemRecord | undefined {
+    const { store, library } = this.#deps
+    if (item.id === library.root.item) return store.items.byRemoteId(library.id, item.id)
+    if (item.parentId === undefined) return undefined
+    const parent = store.items.byRemoteId(library.id, item.parentId)
+    return parent && isRemoteFolder(parent.kind) ? parent : undefined
+  }
+
+  #adoptLater(item: DriveItem): void {
+    // The root of the drive, where only a folder of it is on ours.
+    if (item.parentId === undefined) return
+    if (this.#parentOfOrphan.size >= MOST_ORPHANS) {
+      throw new Fault('protocol-error', 'The service reported too many items outside of every folder')
+    }
+    const siblings = this.#orphans.get(item.parentId) ?? new Map<ItemId, DriveItem>()
+    siblings.set(item.id, item)
+    this.#orphans.set(item.parentId, siblings)
+    this.#parentOfOrphan.set(item.id, item.parentId)
+  }
+
+  /**
+   * A folder that appears after the first enumeration may have been moved here with everything in it, of which
+   * delta tells nothing.
+   */
+  #newFolders(): Listing {
+    const isComplete = this.#deps.isFull || this.#deps.library.enumerated === undefined
+    return { kind: isComplete ? 'as-library' : 'unlisted' }
+  }
+
+  /** Two folders that changed places look like a cycle until both have moved. */
+  async #settleCyclic(signal: AbortSignal): Promise<void> {
+    for (let before = Infinity; this.#cyclic.size > 0 && this.#cyclic.size < before;) {
+      before = this.#cyclic.size
+      const items = [...this.#cyclic.values()]
+      this.#cyclic.clear()
+      await this.#inSlices(items, signal, (edit, item) => this.#place(edit, item))
+    }
+    for (const id of this.#cyclic.keys()) this.#deps.onTrouble('item-contains-itself', new Error(id))
+  }
+
+  /** What is in no folder that we know cannot be shown; what was shown before has been moved out of our sight. */
+  async #dropOrphans(signal: AbortSignal): Promise<void> {
+    const { store, library, onTrouble } = this.#deps
+    if (this.#parentOfOrphan.size === 0) return
+    onTrouble('items-without-folder', new Error(`${this.#parentOfOrphan.size} items`))
+    const shown = [...this.#parentOfOrphan.keys()]
+      .map(id => store.items.byRemoteId(library.id, id)?.ino)
+      .filter(ino => ino !== undefined)
+    await this.#inSlices(shown, signal, (edit, ino) => {
+      edit.removeSubtree(ino, Number.POSITIVE_INFINITY)
+    })
+  }
+
+  /**
+   * A deleted folder goes only when nothing is left in it: that is the service's own rule.
+   * @returns those that had to stay
+   */
+  async #remove(signal: AbortSignal): Promise<Ino[]> {
+    const { store, library } = this.#deps
+    let left = [...this.#removed]
+      .filter(id => id !== library.root.item)
+      .map(id => store.items.byRemoteId(library.id, id)?.ino)
+      .filter(ino => ino !== undefined)
+    for (let before = Infinity; left.length > 0 && left.length < before;) {
+      before = left.length
+      left = await this.#removeEmpty(left, signal)
+    }
+    return left
+  }
+
+  async #removeEmpty(inos: readonly Ino[], signal: AbortSignal): Promise<Ino[]> {
+    const { store } = this.#deps
+    const left: Ino[] = []
+    await this.#inSlices(inos, signal, (edit, ino) => {
+      if (store.items.firstChild(ino) === undefined) {
+        this.#changed++
+        edit.removeAlone(ino)
+      } else left.push(ino)
+    })
+    return left
+  }
+
+  /** After a full enumeration: what was known before it and did not come is gone. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { store, library } = this.#deps
+    const gone: Ino[] = []
+    let after: string | undefined = ''
+    while (after !== undefined) {
+      const items: ItemRecord[] = store.items.ofLibrary(library.id, after, ITEMS_SWEPT_AT_ONCE)
+      for (const { ino, kind } of items) {
+        if (kind !== 'library' && ino <= this.#lastInoBefore && !this.#seen.has(ino)) gone.push(ino)
+      }
+      after = items.at(-1)?.remoteId
+      await setImmediate()
+      signal.throwIfAborted()
+    }
+    // Children before parents: whatever came in this round keeps its folder.
+    let left = gone
+    for (let before = Infinity; left.length > 0 && left.length < before;) {
+      before = left.length
+      left = await this.#removeEmpty(left.reverse(), signal)
+    }
+  }
+
+  #commit(cursor: string, doubted: readonly Ino[]): void {
+    const { store, library, isFull, now, onChanges } = this.#deps
+    onChanges(
+      store.change(now(), edit => {
+        if (isFull) {
+          edit.forgetListings(library.id)
+          store.libraries.setEnumerated(library.id, now())
+        }
+        for (const ino of doubted) edit.setListing(ino, { kind: 'doubted' })
+        if (store.cursors.get(library.id)?.cursor !== cursor) store.cursors.set(library.id, cursor, now())
+      }),
+    )
+  }
+
+  /** Transactions of a few milliseconds, with everything else that the process does in between. */
+  async #inSlices<Each>(
+    all: readonly Each[],
+    signal: AbortSignal,
+    work: (edit: ItemEdit, each: Each) => void,
+  ): Promise<void> {
+    const { store, now, onChanges } = this.#deps
+    for (let at = 0; at < all.length;) {
+      signal.throwIfAborted()
+      const changes = store.change(now(), edit => {
+        const end = performance.now() + SLICE_MILLISECONDS
+        do {
+          for (const each of all.slice(at, at + ITEMS_BETWEEN_LOOKS_AT_THE_CLOCK)) work(edit, each)
+          at += ITEMS_BETWEEN_LOOKS_AT_THE_CLOCK
+        } while (at < all.length && performance.now() < end)
+      })
+      onChanges(changes)
+      await setImmediate()
+    }
+  }
+}

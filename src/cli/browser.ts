@@ -14,6 +14,7 @@ export function openBrowser(url: string, environment: Environment): boolean {
   // The address is an argument of the shell, not a part of its program.
   const child = spawn('/bin/sh', ['-c', `${command} "$1"`, 'b2bmount', url], {
     detached: true,
+    env: environment,
     stdio: 'ignore',
   })
   child.on('error', () => {})

@@ -48,11 +48,14 @@ export class Session {
 
   /** Asks the daemon, which is started if it does not run. */
   async ask<Name extends CommandName>(command: Name, args: ArgumentsOf<Name>): Promise<AnswerOf<Name>> {
-    const { output, signal, daemonProgram } = this.#options
+    const { output, signal, daemonProgram, environment } = this.#options
     if (this.#client === undefined) {
       const [{ choice }, paths] = [await this.cloud(), await this.paths()]
       output.progress({ message: 'Starting the daemon' })
-      this.#client = await connectToDaemon({ program: daemonProgram, cloud: choice, paths }, signal)
+      this.#client = await connectToDaemon(
+        { program: daemonProgram, cloud: choice, environment, paths },
+        signal,
+      )
     }
     return this.#client.request(command, args, signal, this.#observer())
   }

@@ -50,6 +50,10 @@ export class ControlClient {
   static async connect(socketPath: string, signal: AbortSignal): Promise<ControlClient | undefined> {
     const socket = await open(socketPath)
     if (socket === undefined) return undefined
+    if (signal.aborted) {
+      socket.destroy()
+      throw signal.reason as Error
+    }
     const lines = new LineSplitter(LONGEST_ANSWER)
     return new Promise((resolve, reject) => {
       let client: ControlClient | undefined

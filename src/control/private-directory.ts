@@ -1,5 +1,6 @@
-import { lstat, mkdir } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { Fault } from '../model/fault.js'
+import { makeDirectory } from './make-directory.js'
 
 /**
  * Makes sure that nobody else can put anything into `directory`, or read what is in it: creates it with mode 0700,
@@ -9,7 +10,7 @@ import { Fault } from '../model/fault.js'
  */
 export async function ensurePrivateDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeDirectory(directory, 0o700)
     await checkPrivateDirectory(directory)
   } catch (failure) {
     if (failure instanceof Fault) throw failure

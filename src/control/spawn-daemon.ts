@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { Fault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
 import type { Problem } from './answers.js'
-import type { Paths } from './paths.js'
+import type { Environment, Paths } from './paths.js'
 import { fromProblem } from './problem.js'
 
 /** What a starting daemon says once, as one line of JSON. */
@@ -19,6 +19,7 @@ export interface SpawnDaemonOptions {
   readonly program: string
   /** Name, or absolute path of a cloud.json. */
   readonly cloud: string
+  readonly environment: Environment
   /** `paths.stateDirectory` exists. */
   readonly paths: Paths
 }
@@ -30,13 +31,13 @@ export interface SpawnDaemonOptions {
  *   ends or stays silent; the reason of `signal`
  */
 export async function spawnDaemon(options: SpawnDaemonOptions, signal: AbortSignal): Promise<void> {
-  const { program, cloud, paths } = options
+  const { program, cloud, environment, paths } = options
   const log = openSync(paths.logFile, 'a', 0o600)
   const child = spawn(
     process.execPath,
     [program, '--cloud', cloud, '--report-to', '3'],
     // Not in our directory: that would keep its file system from being unmounted.
-    { detached: true, cwd: '/', stdio: ['ignore', log, log, 'pipe'] },
+    { detached: true, cwd: '/', env: environment, stdio: ['ignore', log, log, 'pipe'] },
   )
   closeSync(log)
   try {

@@ -65,12 +65,19 @@ async function isAlive(holder: Holder): Promise<boolean> {
   }
 }
 
-/** Field 22 of /proc/PID/stat, in clock ticks since boot; `undefined` without such a process or without /proc. */
+/**
+ * Start time in clock ticks since boot; `undefined` without such a process or without /proc. A zombie has ended:
+ * in a container without an init process nobody may ever reap it.
+ *
+ * @see proc_pid_stat(5)
+ */
 async function processStart(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-    // The second field is the program's name in parentheses and may hold spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3]
+    // From the third field on: the second, the program's name in parentheses, may hold spaces and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const state = fields[3 - 3]
+    return state === 'Z' || state === 'X' ? undefined : fields[22 - 3]
   } catch {
     return undefined
   }

@@ -5,18 +5,18 @@ import { ensurePrivateDirectory } from '../control/private-directory.js'
 import { productVersion } from '../control/version.js'
 import type { Cloud } from '../model/cloud.js'
 import { runDaemon } from './daemon.js'
-import type { ActiveMount } from './daemon-services.js'
+import type { ActiveMount, OpenServices } from './daemon-services.js'
 import { JsonLog } from './json-log.js'
 import type { Log } from './log.js'
 import { MountPoints } from './mount-point.js'
 import { detachMount, probeMount } from './mount-probe.js'
 import { readMountTable } from './mount-table.js'
-import { openServices } from './services.js'
 
 export interface DaemonProcessOptions {
   readonly cloud: Cloud
   readonly config: Config
   readonly paths: Paths
+  readonly openServices: OpenServices
   /** As in {@link runDaemon}. */
   readonly directory?: string
   readonly onReady: (mount: ActiveMount | undefined, log: Log) => void
@@ -50,7 +50,6 @@ export async function runDaemonProcess(options: DaemonProcessOptions): Promise<v
         ...rest,
         environment: { cloud, paths, log, clock: systemClock },
         version: productVersion(),
-        openServices,
         mountPoints: new MountPoints({ mountTable: readMountTable, probe: probeMount, detach: detachMount }),
         onReady: mount => onReady(mount, log),
       },

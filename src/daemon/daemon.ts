@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises'
 import { ControlServer } from '../control/control-server.js'
 import { ensurePrivateDirectory } from '../control/private-directory.js'
 import { Fault } from '../model/fault.js'
@@ -53,6 +54,8 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       server.drain()
       await closeServices(services, log)
       await server.close()
+      // One in /tmp would outlive us; one with somebody else's file in it stays.
+      await rmdir(paths.runDirectory).catch(() => undefined)
     }
     log.info('daemon-stopped')
   } finally {

@@ -3,10 +3,12 @@ import { promisify } from 'node:util'
 import type { ForegroundModule } from '../control/foreground.js'
 import { runDaemonProcess } from './daemon-process.js'
 import type { Log } from './log.js'
+import { openServices } from './services.js'
 
 export const mountInForeground: ForegroundModule['mountInForeground'] = ({ onMounted, ...options }) =>
   runDaemonProcess({
     ...options,
+    openServices,
     onReady: (mount, log) => {
       if (mount !== undefined) onMounted({ directory: mount.directory, since: mount.since })
       void tellSystemd(log)

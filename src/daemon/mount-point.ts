@@ -1,5 +1,6 @@
-import { access, constants, mkdir, opendir, realpath } from 'node:fs/promises'
+import { access, constants, opendir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { makeDirectory } from '../control/make-directory.js'
 import { Fault, type FaultCode } from '../model/fault.js'
 import { DRIVE_TYPE, type MountEntry } from './mount-table.js'
 import type { MountHealth } from './mount-probe.js'
@@ -113,7 +114,7 @@ export class MountPoints {
 
 async function create(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException
     if (code === 'EEXIST')

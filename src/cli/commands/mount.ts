@@ -24,7 +24,7 @@ Examples:
 
 docs/CLI.md has a unit file for systemd.`,
     )
-    .action((dir: string, { foreground = false }: { foreground?: true }) =>
+    .action((dir: string, { foreground = false }: { foreground?: boolean }) =>
       run(session => {
         const directory = resolve(dir)
         return foreground

@@ -21,7 +21,7 @@ Examples:
   b2bmount sign-in --device-code      on a server, over ssh
   b2bmount sign-in contoso.example    when Contoso asks for more`,
     )
-    .action((organization: string | undefined, { deviceCode = false }: { deviceCode?: true }) =>
+    .action((organization: string | undefined, { deviceCode = false }: { deviceCode?: boolean }) =>
       run(async session => {
         const account = await session.ask('sign-in', {
           deviceCode,

@@ -1,0 +1,170 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { Fault } from '../../../src/model/fault.js'
+import { openHome } from './run.js'
+
+t.test('a new user signs in, adds, mounts, looks and unmounts', async t => {
+  const home = openHome(t)
+  const drive = join(home.directory, 'drive')
+
+  t.match(await home.run('whoami'), {
+    exitCode: 3,
+    stderr: 'b2bmount: Nobody is signed in.\nRun:  b2bmount sign-in\n',
+  })
+  t.match(await home.run('sign-in'), { exitCode: 0, stdout: /^Signed in as ann@fabrikam\.example\.\n/ })
+  t.same(await home.run('whoami'), {
+    exitCode: 0,
+    stdout: 'ann@fabrikam.example (Ann Other)\nHome tenant 11111111-2222-3333-4444-555555555555\n',
+    stderr: '',
+  })
+  t.match(await home.run('add', 'https://contoso.sharepoint.com/sites/Projects'), {
+    exitCode: 0,
+    stdout: 'Added Contoso/Projects - Documents.\nYou may only read it.\n',
+  })
+  t.match(await home.run('mount', drive), { exitCode: 0, stdout: `Mounted at ${drive}.\n` })
+  t.match((await home.run('status')).stdout.split('\n'), [
+    'Signed in as ann@fabrikam.example',
+    `Mounted at ${drive}`,
+    '',
+    /^Contoso\/Projects - Documents {2}up to date {2}1,234 items {2}12 MB local {2}checked [\d,]+ days ago$/,
+    '',
+  ])
+  t.match((await home.run('status', join(drive, 'file'))).stdout, /^State +Online-only$/m)
+  t.match(await home.run('unmount', drive), { exitCode: 0, stdout: `Unmounted ${drive}.\n` })
+  t.match(await home.run('unmount'), { exitCode: 1, stderr: 'b2bmount: The drive is not mounted.\n' })
+  t.match(await home.run('sign-out'), { exitCode: 0, stdout: 'Signed out ann@fabrikam.example.\n' })
+  t.match(await home.run('stop'), { exitCode: 0, stdout: 'Stopped.\n' })
+  t.match(await home.run('stop'), { exitCode: 0, stdout: 'It was not running.\n' })
+})
+
+t.test('--json prints one document on standard output, whatever happens', async t => {
+  const home = openHome(t)
+  const json = async (...args: string[]) => JSON.parse((await home.run('--json', ...args)).stdout) as unknown
+
+  t.same(await json('list'), [])
+  t.same(await json('whoami'), {
+    error: { code: 'not-signed-in', message: 'Nobody is signed in', nextStep: 'Run:  b2bmount sign-in' },
+  })
+  t.match(await json('status'), { cloud: 'test', version: /^\d/, mounts: [], libraries: [] })
+  t.match(await json('mout'), { error: { code: 'usage', message: "unknown command 'mout'" } })
+  t.match(await json('add'), { error: { code: 'usage', message: "missing required argument 'address'" } })
+  t.same(await json('stop'), { stopped: true })
+})
+
+t.test('sign-in opens $BROWSER and prints the address as well', async t => {
+  const home = openHome(t)
+  const browser = join(home.directory, 'browser')
+  writeFileSync(browser, '#!/bin/sh\necho "$1" >> "$HOME/opened"\n', { mode: 0o755 })
+  home.environment['BROWSER'] = browser
+
+  const { stderr } = await home.run('--quiet', 'sign-in')
+  t.match(stderr, 'https://login.example/authorize?state=x')
+  const opened = join(home.environment['HOME'] ?? '', 'opened')
+  await until(() => existsSync(opened) && readFileSync(opened, 'utf8').endsWith('\n'))
+  t.equal(readFileSync(opened, 'utf8'), 'https://login.example/authorize?state=x\n')
+})
+
+t.test('sign-in --device-code prints the code and opens nothing', async t => {
+  const { stderr } = await openHome(t).run('sign-in', '--device-code')
+  t.equal(
+    stderr,
+    'To sign in, open https://login.example/device in any browser and enter the code  ABC-123\n',
+  )
+})
+
+t.test('Ctrl-C cancels a command that waits', async t => {
+  const home = openHome(t)
+  await home.run('list')
+  const interrupted = new AbortController()
+  const waiting = home.runUntil(interrupted.signal, '--verbose', 'add', 'wait')
+  interrupted.abort(new Fault('cancelled', 'Cancelled'))
+  t.match(await waiting, { exitCode: 130, stderr: /b2bmount: Cancelled\.\n$/ })
+})
+
+t.test('a bug in the daemon is an internal error, without its message or stack', async t => {
+  const home = openHome(t)
+  const { exitCode, stderr } = await home.run('add', 'bug')
+  t.equal(exitCode, 1)
+  const log = join(home.directory, 'state/b2bmount/test/daemon.log')
+  t.equal(stderr, `b2bmount: An internal error occurred.\nPlease report it, with the end of ${log}.\n`)
+  t.match(readFileSync(log, 'utf8'), /"event":"bug".*TypeError: secret of the daemon\\n +at /)
+})
+
+t.test('a daemon that cannot start says why', async t => {
+  const home = openHome(t, { FAKE_DAEMON: 'store-corrupt' })
+  t.match(await home.run('list'), { exitCode: 6, stderr: 'b2bmount: The store is damaged.\nMove it away.\n' })
+})
+
+t.test('a daemon that dies while it starts is reported at once', async t => {
+  const home = openHome(t, { FAKE_DAEMON: 'crash' })
+  t.match(await home.run('list'), {
+    exitCode: 6,
+    stderr: /could not be started\.\nThe end of .*daemon\.log says why\.\n$/,
+  })
+})
+
+t.test('two commands at once start one daemon', async t => {
+  const home = openHome(t)
+  const [one, other] = await Promise.all([home.run('--json', 'status'), home.run('--json', 'status')])
+  const pid = ({ stdout }: { stdout: string }) => (JSON.parse(stdout) as { pid: number }).pid
+  t.equal(pid(one), pid(other))
+})
+
+t.test('a daemon that was killed leaves nothing in the way of the next', async t => {
+  const home = openHome(t)
+  const { pid } = JSON.parse((await home.run('--json', 'status')).stdout) as { pid: number }
+  process.kill(pid, 'SIGKILL')
+  await until(() => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '))
+  t.match(await home.run('list'), { exitCode: 0 })
+})
+
+t.test('mounting at a directory that is not empty is refused', async t => {
+  const home = openHome(t)
+  const full = join(home.directory, 'full')
+  mkdirSync(full)
+  writeFileSync(join(full, 'precious'), 'I exist to be in the way')
+  t.match(await home.run('mount', full), { exitCode: 6, stderr: `b2bmount: ${full} is not empty.\n` })
+})
+
+t.test('without an app registration, the next step is to register one', async t => {
+  const home = openHome(t, { B2BMOUNT_CLOUD: 'global' })
+  const { exitCode, stderr } = await home.run('list')
+  t.equal(exitCode, 2)
+  t.match(stderr, /No app registration is configured\.\nRegister an app .*config\.json\.\n$/)
+})
+
+t.test('doctor goes on after what fails and exits with 1', async t => {
+  const home = openHome(t, { FAKE_DAEMON: 'store-corrupt' })
+  const { exitCode, stdout } = await home.run('doctor', '--json')
+  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: { name: string }[] }
+  t.equal(exitCode, 1)
+  t.equal(ok, false)
+  t.match(
+    checks.find(({ name }) => name === 'Node.js'),
+    { verdict: 'ok' },
+  )
+  t.match(
+    checks.find(({ name }) => name === 'Daemon'),
+    { verdict: 'fail', found: 'The store is damaged' },
+  )
+})
+
+t.test('doctor includes what the daemon has checked', async t => {
+  const { stdout } = await openHome(t).run('doctor')
+  t.match(stdout, /^ok +graph\.example +reachable$/m)
+})
+
+t.test('help has an example for each command that takes an argument', async t => {
+  const home = openHome(t)
+  for (const command of ['sign-in', 'add', 'remove', 'mount', 'status']) {
+    const { exitCode, stdout } = await home.run(command, '--help')
+    t.equal(exitCode, 0)
+    t.match(stdout, /Examples:\n +b2bmount/, command)
+  }
+})
+
+/** What another process does is seen by looking; tap's own time limit ends it. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => setTimeout(resolve, 10))
+}

@@ -1,0 +1,144 @@
+import type { Account, ItemStatus, LibraryStatus } from '../../../src/control/answers.js'
+import type { ActiveMount, DaemonServices } from '../../../src/daemon/daemon-services.js'
+import { Fault } from '../../../src/model/fault.js'
+import type { DriveId, ItemId, LibraryId, TenantId } from '../../../src/model/ids.js'
+
+export const ANN: Account = {
+  username: 'ann@fabrikam.example',
+  displayName: 'Ann Other',
+  homeTenant: '11111111-2222-3333-4444-555555555555' as TenantId,
+}
+
+export const PROJECTS: LibraryStatus = {
+  id: 1 as LibraryId,
+  root: {
+    tenant: '66666666-2222-3333-4444-555555555555' as TenantId,
+    drive: 'b!drive' as DriveId,
+    item: '01ROOT' as ItemId,
+  },
+  scope: 'library',
+  organization: 'Contoso',
+  name: 'Projects - Documents',
+  webUrl: 'https://contoso.sharepoint.com/sites/Projects/Shared%20Documents',
+  host: 'contoso.sharepoint.com',
+  access: 'write',
+  state: 'up-to-date',
+  items: 1234,
+  localBytes: 12_300_000,
+  checked: 0,
+}
+
+/** Behaves like the product's services, without a network, a kernel or a disk. */
+export class FakeServices implements DaemonServices {
+  account: Account | undefined
+  libraries: LibraryStatus[] = []
+  readonly mounts = new Map<string, { active: ActiveMount; vanish: () => void }>()
+  closed = false
+  busy = false
+
+  async signIn(
+    request: { deviceCode: boolean },
+    conversation: Parameters<DaemonServices['signIn']>[1],
+    signal: AbortSignal,
+  ): Promise<Account> {
+    signal.throwIfAborted()
+    const url = 'https://login.example/authorize?state=x'
+    conversation.prompt(
+      request.deviceCode
+        ? { kind: 'device-code', url: 'https://login.example/device', userCode: 'ABC-123', expires: 0 }
+        : { kind: 'browser', url },
+    )
+    this.account = ANN
+    return ANN
+  }
+
+  async signOut(): Promise<Account> {
+    const account = await this.whoAmI()
+    this.account = undefined
+    return account
+  }
+
+  async whoAmI(): Promise<Account> {
+    if (this.account !== undefined) return this.account
+    throw new Fault('not-signed-in', 'Nobody is signed in', { nextStep: 'Run:  b2bmount sign-in' })
+  }
+
+  /** `wait`: until it is cancelled. `bug`: throws what nobody understands. */
+  async addLibrary(
+    { address }: { address: string },
+    conversation: Parameters<DaemonServices['addLibrary']>[1],
+    signal: AbortSignal,
+  ) {
+    conversation.progress({ message: 'Asking Contoso', done: 1, total: 2 })
+    if (address === 'wait')
+      await new Promise((_, reject) => (signal.onabort = () => reject(signal.reason as Error)))
+    if (address === 'bug') throw new TypeError('secret of the daemon')
+    this.libraries = [PROJECTS]
+    return { library: PROJECTS, notes: ['You may only read it.'] }
+  }
+
+  async listLibraries(): Promise<readonly LibraryStatus[]> {
+    return this.libraries
+  }
+
+  async removeLibrary({ library }: { library: string }) {
+    const found = this.libraries.find(({ name }) => name === library)
+    if (found === undefined) throw new Fault('not-added', `There is no library named ${library}`)
+    this.libraries = []
+    return found
+  }
+
+  async mount({ directory }: { directory: string }): Promise<ActiveMount> {
+    let vanish = () => {}
+    const gone = new Promise<void>(resolve => (vanish = resolve))
+    const active = { directory, since: 1, gone }
+    this.mounts.set(directory, { active, vanish })
+    return active
+  }
+
+  async unmount({ directory }: { directory?: string }) {
+    const found = [...this.mounts.values()].filter(
+      ({ active }) => (directory ?? active.directory) === active.directory,
+    )
+    if (found.length === 0) throw new Fault('not-mounted', 'The drive is not mounted')
+    for (const { active, vanish } of found) {
+      this.mounts.delete(active.directory)
+      vanish()
+    }
+    return found.map(({ active }) => ({ directory: active.directory, since: active.since }))
+  }
+
+  async status() {
+    const mounts = [...this.mounts.values()].map(({ active: { directory, since } }) => ({ directory, since }))
+    return { account: this.account, mounts, libraries: this.libraries }
+  }
+
+  async itemStatus({ path }: { path: string }): Promise<ItemStatus> {
+    if (![...this.mounts.keys()].some(directory => path.startsWith(directory))) {
+      throw new Fault('not-mounted', `${path} is not on a mounted drive`)
+    }
+    return {
+      path,
+      kind: 'file',
+      state: 'online-only',
+      size: 5_000_000,
+      localBytes: 0,
+      modified: 0,
+      library: PROJECTS,
+      webUrl: undefined,
+    }
+  }
+
+  async doctorChecks() {
+    return [{ name: 'graph.example', verdict: 'ok' as const, found: 'reachable' }]
+  }
+
+  isBusy(): boolean {
+    return this.busy || this.mounts.size > 0
+  }
+
+  async close(): Promise<void> {
+    await this.unmount({}).catch(() => [])
+    this.closed = true
+  }
+}

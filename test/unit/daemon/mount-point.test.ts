@@ -1,0 +1,178 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { MountPoints } from '../../../src/daemon/mount-point.js'
+import type { MountHealth } from '../../../src/daemon/mount-probe.js'
+import { parseMountInfo, type MountEntry } from '../../../src/daemon/mount-table.js'
+
+/** Mounts as the kernel would list them; detaching takes the topmost away. */
+function world(test: Test, mounted: Readonly<Record<string, MountHealth>> = {}, type = 'fuse.b2bmount') {
+  const base = realpathSync(test.testdir())
+  let table: MountEntry[] = Object.keys(mounted).map(name => ({
+    mountPoint: join(base, name),
+    type,
+    userId: 1000,
+  }))
+  const detached: string[] = []
+  const mountPoints = new MountPoints({
+    mountTable: async () => table,
+    probe: async directory => mounted[directory.slice(base.length + 1)] ?? 'answers',
+    detach: async directory => {
+      detached.push(directory.slice(base.length + 1))
+      table = table.filter(({ mountPoint }) => mountPoint !== directory)
+    },
+  })
+  return { base, mountPoints, detached, mount: (path: string) => mountPoints.prepare(join(base, path)) }
+}
+
+t.test('a directory that does not exist is created, with its parents', async t => {
+  const { base, mount } = world(t)
+  t.equal(await mount('a/b'), join(base, 'a/b'))
+  t.ok(existsSync(join(base, 'a/b')))
+})
+
+t.test('an empty directory is taken, by its real path', async t => {
+  const { base, mount } = world(t)
+  mkdirSync(join(base, 'real'))
+  symlinkSync('real', join(base, 'link'))
+  t.equal(await mount('link'), join(base, 'real'))
+  t.equal(await mount('real/../link/.'), join(base, 'real'))
+})
+
+t.test('a directory with anything in it is refused', async t => {
+  const { base, mount } = world(t)
+  mkdirSync(join(base, 'full'))
+  writeFileSync(join(base, 'full/.hidden'), 'I exist to be in the way')
+  await t.rejects(mount('full'), { code: 'mount-point-not-empty', nextStep: /empty directory/ })
+})
+
+t.test('a file is refused, and so is a path through a file', async t => {
+  const { base, mount } = world(t)
+  writeFileSync(join(base, 'file'), '')
+  await t.rejects(mount('file'), { code: 'not-a-directory' })
+  await t.rejects(mount('file/below'), { code: 'not-a-directory' })
+})
+
+t.test('a symbolic link to nowhere is refused', async t => {
+  const { base, mount } = world(t)
+  symlinkSync('nowhere', join(base, 'dangling'))
+  await t.rejects(mount('dangling'), { message: /dangling/ })
+})
+
+t.test('a directory that the user may not write or see into is refused', async t => {
+  const base = mkdtempSync(join(tmpdir(), 'b2bmount-mount-point-'))
+  t.teardown(() => rmSync(base, { recursive: true }))
+  const { mountPoints } = world(t)
+  mkdirSync(join(base, 'unseen'))
+  chmodSync(join(base, 'unseen'), 0o311)
+  chmodSync(base, 0o555)
+  becomeOrdinaryUser(t)
+  await t.rejects(mountPoints.prepare(join(base, 'new')), {
+    code: 'mount-point-missing',
+    message: /\(EACCES\)$/,
+  })
+  await t.rejects(mountPoints.prepare(join(base, 'unseen')), {
+    code: 'mount-refused',
+    message: /\(EACCES\)$/,
+  })
+})
+
+t.test('a directory that cannot be created is refused', async t => {
+  const { mountPoints } = world(t)
+  await t.rejects(mountPoints.prepare('/proc/b2bmount'), {
+    code: 'mount-point-missing',
+    nextStep: 'Choose another directory.',
+  })
+})
+
+t.test('where a drive answers already, a second is refused', async t => {
+  const { base, mount, detached } = world(t, { drive: 'answers' })
+  await t.rejects(mount('drive'), {
+    code: 'already-mounted',
+    nextStep: `To unmount it, run:  b2bmount unmount '${join(base, 'drive')}'`,
+  })
+  t.same(detached, [])
+})
+
+t.test('where another file system is mounted, a drive is refused', async t => {
+  const { mount, detached } = world(t, { disk: 'dead' }, 'ext4')
+  await t.rejects(mount('disk'), { code: 'already-mounted', message: /Another file system \(ext4\)/ })
+  t.same(detached, [])
+})
+
+t.test('a drive that does not answer is not taken for dead', async t => {
+  const { mount, detached } = world(t, { drive: 'silent' })
+  await t.rejects(mount('drive'), { code: 'already-mounted', nextStep: /^Run: {2}fusermount3 -uz / })
+  t.same(detached, [])
+})
+
+t.test('what a killed daemon left behind is unmounted first', async t => {
+  const { base, mount, detached } = world(t, { drive: 'dead' })
+  t.equal(await mount('drive'), join(base, 'drive'))
+  t.same(detached, ['drive'])
+})
+
+t.test('inside a drive, nothing is touched and nothing is mounted', async t => {
+  const { base, mount } = world(t, { drive: 'answers' })
+  await t.rejects(mount('drive/Contoso/x'), { code: 'mount-refused', message: /lies inside the drive/ })
+  t.notOk(existsSync(join(base, 'drive')))
+
+  mkdirSync(join(base, 'drive'))
+  symlinkSync('drive', join(base, 'link'))
+  await t.rejects(mount('link/x'), { code: 'mount-refused' })
+})
+
+t.test('beside a drive, a name that begins like it is no matter', async t => {
+  const { base, mount } = world(t, { drive: 'answers' })
+  t.equal(await mount('drive2'), join(base, 'drive2'))
+})
+
+t.test('at its start, a daemon removes what dead ones of the same user have left', async t => {
+  const { base, mountPoints, detached } = world(t, { one: 'dead', two: 'answers', three: 'silent' })
+  t.same(await mountPoints.detachAllDead(1000), [join(base, 'one')])
+  t.same(detached, ['one'])
+  t.same(await mountPoints.detachAllDead(1001), [])
+})
+
+t.test('a leftover that cannot be unmounted is named with the command that may', async t => {
+  const base = realpathSync(t.testdir())
+  const mountPoints = new MountPoints({
+    mountTable: async () => [{ mountPoint: base, type: 'fuse.b2bmount', userId: 0 }],
+    probe: async () => 'dead',
+    detach: async () => Promise.reject(new Error('exit code 1')),
+  })
+  await t.rejects(mountPoints.prepare(base), {
+    code: 'mount-refused',
+    nextStep: `Run:  fusermount3 -uz '${base}'`,
+  })
+})
+
+t.test('the mount table is read as the kernel writes it', async t => {
+  const mountInfo = [
+    '22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw',
+    '97 22 0:41 / /home/ann/My\\040B2B\\134\\011x rw,nosuid,nodev shared:5 master:2 - fuse.b2bmount b2bmount rw,user_id=1000,group_id=1000,allow_other',
+    'not a mount',
+    '',
+  ].join('\n')
+  t.same(parseMountInfo(mountInfo), [
+    { mountPoint: '/', type: 'ext4', userId: undefined },
+    { mountPoint: '/home/ann/My B2B\\\tx', type: 'fuse.b2bmount', userId: 1000 },
+  ])
+})
+
+/** Root may do everything; until the end of the test it may not. */
+function becomeOrdinaryUser(test: Test): void {
+  if (process.getuid?.() !== 0) return
+  process.seteuid?.(65534)
+  test.teardown(() => process.seteuid?.(0))
+}

@@ -7,7 +7,7 @@ import { EXIT, exitCodeOf } from './exit-code.js'
 
 export interface Failure {
   readonly exitCode: number
-  /** Absent: there is nothing to say, or it has been said. */
+  /** Absent: there is nothing to say. */
   readonly problem?: Problem
 }
 
@@ -31,8 +31,6 @@ export async function toFailure(thrown: unknown, logFile: string | undefined): P
 function fromCommander(thrown: CommanderError): Failure {
   // --help and --version end by throwing, too.
   if (thrown.exitCode === 0) return { exitCode: EXIT.ok }
-  // The emulator or the demo, run as programs of their own: they have said it themselves.
-  if (thrown.code === 'commander.executeSubCommandAsync') return { exitCode: thrown.exitCode }
   const [message = '', suggestion] = thrown.message.replace(/^error: /, '').split('\n')
   const nextStep = suggestion?.replace(/^\((.*)\)$/, '$1') ?? 'To see what there is, run:  b2bmount --help'
   return { exitCode: EXIT.usage, problem: { code: 'usage', message, nextStep } }

@@ -1,10 +1,10 @@
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { productVersion } from '../control/version.js'
 import { addCommand } from './commands/add.js'
 import { doctorCommand } from './commands/doctor.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
+import { programBeside } from './commands/program-beside.js'
 import { removeCommand } from './commands/remove.js'
 import { signInCommand } from './commands/sign-in.js'
 import { signOutCommand } from './commands/sign-out.js'
@@ -29,8 +29,8 @@ const EMULATOR = new URL('../emulator/main.js', import.meta.url)
 const DEMO = new URL('../../scripts/demo.js', import.meta.url)
 const FOREGROUND = new URL('../daemon/foreground.js', import.meta.url)
 
-/** The command line, as a tree of commands; parsing it runs one of them. */
-export function buildProgram(run: RunCommand): Command {
+/** The command line, as a tree of commands; parsing `args` runs one of them. */
+export function buildProgram(args: readonly string[], run: RunCommand): Command {
   const program = new Command('b2bmount')
     .description('One mounted drive of every SharePoint library that other organizations share with you.')
     .version(productVersion(), '--version', 'show the version')
@@ -72,9 +72,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     stopCommand(run),
   ]
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program))
-  program.command('emulator', 'run a small Microsoft 365 on this machine', {
-    executableFile: fileURLToPath(EMULATOR),
-  })
-  program.command('demo', 'try everything with the emulator', { executableFile: fileURLToPath(DEMO) })
+  for (const command of [
+    programBeside('emulator', 'run a small Microsoft 365 on this machine', EMULATOR, args, run),
+    programBeside('demo', 'try everything with the emulator, without an account', DEMO, args, run),
+  ]) {
+    // Without our help option: theirs is to be shown.
+    program.addCommand(command)
+  }
   return program
 }

@@ -50,7 +50,7 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     }
   }
 
-  const program = buildProgram(run)
+  const program = buildProgram(args, run)
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: text => void stdout.write(text),

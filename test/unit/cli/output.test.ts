@@ -19,7 +19,7 @@ function output(options: Partial<OutputOptions> = {}) {
   return { written, output: new Output(all) }
 }
 
-t.test('a name from another organization cannot speak to the terminal', async t => {
+t.test('a name from another organization cannot speak to the terminal', t => {
   const hostile = 'a\x1b[2J\x1b]0;title\x07\r\nb\u202Egpj.exe\u009b31m\u200b\ud800'
   const shown = printable(hostile)
   t.equal(shown, 'a�[2J�]0;title���b�gpj.exe�31m��')
@@ -28,54 +28,60 @@ t.test('a name from another organization cannot speak to the terminal', async t 
   out.note(hostile)
   out.problem({ code: 'offline', message: hostile, nextStep: hostile })
   out.prompt({ kind: 'browser', url: hostile }, true)
-  // eslint-disable-next-line no-control-regex -- what must not be there
   t.notMatch(written.stdout + written.stderr, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/)
   t.equal(written.stdout.split('\n').length, 2, 'and cannot begin a line of its own')
+  t.end()
 })
 
-t.test('JSON means the same after it is made safe', async t => {
+t.test('JSON means the same after it is made safe', t => {
   const value = { name: 'a\x1b[2J\u009b\u202e\n"', list: [1, 'ä'] }
   const text = printableJson(value)
   t.same(JSON.parse(text), value)
   t.notMatch(text, /[\u009b\u202e]/)
+  t.end()
 })
 
-t.test('names in other scripts and emoji stay as they are', async t => {
+t.test('names in other scripts and emoji stay as they are', t => {
   for (const name of ['Übersicht', '予算', 'סיכום', '👍🏽 done', 'e\u0301']) t.equal(printable(name), name)
+  t.end()
 })
 
-t.test('a failure is one sentence and its next step', async t => {
+t.test('a failure is one sentence and its next step', t => {
   const { written, output: out } = output()
   out.problem({ code: 'offline', message: 'No network', nextStep: 'Try again.' })
   t.same(written, { stdout: '', stderr: 'b2bmount: No network.\nTry again.\n' })
+  t.end()
 })
 
-t.test('with --json a failure is the document', async t => {
+t.test('with --json a failure is the document', t => {
   const { written, output: out } = output({ json: true })
   out.problem({ code: 'offline', message: 'No network' })
   t.same(JSON.parse(written.stdout), { error: { code: 'offline', message: 'No network' } })
   t.equal(written.stderr, '')
+  t.end()
 })
 
-t.test('--quiet leaves failures and what only the user can do', async t => {
+t.test('--quiet leaves failures and what only the user can do', t => {
   const { written, output: out } = output({ quiet: true })
   out.answer({}, ['Done.'])
   out.note('By the way.')
   t.same(written, { stdout: '', stderr: '' })
   out.prompt({ kind: 'device-code', url: 'https://x', userCode: 'A', expires: 0 }, false)
   t.match(written.stderr, /https:\/\/x .* A\n$/)
+  t.end()
 })
 
-t.test('progress is silent without a terminal, unless --verbose', async t => {
+t.test('progress is silent without a terminal, unless --verbose', t => {
   const silent = output()
   silent.output.progress({ message: 'Listing' })
   t.equal(silent.written.stderr, '')
   const verbose = output({ verbose: true })
   verbose.output.progress({ message: 'Listing', done: 1200, total: 5000 })
   t.equal(verbose.written.stderr, 'Listing … 1,200 of 5,000\n')
+  t.end()
 })
 
-t.test('progress in a terminal appears after two seconds and is erased before the answer', async t => {
+t.test('progress in a terminal appears after two seconds and is erased before the answer', t => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   let screen = ''
@@ -89,9 +95,10 @@ t.test('progress in a terminal appears after two seconds and is erased before th
   screen = ''
   out.answer({}, ['Done.'])
   t.equal(screen, '\r\x1b[K')
+  t.end()
 })
 
-t.test('numbers are written for people', async t => {
+t.test('numbers are written for people', t => {
   t.same([0, 999, 1000, 1_500_000, 12_300_000_000, 5e15].map(formatBytes), [
     '0 bytes',
     '999 bytes',
@@ -109,9 +116,10 @@ t.test('numbers are written for people', async t => {
   ])
   t.equal(count(1, 'item'), '1 item')
   t.equal(progressText({ message: 'x', done: 3 }), 'x … 3')
+  t.end()
 })
 
-t.test('columns are as wide as their widest cell', async t => {
+t.test('columns are as wide as their widest cell', t => {
   t.same(
     table([
       ['a', 'bb', ''],
@@ -119,13 +127,15 @@ t.test('columns are as wide as their widest cell', async t => {
     ]),
     ['a   bb', 'e\u0301e  b   c'],
   )
+  t.end()
 })
 
-t.test('each kind of failure has its exit code', async t => {
+t.test('each kind of failure has its exit code', t => {
   t.equal(exitCodeOf('usage'), EXIT.usage)
   t.equal(exitCodeOf('sign-in-required'), EXIT.signIn)
   t.equal(exitCodeOf('single-file'), EXIT.refused)
   t.equal(exitCodeOf('certificate-untrusted'), EXIT.network)
   t.equal(exitCodeOf('fuse-missing'), EXIT.machine)
   t.equal(exitCodeOf('code of a newer daemon' as 'usage'), EXIT.failed)
+  t.end()
 })

@@ -32,16 +32,17 @@ const SECRETS: Readonly<Record<string, readonly [string, RegExp]>> = {
 }
 
 for (const [what, [text, expected]] of Object.entries(SECRETS)) {
-  t.test(`${what} is not written`, async t => {
+  t.test(`${what} is not written`, t => {
     t.match(redact(text), expected)
     t.notMatch(
       JSON.stringify(redact({ deep: [{ failure: new Error('outer', { cause: new Error(text) }) }] })),
       /secretsecret|aB3_|kZ3_/,
     )
+    t.end()
   })
 }
 
-t.test('fields with a telling name are redacted whatever they hold', async t => {
+t.test('fields with a telling name are redacted whatever they hold', t => {
   t.same(
     redact({
       accessToken: 'x',
@@ -60,9 +61,10 @@ t.test('fields with a telling name are redacted whatever they hold', async t => 
       token: '[redacted]',
     },
   )
+  t.end()
 })
 
-t.test('what is needed to find a problem stays', async t => {
+t.test('what is needed to find a problem stays', t => {
   const fields = {
     item: '01BYE5RZ6QN3ZWBTUFOFD3GSPGOHDJD36K',
     drive: 'b!-RIj2DuyvEyV1T4NlOaMHk8XkS_I8MdFlUCq1BlcjgmhRfAj3-Z8RY2VpuvV_tpd',
@@ -73,9 +75,10 @@ t.test('what is needed to find a problem stays', async t => {
     missing: undefined,
   }
   t.same(redact(fields), fields)
+  t.end()
 })
 
-t.test('an error keeps its name, code, stack and causes', async t => {
+t.test('an error keeps its name, code, stack and causes', t => {
   const failure = new Fault('offline', 'no network', {
     cause: Object.assign(new Error('connect'), { code: 'ENETDOWN' }),
   })
@@ -86,13 +89,15 @@ t.test('an error keeps its name, code, stack and causes', async t => {
     stack: /redact\.test/,
     cause: { name: 'Error', message: 'connect', code: 'ENETDOWN' },
   })
+  t.end()
 })
 
-t.test('what is endless or huge is cut', async t => {
+t.test('what is endless or huge is cut', t => {
   const circle: { self?: unknown } = {}
   circle.self = circle
   t.doesNotThrow(() => JSON.stringify(redact(circle)))
   t.ok((redact('word '.repeat(10_000)) as string).length < 5_000)
   t.equal(redact(new Uint8Array(7)), '[7 bytes]')
   t.equal(JSON.stringify(redact(7n)), '"7"')
+  t.end()
 })

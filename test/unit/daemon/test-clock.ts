@@ -2,7 +2,7 @@ import type { Clock } from '../../../src/concurrency/clock.js'
 
 interface Sleeper {
   readonly until: number
-  wake(): void
+  readonly wake: () => void
 }
 
 /** A clock that stands still until `advance`. */

@@ -4,11 +4,15 @@ import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 export interface ConnectionOptions {
-  readonly cloud: Pick<Cloud, 'connectTo' | 'caFile'>
+  readonly connectTo: Cloud['connectTo']
+  /** PEM; undefined: the machine's own. */
+  readonly trustRoots: Buffer | undefined
   readonly connectTimeout: Milliseconds
   /** `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, in either case. */
-  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly environment: Environment
 }
 
 // Idle connections are kept a little less than SharePoint and Entra keep them: a request that meets a
@@ -19,8 +23,10 @@ const KEEP_ALIVE: Milliseconds = 60_000
 const CONNECTIONS_PER_HOST = 32
 
 /** How sockets come about: straight, through the user's proxy, or all to an emulator's address. */
-export function openConnections({ cloud, connectTimeout, environment }: ConnectionOptions): Dispatcher {
-  const trust = cloud.caFile === undefined ? {} : { ca: readTrustRoots(cloud.caFile) }
+export function openConnections(options: ConnectionOptions): Dispatcher {
+  const { connectTo, trustRoots, connectTimeout, environment } = options
+  // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch the checks off.
+  const trust = { rejectUnauthorized: true, ...(trustRoots === undefined ? {} : { ca: trustRoots }) }
   const pool = {
     connections: CONNECTIONS_PER_HOST,
     pipelining: 1,
@@ -30,8 +36,8 @@ export function openConnections({ cloud, connectTimeout, environment }: Connecti
     headersTimeout: 0,
     bodyTimeout: 0,
   }
-  if (cloud.connectTo !== undefined) {
-    const { address, port } = cloud.connectTo
+  if (connectTo !== undefined) {
+    const { address, port } = connectTo
     const connect = buildConnector({ ...trust, timeout: connectTimeout })
     return new Agent({
       ...pool,
@@ -48,23 +54,37 @@ export function openConnections({ cloud, connectTimeout, environment }: Connecti
         ),
     })
   }
-  const either = (name: string) => environment[name.toLowerCase()] ?? environment[name] ?? ''
   return new EnvHttpProxyAgent({
     ...pool,
     connect: { ...trust, timeout: connectTimeout },
     requestTls: { ...trust, timeout: connectTimeout },
-    httpProxy: either('HTTP_PROXY'),
-    httpsProxy: either('HTTPS_PROXY'),
-    noProxy: either('NO_PROXY'),
+    // '' and not undefined: the real environment is not ours to look at.
+    httpProxy: variable(environment, 'HTTP_PROXY') ?? '',
+    httpsProxy: variable(environment, 'HTTPS_PROXY') ?? '',
+    noProxy: variable(environment, 'NO_PROXY') ?? '',
   })
 }
 
-function readTrustRoots(file: string): Buffer {
+/** Whether any connection goes through a proxy. */
+export function usesProxy({
+  connectTo,
+  environment,
+}: Pick<ConnectionOptions, 'connectTo' | 'environment'>): boolean {
+  if (connectTo !== undefined) return false
+  return ['HTTPS_PROXY', 'HTTP_PROXY'].some(name => (variable(environment, name) ?? '') !== '')
+}
+
+export function readTrustRoots(file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {
     throw new Fault('configuration-invalid', `The certificate authority file ${file} cannot be read`, {
       cause,
+      nextStep: 'Check the path in the configuration, and whether the emulator has been started.',
     })
   }
+}
+
+function variable(environment: Environment, name: string): string | undefined {
+  return environment[name.toLowerCase()] ?? environment[name]
 }

@@ -3,6 +3,7 @@ import type { Bytes } from '../model/ids.js'
 import type { ContentSink } from '../model/remote.js'
 import type { HttpDeadlines, HttpHead, HttpHeaders, HttpRequest } from './message.js'
 import { silence, toNetworkFault } from './network-fault.js'
+import { Watchdog } from './watchdog.js'
 
 export interface ExchangeOptions {
   readonly dispatcher: Dispatcher
@@ -30,9 +31,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (head: HttpHead) => void
   readonly #reject: (failure: unknown) => void
   readonly #onAbort = () => this.#end(this.#options.signal.reason)
-  readonly #onSilence = () => this.#end(silence(this.#host))
+  readonly #watchdog = new Watchdog(() => this.#end(silence(this.#host)))
   #controller: Dispatcher.DispatchController | undefined
-  #watchdog: NodeJS.Timeout | undefined
   #head: HttpHead | undefined
   #sink: ContentSink | undefined
   #offset: Bytes = 0
@@ -56,7 +56,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (signal.aborted) return this.#end(signal.reason)
     signal.addEventListener('abort', this.#onAbort, { once: true })
     // Includes the wait for a free connection: whatever the reason, nobody waits for ever.
-    this.#watchdog = setTimeout(this.#onSilence, deadlines.connect + deadlines.firstByte)
+    this.#watchdog.watch(deadlines.connect + deadlines.firstByte)
     const url = new URL(request.url)
     try {
       dispatcher.dispatch(
@@ -100,7 +100,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     } catch (failure) {
       return this.#end(failure)
     }
-    this.#watchdog?.refresh()
+    this.#watchdog.heard()
   }
 
   onResponseEnd(): void {
@@ -116,7 +116,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #waitFor(taken: Promise<void>, controller: Dispatcher.DispatchController): void {
     controller.pause()
-    clearTimeout(this.#watchdog)
+    this.#watchdog.stop()
     this.#busy = taken.then(
       () => {
         this.#busy = undefined
@@ -133,8 +133,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #watch(): void {
-    clearTimeout(this.#watchdog)
-    this.#watchdog = setTimeout(this.#onSilence, this.#options.deadlines.betweenBytes)
+    this.#watchdog.watch(this.#options.deadlines.betweenBytes)
   }
 
   #end(failure: unknown): void {
@@ -146,7 +145,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #settle(tell: () => void): void {
     if (this.#settled) return
     this.#settled = true
-    clearTimeout(this.#watchdog)
+    this.#watchdog.stop()
     this.#options.signal.removeEventListener('abort', this.#onAbort)
     if (!this.#busy) return tell()
     // A chunk that was not taken outweighs how the connection ended: the caller must not go on behind it.

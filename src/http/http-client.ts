@@ -5,7 +5,9 @@ import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes } from '../model/ids.js'
 import type { ContentSink } from '../model/remote.js'
-import { openConnections } from './connections.js'
+import { openConnections, readTrustRoots, usesProxy } from './connections.js'
+import { DirectDownloads } from './direct-downloads.js'
+import { UnknownLength } from './direct-exchange.js'
 import { exchange } from './exchange.js'
 import {
   DEFAULT_DEADLINES,
@@ -41,13 +43,20 @@ const inflate = promisify(gunzip)
  */
 export class HttpClient implements HttpSender, HttpDownloader {
   readonly #dispatcher: Dispatcher
+  /** Where no proxy stands in between. */
+  readonly #direct: DirectDownloads | undefined
   readonly #userAgent: string
   readonly #deadlines: HttpDeadlines
 
   constructor({ cloud, userAgent, deadlines, environment = {} }: HttpClientOptions) {
     this.#deadlines = { ...DEFAULT_DEADLINES, ...deadlines }
     this.#userAgent = userAgent
-    this.#dispatcher = openConnections({ cloud, environment, connectTimeout: this.#deadlines.connect })
+    const trustRoots = cloud.caFile === undefined ? undefined : readTrustRoots(cloud.caFile)
+    const options = { connectTo: cloud.connectTo, environment, trustRoots }
+    this.#dispatcher = openConnections({ ...options, connectTimeout: this.#deadlines.connect })
+    this.#direct = usesProxy(options)
+      ? undefined
+      : new DirectDownloads({ ...options, deadlines: this.#deadlines })
   }
 
   /**
@@ -74,13 +83,35 @@ export class HttpClient implements HttpSender, HttpDownloader {
    */
   async download(request: HttpRequest, openSink: OpenSink, signal: AbortSignal): Promise<HttpResponse> {
     const refusal = new BoundedBody(LARGEST_REFUSAL, request.url)
-    const head = await this.#exchange(request, head => openSink(head) ?? refusal.sink, signal)
+    const sinkFor = (head: HttpHead) => openSink(head) ?? refusal.copyingSink
+    const head = await this.#get(request, sinkFor, signal)
     return { ...head, body: await refusal.plain(head) }
   }
 
   /** Ends every exchange that is under way. */
   async close(): Promise<void> {
+    this.#direct?.close()
     await this.#dispatcher.destroy()
+  }
+
+  async #get(
+    request: HttpRequest,
+    openSink: (head: HttpHead) => ContentSink,
+    signal: AbortSignal,
+  ): Promise<HttpHead> {
+    if (this.#direct === undefined || request.method !== 'GET' || !request.url.startsWith('https:')) {
+      return await this.#exchange(request, openSink, signal)
+    }
+    try {
+      return await this.#direct.get(this.#introduced(request), openSink, signal)
+    } catch (failure) {
+      if (!(failure instanceof UnknownLength)) throw failure
+      return await this.#exchange(request, openSink, signal)
+    }
+  }
+
+  #introduced(request: HttpRequest): HttpRequest {
+    return { ...request, headers: { 'user-agent': this.#userAgent, ...request.headers } }
   }
 
   #exchange(
@@ -90,7 +121,7 @@ export class HttpClient implements HttpSender, HttpDownloader {
   ): Promise<HttpHead> {
     return exchange({
       dispatcher: this.#dispatcher,
-      request: { ...request, headers: { 'user-agent': this.#userAgent, ...request.headers } },
+      request: this.#introduced(request),
       openSink,
       deadlines: this.#deadlines,
       signal,
@@ -112,6 +143,9 @@ class BoundedBody {
     if (offset + chunk.length > this.#largest) throw this.#tooLarge()
     this.#chunks.push(chunk)
   }
+
+  /** For chunks that are not ours to keep. */
+  readonly copyingSink: ContentSink = (chunk, offset) => this.sink(Uint8Array.from(chunk), offset)
 
   async plain(head: HttpHead): Promise<Uint8Array> {
     const body = Buffer.concat(this.#chunks)

@@ -27,13 +27,11 @@ export class Database {
    *   `configuration-invalid`: a newer version of the program wrote it; `disk-full`, `local-io`
    */
   constructor(path: string, now: Milliseconds) {
-    const suspect = logRemains(path) || sizeOf(path) <= ALWAYS_CHECKED
     createPrivately(path)
     try {
-      this.#sqlite = open(path, suspect)
+      this.#sqlite = open(path, now)
     } catch (failure) {
-      if (!isCorruption(failure)) throw storeFault(failure)
-      throw movedAside(path, now, failure)
+      throw storeFault(failure)
     }
   }
 
@@ -73,9 +71,11 @@ export class Database {
   }
 }
 
-function open(path: string, suspect: boolean): Sqlite.Database {
+function open(path: string, now: Milliseconds): Sqlite.Database {
+  const isSuspect = logRemains(path) || sizeOf(path) <= ALWAYS_CHECKED
   const sqlite = new Sqlite(path)
   try {
+    refuseNewer(sqlite)
     sqlite.pragma('journal_mode = WAL')
     // Without a power loss nothing is lost; with one, the last transactions may be, but the file stays whole.
     // Content ranges and listings can be had again.
@@ -83,12 +83,14 @@ function open(path: string, suspect: boolean): Sqlite.Database {
     sqlite.pragma(`journal_size_limit = ${LARGEST_LOG_AT_REST}`)
     sqlite.pragma(`cache_size = -${PAGE_CACHE_KIB}`)
     sqlite.pragma('temp_store = MEMORY')
-    if (suspect) check(sqlite)
+    if (isSuspect) check(sqlite)
     migrate(sqlite)
     return sqlite
   } catch (failure) {
+    // Before it is closed, which would remove the log.
+    const evidence = isCorruption(failure) ? moveAside(path, now) : undefined
     sqlite.close()
-    throw failure
+    throw evidence === undefined ? failure : damaged(evidence, failure)
   }
 }
 
@@ -106,16 +108,19 @@ function check(sqlite: Sqlite.Database): void {
   if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT')
 }
 
-function migrate(sqlite: Sqlite.Database): void {
-  const found = sqlite.pragma('user_version', { simple: true }) as number
+function refuseNewer(sqlite: Sqlite.Database): void {
+  const found = versionOf(sqlite)
   const newest = MIGRATIONS.at(-1)?.version ?? 0
-  if (found > newest) {
-    throw new Fault(
-      'configuration-invalid',
-      `The store was written by a newer b2bmount (format ${found}; this one knows ${newest})`,
-      { nextStep: 'Install the newer version again; nothing was changed' },
-    )
-  }
+  if (found <= newest) return
+  throw new Fault(
+    'configuration-invalid',
+    `The store was written by a newer b2bmount (format ${found}; this one knows ${newest})`,
+    { nextStep: 'Install the newer version again; nothing was changed' },
+  )
+}
+
+function migrate(sqlite: Sqlite.Database): void {
+  const found = versionOf(sqlite)
   for (const { version, sql } of MIGRATIONS) {
     if (version <= found) continue
     sqlite.transaction(() => {
@@ -123,6 +128,10 @@ function migrate(sqlite: Sqlite.Database): void {
       sqlite.pragma(`user_version = ${version}`)
     })()
   }
+}
+
+function versionOf(sqlite: Sqlite.Database): number {
+  return Number(sqlite.pragma('user_version', { simple: true }))
 }
 
 function createPrivately(path: string): void {
@@ -142,11 +151,16 @@ function createPrivately(path: string): void {
   }
 }
 
-function movedAside(path: string, now: Milliseconds, cause: unknown): Fault {
+/** @returns where it is now */
+function moveAside(path: string, now: Milliseconds): string {
   const evidence = `${path}.corrupt-${new Date(now).toISOString().replaceAll(':', '-')}`
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, evidence + suffix)
   }
+  return evidence
+}
+
+function damaged(evidence: string, cause: unknown): Fault {
   return new Fault('store-corrupt', `The store of the drive was damaged; it has been kept as ${evidence}`, {
     nextStep:
       'Add your libraries again with: b2bmount add <address>. ' +

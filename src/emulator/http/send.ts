@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FaultAction } from '../faults/fault-rule.js'
 import type { ContentReader } from '../world/content.js'
 import type { Answer } from './answer.js'
@@ -62,18 +63,18 @@ export class Sender {
     const limit = Math.min(length, cut)
     if (body.kind === 'text') {
       const bytes = Buffer.from(body.text).subarray(0, limit)
-      if (response.socket) await this.#pacer.pace(response.socket, bytes.length, rate)
+      await this.#pacer.pace(socketOf(response), bytes.length, rate)
       response.write(bytes)
     } else {
       await this.#sendContent(response, { ...body, end: body.start + limit }, rate, options)
     }
     if (cut >= length) {
       if (action.lengthOff === undefined) response.end()
-      else response.socket?.end()
+      else socketOf(response).end()
     } else if (action.resetAfterBytes === cut) {
-      response.socket?.resetAndDestroy()
+      socketOf(response).resetAndDestroy()
     } else if (action.endAfterBytes === cut) {
-      response.socket?.end()
+      socketOf(response).end()
     }
   }
 
@@ -95,8 +96,7 @@ export class Sender {
       for (let offset = body.start, turn = 0; offset < body.end; turn++) {
         const slot = slots[turn % pieces]
         await Promise.race([slot?.sent, gone]) // before its buffer is filled again
-        const socket = response.socket
-        if (!slot || !socket || response.destroyed) return
+        if (!slot || response.destroyed) return
         const target = slot.buffer.subarray(0, Math.min(size, body.end - offset))
         const read = reader.read(target, offset)
         const count = typeof read === 'number' ? read : await read
@@ -105,7 +105,7 @@ export class Sender {
           return
         }
         corrupt(target, offset, options.action.corruptAt)
-        await this.#pacer.pace(socket, count, rate)
+        await this.#pacer.pace(socketOf(response), count, rate)
         options.onContentBytes(count)
         slot.sent = write(response, target.subarray(0, count))
         offset += count
@@ -115,6 +115,14 @@ export class Sender {
       await reader.close()
     }
   }
+}
+
+/**
+ * The request's: the response has none yet when a client, having read all of the last answer, asks again
+ * before we have noticed that it left.
+ */
+function socketOf(response: ServerResponse): Socket {
+  return response.req.socket
 }
 
 function bodyLength(answer: Answer): number {

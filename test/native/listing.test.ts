@@ -1,0 +1,155 @@
+import t, { type Test } from 'tap'
+import { DriveProcess, run } from './drive-process.js'
+import { ROOT } from './memory-drive.js'
+
+const FOLDER = 10
+
+async function driveWithFolder(t: Test, files: number): Promise<DriveProcess> {
+  const drive = await DriveProcess.mount(t)
+  await drive.drive('addDirectory', ROOT, 'folder', FOLDER)
+  await drive.drive('addFiles', FOLDER, 'file-', files, 1000)
+  return drive
+}
+
+t.test('a folder of 10,000 is listed completely, and JavaScript is asked once', async t => {
+  const drive = await driveWithFolder(t, 10_000)
+  const names = Array.from({ length: 10_000 }, (_, i) => `file-${i}`)
+  for (let round = 0; round < 3; round++) {
+    const listing = await run('ls', '-f', drive.path('folder'))
+    t.same(listing.stdout.trim().split('\n').sort(), ['.', '..', ...names].sort(), `round ${round}`)
+  }
+  const long = await run('ls', '-l', drive.path('folder'))
+  t.equal(long.code, 0)
+  t.equal(long.stdout.trim().split('\n').length, 10_001)
+  t.equal(drive.count('readdir'), 1)
+  t.equal(drive.count('opendir'), 1)
+  t.equal(drive.count('getattr'), 1, 'of the root, before anything is known')
+  t.equal(drive.count('lookup'), 1, 'of the folder')
+  t.equal((await drive.statistics()).entries, 10_002)
+})
+
+t.test('a listing read by hundreds of small reads has every name once', async t => {
+  const drive = await driveWithFolder(t, 1_000)
+  // getdents64 with a buffer for about ten names: every READDIR goes on from an offset.
+  const program = `
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
+buffer = ctypes.create_string_buffer(400)
+names = []
+while True:
+    got = libc.syscall(217 if os.uname().machine == 'x86_64' else 61, fd, buffer, 400)
+    if got <= 0: break
+    at = 0
+    while at < got:
+        length = struct.unpack_from('H', buffer, at + 16)[0]
+        names.append(buffer.raw[at + 19:at + length].split(b'\\0')[0].decode())
+        at += length
+print(len(names), len(set(names)))`
+  t.equal((await run('python3', '-c', program, drive.path('folder'))).stdout.trim(), '1002 1002')
+})
+
+t.test('stat shows what the record says', async t => {
+  const drive = await DriveProcess.mount(t, { uid: process.getuid?.() ?? 0 })
+  const modified = -1_500 // half past a second before 1970
+  await drive.drive('addFile', { parent: ROOT, name: 'old', node: 7, size: 5_000_000_000, modified })
+  const { stdout } = await run('stat', '-c', '%s %b %f %h %i %u %.9Y %.9Z', drive.path('old'))
+  t.equal(stdout.trim(), `5000000000 1 81a4 1 7 ${process.getuid?.()} -1.500000000 -1.500000000`)
+})
+
+t.test(
+  'a name that is not there is asked of JavaScript once, and not at all when the listing is held',
+  async t => {
+    const drive = await driveWithFolder(t, 3)
+    for (let i = 0; i < 3; i++)
+      t.match((await run('cat', drive.path('folder', 'none'))).stderr, /No such file/)
+    t.equal(drive.events.filter(event => event.op === 'lookup' && event.name === 'none').length, 1)
+    await run('ls', drive.path('folder'))
+    t.match((await run('cat', drive.path('folder', 'other'))).stderr, /No such file/)
+    t.match((await run('stat', drive.path('folder', 'file-1'))).stdout, /Size: 1/)
+    t.equal(drive.events.filter(event => event.op === 'lookup').length, 2, 'folder and none')
+  },
+)
+
+t.test('names that are no UTF-8 do not exist, and JavaScript never sees them', async t => {
+  const drive = await driveWithFolder(t, 1)
+  await run('ls', drive.path('folder'))
+  const before = drive.events.length
+  const program = `
+import os, sys
+for name in [b'\\xff', b'a\\xc3', b'\\xed\\xa0\\x80', b'\\xc0\\xaf']:
+    try: os.stat(sys.argv[1].encode() + b'/' + name)
+    except OSError as e: print(e.errno)
+try: os.stat(sys.argv[1] + '/' + 256 * 'n')
+except OSError as e: print(e.errno)`
+  t.equal((await run('python3', '-c', program, drive.path('folder'))).stdout, '2\n2\n2\n2\n36\n')
+  t.equal(drive.events.length, before)
+})
+
+t.test('names of every kind arrive as they are', async t => {
+  const drive = await DriveProcess.mount(t)
+  const names = ['ä', 'a\u0308', 'Ünïcødé ✓', '日本語', ' leading', 'new\nline', '😀', 'n'.repeat(255), '-rf']
+  for (const [i, name] of names.entries()) {
+    await drive.drive('addFile', { parent: ROOT, name, node: 20 + i, size: i })
+  }
+  const program = `
+import json, os, sys
+print(json.dumps({n: os.stat(os.path.join(sys.argv[1], n)).st_ino for n in os.listdir(sys.argv[1])}))`
+  const { stdout } = await run('python3', '-c', program, drive.directory)
+  t.same(JSON.parse(stdout), Object.fromEntries(names.map((name, i) => [name, 20 + i])))
+})
+
+t.test('the file system has the size that JavaScript says, and names of 255 bytes', async t => {
+  const drive = await DriveProcess.mount(t)
+  await drive.session('setStatistics', 4096 * 1000, 4096 * 250, 77)
+  const { stdout } = await run('stat', '-f', '-c', '%b %f %a %S %l %c', drive.directory)
+  t.equal(stdout.trim(), '1000 250 250 4096 255 77')
+})
+
+t.test('nothing can be changed', async t => {
+  const drive = await driveWithFolder(t, 2)
+  const attempts: [string, ...string[]][] = [
+    ['touch', drive.path('folder', 'new')],
+    ['mkdir', drive.path('new')],
+    ['rm', drive.path('folder', 'file-1')],
+    ['mv', drive.path('folder', 'file-1'), drive.path('folder', 'moved')],
+    ['truncate', '-s', '0', drive.path('folder', 'file-1')],
+    ['chmod', '600', drive.path('folder', 'file-1')],
+    ['ln', '-s', 'target', drive.path('link')],
+  ]
+  for (const [command, ...args] of attempts) {
+    t.match((await run(command, ...args)).stderr, /Read-only file system/, command)
+  }
+})
+
+t.test('our extended attributes are asked of JavaScript, others are not, and none is listed', async t => {
+  const drive = await driveWithFolder(t, 2)
+  const program = `
+import os, sys
+path = sys.argv[1]
+print(os.getxattr(path, 'user.b2bmount.state').decode())
+for name in ['user.other', 'security.selinux', 'system.posix_acl_access']:
+    try: print(os.getxattr(path, name))
+    except OSError as e: print(e.errno)
+print(os.listxattr(path))`
+  const { stdout } = await run('python3', '-c', program, drive.path('folder', 'file-1'))
+  t.equal(stdout, 'value of user.b2bmount.state\n61\n95\n95\n[]\n')
+  t.ok(drive.events.every(event => event.op !== 'getxattr' || event.name === 'user.b2bmount.state'))
+})
+
+t.test('no more entries are held than allowed: the directories used longest ago go first', async t => {
+  const drive = await DriveProcess.mount(t, { maxEntries: 250, timeoutSeconds: 0 })
+  for (let i = 0; i < 5; i++) {
+    await drive.drive('addDirectory', ROOT, `folder-${i}`, 10 + i)
+    await drive.drive('addFiles', 10 + i, 'file-', 100, 1000 * (i + 1))
+  }
+  for (let i = 0; i < 5; i++) {
+    t.equal((await run('ls', drive.path(`folder-${i}`))).stdout.split('\n').length, 101)
+    t.ok((await drive.statistics()).entries <= 250)
+  }
+  const asked = drive.count('opendir')
+  await run('ls', drive.path('folder-4'))
+  t.equal(drive.count('opendir'), asked, 'the latest is still held')
+  await run('ls', drive.path('folder-0'))
+  t.equal(drive.count('opendir'), asked + 1, 'the first is not')
+})

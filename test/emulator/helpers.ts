@@ -73,7 +73,7 @@ export interface TokenOptions {
 const SCOPE = 'Files.ReadWrite.All Sites.Read.All User.Read openid profile offline_access'
 
 export async function openLab(t: Test, options: Partial<EmulatorOptions> = {}): Promise<Lab> {
-  const emulator = await startEmulator({ directory: t.testdir(), ...options })
+  const emulator = await startEmulator({ ...options, directory: options.directory ?? t.testdir() })
   const agent = new Agent({ keepAlive: true, maxSockets: 8 })
   t.teardown(async () => {
     agent.destroy()

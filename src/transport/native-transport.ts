@@ -156,10 +156,6 @@ class NativeMount implements Mount, KernelView {
         return this.#fs.ensurePresent(request.handle, { start: request.start, end: request.end }, signal)
       case 'getxattr':
         return session.replyBytes(request.id, this.#fs.getxattr(request.node as NodeId, request.name))
-      case 'listxattr': {
-        const names = this.#fs.listxattr(request.node as NodeId)
-        return session.replyBytes(request.id, Buffer.from(names.map(name => `${name}\0`).join('')))
-      }
     }
   }
 

@@ -1,0 +1,129 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Accounts } from '../auth/accounts.js'
+import { MsalClient } from '../auth/msal-client.js'
+import { SignIn } from '../auth/sign-in.js'
+import { TokenCacheFile } from '../auth/token-cache-file.js'
+import { TokenSource } from '../auth/token-source.js'
+import { productVersion } from '../control/version.js'
+import { MountedDrive } from '../fs/mounted-drive.js'
+import { GraphFolder } from '../graph/children.js'
+import { GraphContent } from '../graph/content.js'
+import { GraphDelta } from '../graph/delta.js'
+import { DownloadUrls } from '../graph/download-urls.js'
+import { GraphClient } from '../graph/graph-client.js'
+import { GraphSharing } from '../graph/sharing.js'
+import { Throttle } from '../graph/throttle.js'
+import { HttpClient } from '../http/http-client.js'
+import { ContentCache } from '../hydration/content-cache.js'
+import { Hydrator } from '../hydration/hydrator.js'
+import { OfflineMemory } from '../hydration/offline-memory.js'
+import { LibraryResolver } from '../libraries/resolve.js'
+import { TenantDiscovery } from '../libraries/tenant-discovery.js'
+import { WakeUp } from '../libraries/wake-up.js'
+import { isFault } from '../model/fault.js'
+import { OrganizationNames } from '../model/organization-names.js'
+import { Store } from '../store/store.js'
+import { LibrarySync } from '../sync/library-sync.js'
+import { loadNativeAddon } from '../transport/native-addon.js'
+import { NativeTransport } from '../transport/native-transport.js'
+import type { Transport } from '../transport/transport.js'
+import type { DaemonEnvironment } from './daemon-services.js'
+
+/** The subsystems, connected. */
+export interface Parts {
+  readonly store: Store
+  readonly http: HttpClient
+  readonly accounts: Accounts
+  readonly signIn: SignIn
+  readonly tokens: TokenSource
+  readonly organizations: OrganizationNames
+  readonly discovery: TenantDiscovery
+  readonly resolver: LibraryResolver
+  readonly drive: MountedDrive
+  readonly sync: LibrarySync
+  readonly transport: Transport
+}
+
+/**
+ * The composition root: the only function that knows every class. Asks no network.
+ * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`
+ */
+export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
+  const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
+  const report = (problem: string) => log.warn('answer-unusable', { problem })
+  const random = () => Math.random()
+
+  const store = openStore(join(paths.stateDirectory, 'store.sqlite'), log, clock.now())
+  const organizations = new OrganizationNames()
+  for (const { root, organization } of store.libraries.all()) organizations.learn(root.tenant, organization)
+
+  const http = new HttpClient({
+    cloud,
+    userAgent: `NONISV|b2bmount|b2bmount/${productVersion()}`,
+    environment: process.env,
+  })
+  const tokenCache = new TokenCacheFile({
+    file: join(paths.stateDirectory, 'tokens.json'),
+    warn: message => log.warn('token-cache', { message }),
+  })
+  const msal = new MsalClient({ cloud, http, cache: tokenCache })
+  const accounts = new Accounts({ msal, cache: tokenCache })
+  const tokens = new TokenSource({ cloud, msal, accounts, clock, organizations })
+  const signIn = new SignIn({ cloud, msal, accounts, clock, organizations })
+
+  const throttle = new Throttle(clock)
+  const graph = new GraphClient({ cloud, http, tokens, throttle, clock, random, organizations })
+  const urls = new DownloadUrls({ graph, clock, organizations })
+  const content = new GraphContent({ http, urls, throttle, clock, random, organizations })
+  const folders = new GraphFolder({ graph, report })
+  const delta = new GraphDelta({ graph, report })
+  const discovery = new TenantDiscovery({ cloud, http })
+  const resolver = new LibraryResolver({
+    cloud,
+    sharing: new GraphSharing({ graph, report }),
+    tenants: discovery,
+    wakeUp: new WakeUp({ http, tokens }),
+    organizations,
+  })
+
+  const addon = loadNativeAddon()
+  const cacheDirectory = join(paths.cacheDirectory, 'content')
+  mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 })
+  const offline = new OfflineMemory(clock)
+  const cache = new ContentCache({
+    store,
+    directory: cacheDirectory,
+    clock,
+    hashFile: addon.quickXorHashFile,
+    onTrouble,
+  })
+  const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
+  const drive = new MountedDrive({
+    store,
+    cache,
+    hydrator,
+    folders,
+    clock,
+    offline,
+    cacheDirectory,
+    onTrouble,
+  })
+  const sync = new LibrarySync({ store, delta, drive, clock, offline, onTrouble })
+  const transport = new NativeTransport({
+    addon,
+    onBug: (operation, failure) => log.error('bug', { operation, failure }),
+  })
+  return { store, http, accounts, signIn, tokens, organizations, discovery, resolver, drive, sync, transport }
+}
+
+/** A damaged store costs the list of libraries, not the drive: it is kept as evidence and a new one begun. */
+function openStore(path: string, log: DaemonEnvironment['log'], now: number): Store {
+  try {
+    return new Store(path, now)
+  } catch (failure) {
+    if (!isFault(failure, 'store-corrupt')) throw failure
+    log.error('store-corrupt', { failure })
+    return new Store(path, now)
+  }
+}

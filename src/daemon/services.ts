@@ -1,0 +1,281 @@
+import type { Account, AddedLibrary, Check, LibraryState, LibraryStatus, Mount } from '../control/answers.js'
+import type { Conversation } from '../control/control-server.js'
+import { toProblem } from '../control/problem.js'
+import type { ResolvedLibrary } from '../libraries/resolve.js'
+import { Fault, isFault, type FaultCode } from '../model/fault.js'
+import type { TenantId } from '../model/ids.js'
+import type { Library } from '../model/library.js'
+import type { SyncStatus } from '../sync/library-follower.js'
+import type { Mount as KernelMount } from '../transport/transport.js'
+import { build, type Parts } from './build.js'
+import type { ActiveMount, DaemonEnvironment, DaemonServices, OpenServices } from './daemon-services.js'
+import { networkChecks, tenantChecks } from './doctor-checks.js'
+import { itemAt, itemStatus } from './item-status.js'
+
+export const openServices: OpenServices = environment => {
+  const parts = build(environment)
+  parts.sync.start()
+  void parts.drive.deleteRemoved()
+  return Promise.resolve(new Services(environment, parts))
+}
+
+interface RunningMount extends ActiveMount {
+  readonly kernel: KernelMount
+}
+
+/** What the user sees of each failure of the synchronisation; the others need attention. */
+const STATE_OF_FAILURE: Partial<Readonly<Record<FaultCode, LibraryState>>> = {
+  offline: 'offline',
+  'timed-out': 'offline',
+  'not-signed-in': 'sign-in-needed',
+  'sign-in-required': 'sign-in-needed',
+  'access-removed': 'access-removed',
+  'not-a-guest': 'access-removed',
+}
+
+class Services implements DaemonServices {
+  readonly #environment: DaemonEnvironment
+  readonly #parts: Parts
+  readonly #mounts = new Map<string, RunningMount>()
+
+  constructor(environment: DaemonEnvironment, parts: Parts) {
+    this.#environment = environment
+    this.#parts = parts
+  }
+
+  async signIn(
+    request: { readonly deviceCode: boolean; readonly organization?: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<Account> {
+    const { signIn, tokens, sync } = this.#parts
+    const options =
+      request.organization === undefined ? {} : { tenant: await this.#tenantOf(request.organization, signal) }
+    const account = request.deviceCode
+      ? await signIn.byDeviceCode(
+          code => conversation.prompt({ kind: 'device-code', ...code }),
+          signal,
+          options,
+        )
+      : await signIn.inBrowser(url => conversation.prompt({ kind: 'browser', url }), signal, options)
+    tokens.forget()
+    sync.wake()
+    return account
+  }
+
+  async signOut(signal: AbortSignal): Promise<Account> {
+    const account = await this.#parts.accounts.signOut(signal)
+    this.#parts.tokens.forget()
+    return account
+  }
+
+  whoAmI(): Promise<Account> {
+    return this.#parts.accounts.current(new AbortController().signal)
+  }
+
+  async addLibrary(
+    request: { readonly address: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<AddedLibrary> {
+    const { resolver, drive, sync, organizations } = this.#parts
+    // Before anything is asked of the other organization, which could only refuse somebody unknown.
+    await this.#parts.accounts.current(signal)
+    conversation.progress({ message: 'Looking for the library' })
+    const resolved = await resolver.resolve(request.address, signal)
+    const library = drive.addLibrary(resolved.library)
+    organizations.learn(library.root.tenant, library.organization)
+    sync.add(library.id)
+    this.#environment.log.info('library-added', { library: library.id, tenant: library.root.tenant })
+    return { library, notes: notesOn(resolved) }
+  }
+
+  listLibraries(): Promise<readonly LibraryStatus[]> {
+    const { store, sync } = this.#parts
+    return Promise.resolve(
+      store.libraries.all().map(({ enumerated: _, ...library }) => {
+        const { phase, problem, checked } = sync.statusOf(library.id)
+        return {
+          ...library,
+          state: stateOf(phase, problem),
+          items: store.items.countOfLibrary(library.id),
+          localBytes: store.content.bytesOfLibrary(library.id),
+          checked,
+          ...(problem === undefined ? {} : { problem: toProblem(problem) }),
+        }
+      }),
+    )
+  }
+
+  async removeLibrary(request: { readonly library: string }, signal: AbortSignal): Promise<Library> {
+    const library = await this.#libraryMeant(request.library, signal)
+    await this.#parts.sync.remove(library.id)
+    this.#parts.drive.removeLibrary(library.id)
+    void this.#parts.drive.deleteRemoved()
+    this.#environment.log.info('library-removed', { library: library.id, tenant: library.root.tenant })
+    return library
+  }
+
+  mount({ directory }: { readonly directory: string }): Promise<ActiveMount> {
+    const [elsewhere] = this.#mounts.keys()
+    if (elsewhere !== undefined) {
+      throw new Fault('already-mounted', `The drive is mounted at ${elsewhere} already`, {
+        nextStep: `To mount it elsewhere, run first:  b2bmount unmount '${elsewhere}'`,
+      })
+    }
+    const { drive, transport } = this.#parts
+    const { log, clock } = this.#environment
+    const kernel = transport.mount(drive, { directory, allowOther: false, passthrough: true })
+    const detach = drive.attach(kernel.view)
+    const gone = kernel.gone.then(() => {
+      detach()
+      this.#mounts.delete(directory)
+      log.info('unmounted', { directory })
+    })
+    const mount = { directory, since: clock.now(), gone, kernel }
+    this.#mounts.set(directory, mount)
+    log.info('mounted', { directory })
+    return Promise.resolve(mount)
+  }
+
+  async unmount({ directory }: { readonly directory?: string }): Promise<readonly Mount[]> {
+    const mounts = [...this.#mounts.values()].filter(
+      mount => directory === undefined || mount.directory === directory,
+    )
+    if (mounts.length === 0) {
+      throw new Fault(
+        'not-mounted',
+        directory === undefined ? 'The drive is not mounted' : `No drive is mounted at ${directory}`,
+        { nextStep: 'See where it is mounted with:  b2bmount status' },
+      )
+    }
+    for (const mount of mounts) {
+      await mount.kernel.unmount()
+      await mount.gone
+    }
+    return mounts.map(toMount)
+  }
+
+  async status() {
+    const account = await this.whoAmI().catch(unlessNotSignedIn)
+    return { account, mounts: [...this.#mounts.values()].map(toMount), libraries: await this.listLibraries() }
+  }
+
+  itemStatus({ path }: { readonly path: string }) {
+    const { store } = this.#parts
+    const directory = this.#mountAround(path)
+    if (directory === undefined) {
+      throw new Fault('not-mounted', `${path} is not on the drive`, {
+        nextStep: 'See where the drive is mounted with:  b2bmount status',
+      })
+    }
+    return Promise.resolve(itemStatus(store, itemAt(store, directory, path), path))
+  }
+
+  async doctorChecks(conversation: Conversation, signal: AbortSignal): Promise<readonly Check[]> {
+    const { store, http, tokens, organizations, accounts } = this.#parts
+    const { cloud, clock } = this.#environment
+    const deps = { cloud, http, clock, tokens, organizations }
+    conversation.progress({ message: 'Asking the service' })
+    const network = await networkChecks(deps, signal)
+    const account = await accounts.current(signal).catch(unlessNotSignedIn)
+    if (account === undefined) {
+      const nextStep = 'Run:  b2bmount sign-in'
+      return [...network, { name: 'Account', verdict: 'warn', found: 'not signed in', nextStep }]
+    }
+    conversation.progress({ message: 'Asking each organization' })
+    const tenants = new Set(store.libraries.all().map(library => library.root.tenant))
+    const organizationsFound = await tenantChecks(deps, [...tenants], signal)
+    return [...network, { name: 'Account', verdict: 'ok', found: account.username }, ...organizationsFound]
+  }
+
+  isBusy(): boolean {
+    return this.#mounts.size > 0 || this.#parts.sync.isBusy()
+  }
+
+  async close(): Promise<void> {
+    const { sync, drive, http, store } = this.#parts
+    for (const mount of this.#mounts.values()) {
+      await mount.kernel.unmount()
+      await mount.gone
+    }
+    await sync.close()
+    await drive.close()
+    await http.close()
+    store.close()
+  }
+
+  /** @param name as shown on the drive, a SharePoint host, or a tenant id */
+  async #tenantOf(name: string, signal: AbortSignal): Promise<TenantId> {
+    const { store, discovery } = this.#parts
+    const wanted = name.toLowerCase()
+    const library = store.libraries
+      .all()
+      .find(({ organization, host, root }) =>
+        [organization.toLowerCase(), host, root.tenant].includes(wanted as TenantId),
+      )
+    if (library !== undefined) return library.root.tenant
+    if (wanted.endsWith(this.#environment.cloud.sharePointSuffix))
+      return await discovery.tenantOf(wanted, signal)
+    throw new Fault('not-added', `No library of ${name} has been added`, {
+      nextStep: 'See the organizations with:  b2bmount list',
+    })
+  }
+
+  async #libraryMeant(text: string, signal: AbortSignal): Promise<Library> {
+    const { store, resolver } = this.#parts
+    const all = store.libraries.all()
+    const named = all.filter(({ id, name, organization, webUrl }) =>
+      [String(id), name, `${organization}/${name}`, webUrl].includes(text),
+    )
+    const [only, another] = named
+    if (only !== undefined && another === undefined) return only
+    if (another !== undefined) {
+      throw new Fault('usage', `${named.length} libraries are called ${text}`, {
+        nextStep: `Say which, for example:  b2bmount remove '${another.organization}/${another.name}'`,
+      })
+    }
+    const directory = this.#mountAround(text)
+    if (directory !== undefined) {
+      const library = store.libraries.byId(itemAt(store, directory, text).library)
+      if (library !== undefined) return library
+    }
+    if (/^(https|odopen):/i.test(text)) {
+      const { root } = (await resolver.resolve(text, signal)).library
+      const library = store.libraries.byRoot(root)
+      if (library !== undefined) return library
+    }
+    throw new Fault('not-added', `No library ${text} has been added`, {
+      nextStep: 'See what has been added with:  b2bmount list',
+    })
+  }
+
+  #mountAround(path: string): string | undefined {
+    return [...this.#mounts.keys()].find(directory => path === directory || path.startsWith(`${directory}/`))
+  }
+}
+
+/** Without what only this process can use. */
+function toMount({ directory, since }: ActiveMount): Mount {
+  return { directory, since }
+}
+
+function unlessNotSignedIn(failure: unknown): undefined {
+  if (!isFault(failure, 'not-signed-in')) throw failure
+}
+
+function stateOf(phase: SyncStatus['phase'], problem: Fault | undefined): LibraryState {
+  if (problem !== undefined) return STATE_OF_FAILURE[problem.code] ?? 'needs-attention'
+  return phase === 'listing' ? 'listing' : 'up-to-date'
+}
+
+function notesOn({ library, otherLibraries, notes }: ResolvedLibrary): string[] {
+  return [
+    ...(library.access === 'read' ? [`${library.organization} lets you read this, not change it.`] : []),
+    ...notes,
+    ...otherLibraries.map(
+      ({ name, webUrl }) =>
+        `The same site has another library, ${name}. To add it:  b2bmount add '${webUrl}'`,
+    ),
+  ]
+}

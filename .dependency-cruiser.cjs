@@ -26,7 +26,7 @@ const WALLED = {
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
       name: `layer-${folder}`,
       severity: 'error',

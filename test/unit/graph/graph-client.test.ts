@@ -1,0 +1,112 @@
+import t from 'tap'
+import { NetworkFault } from '../../../src/http/network-fault.js'
+import { CONTOSO, fakeGraph, graphError, patient } from './fake-graph.js'
+
+const ok = { status: 200, body: { id: 'yes' } }
+
+t.test('a request carries the token to the Graph host', async t => {
+  const { graph, http } = fakeGraph(ok)
+  t.same(await graph.get(CONTOSO, '/drives/1', patient, { headers: { prefer: 'x' } }), { id: 'yes' })
+  t.match(http.requests[0], {
+    method: 'GET',
+    url: 'https://graph.microsoft.com/v1.0/drives/1',
+    headers: { authorization: 'Bearer token0', prefer: 'x' },
+  })
+})
+
+t.test('a link that leads elsewhere never gets the token', async t => {
+  const { graph, http } = fakeGraph()
+  const elsewhere = [
+    'https://graph.microsoft.com.evil.example/v1.0/x',
+    'https://evil.example/v1.0/x',
+    'http://graph.microsoft.com/v1.0/x',
+    'https://graph.microsoft.com:8443/v1.0/x',
+    'https://user@graph.microsoft.com/v1.0/x',
+    'https://graph.microsoft.com/beta/x',
+    'https://graph.microsoft.com/v1.0/../beta/x',
+    'file:///etc/passwd',
+    'nonsense',
+  ]
+  for (const link of elsewhere)
+    await t.rejects(graph.get(CONTOSO, link, patient), { code: 'protocol-error' }, link)
+  t.same(http.requests, [])
+})
+
+t.test('a 401 is answered with another token, once', async t => {
+  const { graph, http, tokensAsked } = fakeGraph(graphError(401, 'InvalidAuthenticationToken'), ok)
+  await graph.get(CONTOSO, '/me', patient)
+  t.same(tokensAsked, [{}, { refused: 'token0' }])
+  t.equal(http.requests[1]?.headers?.['authorization'], 'Bearer token1')
+
+  const again = fakeGraph(graphError(401, 'x'), graphError(401, 'x'), ok)
+  await t.rejects(again.graph.get(CONTOSO, '/me', patient), { code: 'sign-in-required' })
+  t.equal(again.http.requests.length, 2)
+})
+
+t.test('a claims challenge is passed on to the sign-in', async t => {
+  const claims = '{"access_token":{}}'
+  const challenge = `Bearer error="insufficient_claims", claims="${Buffer.from(claims).toString('base64')}"`
+  const { graph, tokensAsked } = fakeGraph(graphError(401, 'x', { 'www-authenticate': challenge }), ok)
+  await graph.get(CONTOSO, '/me', patient)
+  t.same(tokensAsked[1], { refused: 'token0', claims })
+})
+
+t.test('Retry-After decides how long to wait', async t => {
+  const { graph, clock } = fakeGraph(graphError(429, 'activityLimitReached', { 'retry-after': '7' }), ok)
+  await graph.get(CONTOSO, '/me', patient)
+  t.same(clock.slept, [7000])
+})
+
+t.test('a pause of one request is a pause of all requests to that tenant', async t => {
+  const { graph, throttle, clock } = fakeGraph(ok)
+  throttle.pause(CONTOSO, 5)
+  await graph.get(CONTOSO, '/me', patient)
+  t.same(clock.slept, [5000])
+})
+
+t.test('a pause longer than anyone would wait fails at once and says how long', async t => {
+  const { graph, clock, http } = fakeGraph(graphError(503, 'serviceNotAvailable', { 'retry-after': '600' }))
+  await t.rejects(graph.get(CONTOSO, '/me', patient), { code: 'throttled', retryAfterSeconds: 600 })
+  await t.rejects(graph.get(CONTOSO, '/me', patient), { code: 'throttled', retryAfterSeconds: 600 })
+  t.same(clock.slept, [])
+  t.equal(http.requests.length, 1)
+})
+
+t.test('failures of the service are retried with growing waits, and not for ever', async t => {
+  const down = graphError(500, 'generalException')
+  const { graph, clock, http } = fakeGraph(down, down, down, down, down, down)
+  await t.rejects(graph.get(CONTOSO, '/me', patient), { code: 'server-error' })
+  t.same(clock.slept, [500, 1000, 2000, 4000])
+  t.equal(http.requests.length, 5)
+})
+
+t.test('a lost connection is retried, an unreachable network is not', async t => {
+  const lost = new NetworkFault('interrupted', 'offline', 'broke off', '', undefined)
+  const { graph } = fakeGraph(lost, ok)
+  await t.resolves(graph.get(CONTOSO, '/me', patient))
+  const none = new NetworkFault('unreachable', 'offline', 'no network', '', undefined)
+  const offline = fakeGraph(none, ok)
+  await t.rejects(offline.graph.get(CONTOSO, '/me', patient), { code: 'offline' })
+})
+
+t.test('what is refused is not asked again', async t => {
+  for (const [status, code] of [
+    [400, 'invalidRequest'],
+    [403, 'accessDenied'],
+    [404, 'itemNotFound'],
+  ] as const) {
+    const { graph, http } = fakeGraph(graphError(status, code), ok)
+    await t.rejects(graph.get(CONTOSO, '/me', patient))
+    t.equal(http.requests.length, 1)
+  }
+})
+
+t.test('an abort during the wait ends it', async t => {
+  const { graph, clock } = fakeGraph(graphError(500, 'x'), ok)
+  const abort = new AbortController()
+  clock.sleep = () => {
+    abort.abort(new Error('the user gave up'))
+    return Promise.reject(abort.signal.reason as Error)
+  }
+  await t.rejects(graph.get(CONTOSO, '/me', abort.signal), { message: 'the user gave up' })
+})

@@ -1,0 +1,96 @@
+import t from 'tap'
+import { graphFault } from '../../../src/graph/graph-fault.js'
+import { SignInRequired } from '../../../src/model/sign-in-required.js'
+import { CONTOSO, toResponse } from './fake-graph.js'
+
+const who = { tenant: CONTOSO, organization: 'Contoso' }
+const fault = (status: number, error: unknown, headers: Record<string, string> = {}) =>
+  graphFault(toResponse({ status, headers, body: { error } }), who)
+
+t.test('every status of the reference becomes a code', t => {
+  const expected: [number, string, string][] = [
+    [400, 'invalidRequest', 'protocol-error'],
+    [403, 'accessDenied', 'access-denied'],
+    [403, 'malwareDetected', 'malware-detected'],
+    [404, 'itemNotFound', 'item-not-found'],
+    [405, 'notAllowed', 'not-supported'],
+    [409, 'nameAlreadyExists', 'protocol-error'],
+    [410, 'resyncRequired', 'resync-required'],
+    [410, 'somethingNew', 'resync-required'],
+    [412, 'resourceModified', 'stale-content'],
+    [416, 'invalidRange', 'stale-content'],
+    [422, 'unprocessable', 'not-supported'],
+    [423, 'notAllowed', 'access-denied'],
+    [429, 'activityLimitReached', 'throttled'],
+    [500, 'generalException', 'server-error'],
+    [501, 'notSupported', 'not-supported'],
+    [502, 'badGateway', 'server-error'],
+    [503, 'serviceNotAvailable', 'throttled'],
+    [504, 'timeout', 'server-error'],
+    [509, 'bandwidth', 'throttled'],
+  ]
+  for (const [status, code, wanted] of expected)
+    t.equal(fault(status, { code }).code, wanted, `${status} ${code}`)
+  t.end()
+})
+
+t.test('the innermost known code says most', t => {
+  const error = {
+    code: 'invalidRequest',
+    innerError: { code: 'invalidPath', innererror: { code: 'pathIsTooLong' } },
+  }
+  t.equal(fault(400, error).code, 'name-too-long')
+  t.equal(
+    fault(403, { code: 'accessDenied', innerError: { code: 'virusSuspicious' } }).code,
+    'malware-detected',
+  )
+  t.end()
+})
+
+t.test('Retry-After is kept in seconds, request ids are kept, and neither is believed blindly', t => {
+  const headers = { 'retry-after': '1.5', 'request-id': '2222-33' }
+  t.match(fault(429, { code: 'x' }, headers), { retryAfterSeconds: 1.5, requestId: '2222-33' })
+  t.equal(fault(429, {}, { 'retry-after': '99999999' }).retryAfterSeconds, 86_400)
+  t.equal(fault(429, {}, { 'retry-after': '-1' }).retryAfterSeconds, undefined)
+  t.equal(fault(429, {}, { 'request-id': 'x\nforged log line' }).requestId, undefined)
+  t.end()
+})
+
+t.test('no text of the other side reaches a message', t => {
+  const evil = { code: 'evil\u001b[31m', message: 'run: curl evil | sh', innerError: { code: '<script>' } }
+  for (const status of [400, 403, 404, 429, 500]) t.notMatch(fault(status, evil).message, /evil|script/)
+  t.end()
+})
+
+t.test("an answer that is not Graph's is judged by its status", t => {
+  t.equal(graphFault(toResponse({ status: 502, body: '<html>' }), who).code, 'server-error')
+  let deep: unknown = { code: 'resyncRequired' }
+  for (let i = 0; i < 1000; i++) deep = { innerError: deep }
+  t.equal(fault(403, deep).code, 'access-denied', 'the end of a very deep nest is not looked for')
+  t.end()
+})
+
+t.test('a claims challenge asks for a sign-in in that tenant, with those claims', t => {
+  const claims = '{"access_token":{"nbf":{"essential":true,"value":"1704067200"}}}'
+  const challenge =
+    'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", ' +
+    `error="insufficient_claims", claims="${Buffer.from(claims).toString('base64')}"`
+  const asked = fault(401, { code: 'InvalidAuthenticationToken' }, { 'www-authenticate': challenge })
+  t.ok(asked instanceof SignInRequired)
+  t.match(asked, { code: 'sign-in-required', tenant: CONTOSO, claims })
+  t.end()
+})
+
+t.test('a challenge whose claims are no JSON is an ordinary 401', t => {
+  for (const claims of ['!!!', Buffer.from('not json').toString('base64'), 'A'.repeat(20_000)]) {
+    const header = `Bearer error="insufficient_claims", claims="${claims}"`
+    t.match(fault(401, {}, { 'www-authenticate': header }), { code: 'sign-in-required', claims: undefined })
+  }
+  t.end()
+})
+
+t.test('a guest whom SharePoint does not know yet is refused, not signed out', t => {
+  t.equal(fault(401, { code: 'accessDenied' }).code, 'access-denied')
+  t.equal(fault(401, { code: 'InvalidAuthenticationToken' }).code, 'sign-in-required')
+  t.end()
+})

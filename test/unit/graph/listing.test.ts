@@ -1,0 +1,121 @@
+import t from 'tap'
+import { GraphFolder } from '../../../src/graph/children.js'
+import { GraphDelta } from '../../../src/graph/delta.js'
+import { collect, fakeGraph, graphError, patient, rawFile, ROOT, type Answer } from './fake-graph.js'
+
+const LINK = 'https://graph.microsoft.com/v1.0/drives/b!drive/items/01ROOT/children?$skiptoken='
+const DELTA = 'https://graph.microsoft.com/v1.0/drives/b!drive/root/delta?token='
+
+const page = (items: unknown[], more: Record<string, unknown> = {}): Answer => ({
+  status: 200,
+  body: { value: items, ...more },
+})
+const next = (link: string) => ({ '@odata.nextLink': link })
+const last = (link: string) => ({ '@odata.deltaLink': link })
+
+function world(...answers: Answer[]) {
+  const { graph, http } = fakeGraph(...answers)
+  const problems: string[] = []
+  const report = (problem: string) => void problems.push(problem)
+  return {
+    folder: new GraphFolder({ graph, report }),
+    delta: new GraphDelta({ graph, report }),
+    http,
+    problems,
+  }
+}
+
+t.test('a folder comes page by page, through empty pages, until there is no next one', async t => {
+  const { folder, http } = world(
+    page([rawFile('01A')], next(`${LINK}2`)),
+    page([], next(`${LINK}3`)),
+    page([rawFile('01B')]),
+  )
+  const pages = await collect(folder.children(ROOT, patient))
+  t.same(
+    pages.map(items => items.map(({ id }) => id)),
+    [['01A'], [], ['01B']],
+  )
+  t.match(http.paths[0], /^\/v1\.0\/drives\/b!drive\/items\/01ROOT\/children\?\$select=id,name.*&\$top=1000$/)
+  t.equal(http.requests[2]?.url, `${LINK}3`)
+})
+
+t.test('the next page is not asked for before this one was taken', async t => {
+  const { folder, http } = world(page([rawFile('01A')], next(`${LINK}2`)), page([]))
+  for await (const _ of folder.children(ROOT, patient)) break
+  t.equal(http.requests.length, 1)
+})
+
+t.test('children belong to the folder that was listed, whatever they claim', async t => {
+  const { folder } = world(
+    page([rawFile('01A', { parentReference: { driveId: 'b!other', id: '01ELSEWHERE' } })]),
+  )
+  const [items] = await collect(folder.children(ROOT, patient))
+  t.equal(items?.[0]?.parentId, ROOT.item)
+})
+
+t.test('an unusable item is reported and left out', async t => {
+  const { folder, problems } = world(page([rawFile('01A'), rawFile('01B', { size: -5 })]))
+  const [items] = await collect(folder.children(ROOT, patient))
+  t.equal(items?.length, 1)
+  t.same(problems, ['size is not a size'])
+})
+
+t.test('links in a circle, or away from Graph, end the listing with a protocol error', async t => {
+  const circle = world(page([], next(`${LINK}2`)), page([], next(`${LINK}2`)))
+  await t.rejects(collect(circle.folder.children(ROOT, patient)), { code: 'protocol-error' })
+  const away = world(page([], next('https://evil.example/v1.0/x')))
+  await t.rejects(collect(away.folder.children(ROOT, patient)), { code: 'protocol-error' })
+  t.equal(away.http.requests.length, 1)
+  const nonsense = world(page([], next('x'.repeat(100_000))))
+  await t.rejects(collect(nonsense.folder.children(ROOT, patient)), { code: 'protocol-error' })
+  const none = world({ status: 200, body: { value: 'none' } })
+  await t.rejects(collect(none.folder.children(ROOT, patient)), { code: 'protocol-error' })
+})
+
+t.test('an enumeration ends with the cursor of its last page', async t => {
+  const { delta, http } = world(
+    page([rawFile('01A')], next(`${DELTA}1`)),
+    page([{ id: '01B', deleted: { state: 'deleted' } }], last(`${DELTA}2`)),
+  )
+  const pages = await collect(delta.pages(ROOT, true, undefined, patient))
+  t.same(
+    pages.map(({ cursor }) => cursor),
+    [undefined, `${DELTA}2`],
+  )
+  t.same(pages[1]?.changes, [{ id: '01B', removed: true }])
+  t.match(http.paths[0], /^\/v1\.0\/drives\/b!drive\/root\/delta\?\$select=/)
+  t.match(http.requests[0]?.headers, { prefer: /deltashowremovedasdeleted/ })
+})
+
+t.test('a cursor is used as it is', async t => {
+  const { delta, http } = world(page([], last(`${DELTA}3`)))
+  await collect(delta.pages(ROOT, true, `${DELTA}2`, patient))
+  t.equal(http.requests[0]?.url, `${DELTA}2`)
+})
+
+t.test('a shared folder is enumerated from the folder', async t => {
+  const { delta, http } = world(page([], last(`${DELTA}3`)))
+  await collect(delta.pages(ROOT, false, undefined, patient))
+  t.match(http.paths[0], /^\/v1\.0\/drives\/b!drive\/items\/01ROOT\/delta\?/)
+})
+
+t.test('a cursor that is refused means: start over', async t => {
+  for (const refusal of [
+    graphError(410, 'resyncRequired'),
+    graphError(410, 'x'),
+    graphError(400, 'invalidRequest'),
+  ]) {
+    const { delta } = world(refusal)
+    await t.rejects(collect(delta.pages(ROOT, true, `${DELTA}2`, patient)), { code: 'resync-required' })
+  }
+})
+
+t.test('a folder for which there is no delta says so', async t => {
+  for (const refusal of [graphError(501, 'notSupported'), graphError(400, 'invalidRequest')]) {
+    const { delta } = world(refusal)
+    await t.rejects(collect(delta.pages(ROOT, false, undefined, patient)), { code: 'not-supported' })
+  }
+  const { delta } = world(graphError(403, 'accessDenied'))
+  await t.rejects(collect(delta.pages(ROOT, false, undefined, patient)), { code: 'access-denied' })
+})

@@ -40,6 +40,7 @@ export interface FileDownloadDeps {
 }
 
 interface Waiter {
+  readonly reader: ReadAhead
   readonly range: ByteRange
   readonly resolve: () => void
   readonly reject: (failure: Error) => void
@@ -80,6 +81,9 @@ export class FileDownload {
 
   removeReader(reader: ReadAhead): void {
     this.#readers.delete(reader)
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.reader === reader) waiter.reject(new Fault('cancelled', 'The file was closed'))
+    }
     this.#cancelUnneeded()
   }
 
@@ -121,6 +125,7 @@ export class FileDownload {
         signal.removeEventListener('abort', onAbort)
       }
       const waiter: Waiter = {
+        reader,
         range,
         resolve: () => {
           leave()

@@ -18,6 +18,7 @@ export class FakeDownload {
   readonly #sink: ContentSink
   readonly #bytes: (range: ByteRange) => Uint8Array
   #position: Bytes
+  isOver = false
   #resolve = () => {}
   #reject: (failure: Error) => void = () => {}
   readonly ended = new Promise<void>((resolve, reject) => {
@@ -56,11 +57,20 @@ export class FakeDownload {
     }
   }
 
+  /** Sends what the test says, whatever the file has. */
+  async sendBytes(bytes: Uint8Array): Promise<void> {
+    const start = this.#position
+    this.#position += bytes.length
+    await this.#sink(bytes, start)
+  }
+
   finish(): void {
+    this.isOver = true
     this.#resolve()
   }
 
   fail(failure: Error): void {
+    this.isOver = true
     this.#reject(failure)
   }
 

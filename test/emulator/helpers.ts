@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import type { Test } from 'tap'
@@ -73,7 +75,9 @@ export interface TokenOptions {
 const SCOPE = 'Files.ReadWrite.All Sites.Read.All User.Read openid profile offline_access'
 
 export async function openLab(t: Test, options: Partial<EmulatorOptions> = {}): Promise<Lab> {
-  const emulator = await startEmulator({ ...options, directory: options.directory ?? t.testdir() })
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'emulator-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const emulator = await startEmulator({ ...options, directory })
   const agent = new Agent({ keepAlive: true, maxSockets: 8 })
   t.teardown(async () => {
     agent.destroy()

@@ -1,7 +1,7 @@
 import { timestamp } from '../clock.js'
 import { itemWebUrl } from '../world/addresses.js'
 import { type Author, type Drive, type Item, pathOf } from '../world/drive.js'
-import { encodePath, type Role, type Site } from '../world/site.js'
+import { encodeName, encodePath, type Role, type Site } from '../world/site.js'
 import { isOfficeDocument, mediaType } from './media-type.js'
 import { DOWNLOAD_URL } from './odata.js'
 
@@ -158,7 +158,7 @@ function webUrl({ site, drive, item }: Placed): string {
   if (item.kind !== 'file' || !isOfficeDocument(item.name)) return itemWebUrl(drive, item)
   const source = encodeURIComponent(`{${item.guid.toUpperCase()}}`)
   return (
-    `${site.webUrl}/_layouts/15/Doc.aspx?sourcedoc=${source}&file=${encodeURIComponent(item.name)}` +
+    `${site.webUrl}/_layouts/15/Doc.aspx?sourcedoc=${source}&file=${encodeName(item.name)}` +
     '&action=default&mobileredirect=true'
   )
 }

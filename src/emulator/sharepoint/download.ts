@@ -4,6 +4,7 @@ import { refuse } from '../graph/graph-error.js'
 import { locate } from '../graph/items.js'
 import { mediaType } from '../graph/media-type.js'
 import type { Content } from '../world/content.js'
+import { encodeName } from '../world/site.js'
 import type { World } from '../world/world.js'
 import type { DownloadUrls } from './download-urls.js'
 import { parseRange } from './range.js'
@@ -31,7 +32,7 @@ export async function download(
   }
   return serve(item.content, ignoreRange ? undefined : header(exchange, 'range'), {
     'Content-Type': mediaType(item.name),
-    'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(item.name)}`,
+    'Content-Disposition': `attachment; filename*=UTF-8''${encodeName(item.name)}`,
     'Last-Modified': new Date(item.modified).toUTCString(),
   })
 }

@@ -12,8 +12,7 @@ export function itemWebUrl(drive: Drive, item: Item): string {
 export function libraryViewUrl(drive: Drive, folder?: Item): string {
   const view = `${drive.webUrl}/Forms/AllItems.aspx`
   if (!folder?.parent) return view
-  const id = decodeURIComponent(new URL(itemWebUrl(drive, folder)).pathname)
-  return `${view}?id=${encodeURIComponent(id)}`
+  return `${view}?id=${encodeURIComponent(decodeURIComponent(new URL(itemWebUrl(drive, folder)).pathname))}`
 }
 
 /** What the Sync button of the web view opens. */

@@ -47,13 +47,13 @@ export class GeneratedContent implements Content {
 
   #computeHash(): string {
     const hash = new QuickXorHash()
-    const blocks = Math.floor(this.size / BLOCK)
-    const rotated = Buffer.concat([
-      baseBlock().subarray(this.#rotation()),
-      baseBlock().subarray(0, this.#rotation()),
-    ])
-    if (blocks % 2 === 1) hash.update(rotated)
-    hash.update(rotated.subarray(0, this.size % BLOCK))
+    const rotation = this.#rotation()
+    const oddBlock = Math.floor(this.size / BLOCK) % 2 === 1 ? BLOCK : 0
+    for (let left = oddBlock + (this.size % BLOCK), from = rotation; left > 0; from = 0) {
+      const piece = baseBlock().subarray(from, Math.min(BLOCK, from + left))
+      hash.update(piece)
+      left -= piece.length
+    }
     const stamp = Buffer.alloc(STAMP)
     for (let offset = 0; offset < this.size; offset += PAGE) {
       this.#writeStamp(stamp, 0, offset)

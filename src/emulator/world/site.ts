@@ -151,6 +151,11 @@ function strongest(grants: readonly Grant[]): Role | undefined {
   return order.find(role => grants.some(grant => grant.role === role))
 }
 
+/** Hostile names hold lone surrogates, which `encodeURIComponent` refuses. */
+export function encodeName(name: string): string {
+  return encodeURIComponent(Buffer.from(name, 'utf8').toString('utf8'))
+}
+
 export function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
+  return path.split('/').map(encodeName).join('/')
 }

@@ -1,0 +1,52 @@
+import t from 'tap'
+import { CONTOSO, type Lab, openLab, type Reply } from './helpers.js'
+
+interface Part {
+  readonly id: string
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: { readonly name: string; readonly error: { readonly code: string } } | null
+}
+
+async function batch(lab: Lab, token: string, requests: readonly object[]): Promise<Reply> {
+  return lab.graph(token, '/$batch', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ requests }),
+  })
+}
+
+t.test('the parts of a batch are answered one by one', async t => {
+  const lab = await openLab(t)
+  const token = await lab.token(CONTOSO)
+  const drive = lab.emulator.world.sites.find(site => site.path === '/sites/Design')?.libraries[0]?.id ?? ''
+  await lab.admin('PUT', '/faults', {
+    match: { url: 'Price' },
+    action: { status: 429, retryAfterSeconds: 3 },
+  })
+  const reply = await batch(lab, token, [
+    { id: '1', method: 'GET', url: `/drives/${drive}/root:/Contracts` },
+    { id: '2', method: 'GET', url: `/drives/${drive}/root:/Project%20plan.docx:/content` },
+    { id: '3', method: 'GET', url: `/drives/${drive}/root:/Price%20list.csv` },
+    { id: '4', method: 'GET', url: `/drives/${drive}/root`, dependsOn: ['3'] },
+    { id: '5', method: 'DELETE', url: `/drives/${drive}/root:/Contracts` },
+  ])
+  t.equal(reply.status, 200)
+  const parts = Object.fromEntries((reply.json['responses'] as Part[]).map(part => [part.id, part]))
+  t.equal(parts['1']?.body?.name, 'Contracts')
+  t.equal(parts['2']?.status, 302)
+  t.match(parts['2']?.headers['Location'], /^https:\/\/contoso\.sharepoint\.com\/.*tempauth=/)
+  t.equal(parts['3']?.status, 429)
+  t.equal(parts['3']?.headers['Retry-After'], '3')
+  t.equal(parts['4']?.status, 424)
+  t.equal(parts['5']?.status, 501)
+})
+
+t.test('a batch of more than twenty, or a malformed one, is refused', async t => {
+  const lab = await openLab(t)
+  const token = await lab.token(CONTOSO)
+  const many = Array.from({ length: 21 }, (_, i) => ({ id: String(i), method: 'GET', url: '/me' }))
+  t.equal((await batch(lab, token, many)).status, 400)
+  t.equal((await batch(lab, token, many.slice(1))).status, 200)
+  t.equal((await batch(lab, token, [{ id: '1', url: '/me' }])).status, 400)
+})

@@ -1,0 +1,47 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { openSandbox, type Sandbox } from '../../scripts/sandbox.js'
+
+interface World {
+  readonly addresses: Readonly<Record<string, string>>
+}
+
+export interface MountedDirectory {
+  readonly sandbox: Sandbox
+  /** A directory of this machine that Contoso shares as the library Projects. */
+  readonly source: string
+  /** The mount point. */
+  readonly drive: string
+  /** The same library, on the drive. */
+  readonly library: string
+}
+
+/** A temporary directory that ends with the test. */
+export async function temporaryDirectory(t: Test): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'b2b-test-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** An emulator, the signed-in demo user, and one library filled by `fill`: added, mounted, unmounted after the test. */
+export async function mountDirectory(
+  t: Test,
+  fill: (directory: string) => Promise<void>,
+): Promise<MountedDirectory> {
+  const source = await temporaryDirectory(t)
+  await fill(source)
+  const sandbox = await openSandbox({ emulator: ['--library', `contoso/Projects=${source}`] })
+  t.teardown(() => sandbox.close())
+  await sandbox.json('sign-in')
+  const { addresses } = await sandbox.admin<World>('GET', '/world')
+  const { library } = await sandbox.json<{ library: { organization: string; name: string } }>(
+    'add',
+    addresses['contoso projects'] ?? 'no such library',
+  )
+  const drive = join(sandbox.home, 'B2B')
+  await mkdir(drive)
+  await sandbox.json('mount', drive)
+  return { sandbox, source, drive, library: join(drive, library.organization, library.name) }
+}

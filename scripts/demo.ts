@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { count, formatBytes, table } from '../src/cli/format.js'
-import { checkDrive, type CheckRow } from './demo/check-drive.js'
-import { openDemoDrive, type DemoDrive } from './demo/demo-drive.js'
+import { checkDrive, type CheckRow } from './check-drive.js'
+import { openDemoDrive, type DemoDrive } from './demo-drive.js'
 
 const USAGE = `Usage: demo [--mount DIR] [--check]
 

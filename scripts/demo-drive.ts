@@ -3,10 +3,10 @@ import { chmod, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { AddedLibrary, LibraryStatus, Mount } from '../../src/control/answers.js'
-import { openSandbox, type Sandbox } from '../sandbox.js'
+import type { AddedLibrary, LibraryStatus, Mount } from '../src/control/answers.js'
+import { openSandbox, type Sandbox } from './sandbox.js'
 
-const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 
 /** Three organizations, each sharing at another level; names of addresses in the emulator's world. */
 const SHARED_WITH_ANN = [

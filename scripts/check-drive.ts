@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
-import type { LibraryStatus } from '../../src/control/answers.js'
+import type { LibraryStatus } from '../src/control/answers.js'
 import type { DemoDrive } from './demo-drive.js'
 
 /** Larger files are read by ranges only: the demo is to be short. */

@@ -1,0 +1,116 @@
+import t from 'tap'
+import { entraFault } from '../../../src/auth/entra-fault.js'
+import { EntraRefusal, toClaims, toCodes, toWord } from '../../../src/auth/entra-refusal.js'
+import type { FaultCode } from '../../../src/model/fault.js'
+import type { TenantId } from '../../../src/model/ids.js'
+import { SignInRequired } from '../../../src/model/sign-in-required.js'
+
+const CONTOSO = '22222222-2222-4222-8222-222222222222' as TenantId
+const cloud = { loginHost: 'login.microsoftonline.com', clientId: '00000000-0000-4000-8000-00000000000c' }
+const asked = { tenant: CONTOSO, organization: 'Contoso', isHome: false, cloud }
+const refusal = (codes: number[], error = 'invalid_grant') => new EntraRefusal({ status: 400, error, codes })
+
+/** Every number of the reference, part A5. */
+const EXPECTED: Readonly<Record<string, FaultCode>> = {
+  '50020 50034 90072 51004 16000 16003': 'not-a-guest',
+  '50014': 'invitation-pending',
+  '500212 500213 500021 500022': 'blocked-by-policy',
+  '50076 50074 50078 50158 50079 50072': 'sign-in-required',
+  '50097 53000 53001 53002 53003 530032 53011 50131 50005': 'blocked-by-policy',
+  '50194 7000218': 'app-misconfigured',
+  '65001 65005 90094 90095 650052 50105 700016 500011': 'consent-required',
+  '65004': 'sign-in-failed',
+  '90002 900023': 'tenant-not-found',
+  '700082 70008 70043 50173 50132 50133 50058': 'sign-in-required',
+  '50055 50057 50053': 'account-problem',
+  '70018 70019': 'sign-in-failed',
+  '1000104': 'blocked-by-policy',
+  '90033 50196': 'server-error',
+}
+
+t.test('every AADSTS number of the reference becomes a state with a next step', t => {
+  for (const [numbers, code] of Object.entries(EXPECTED)) {
+    for (const number of numbers.split(' ').map(Number)) {
+      const fault = entraFault(refusal([number]), asked)
+      t.equal(fault.code, code, `AADSTS${number}`)
+      t.ok(fault.nextStep, `AADSTS${number} has a next step`)
+    }
+  }
+  t.end()
+})
+
+t.test('the refusals of an organization name the organization', t => {
+  for (const number of [50020, 50014, 500213, 53003, 65001, 700016, 50079]) {
+    t.match(entraFault(refusal([number]), asked).message, /Contoso/)
+  }
+  t.end()
+})
+
+t.test('the side that blocks is named', t => {
+  t.match(entraFault(refusal([500212]), asked), { message: /Your own organization/ })
+  t.match(entraFault(refusal([500213]), asked), { message: /^Contoso does not accept/ })
+  t.end()
+})
+
+t.test('missing consent comes with the page where an administrator can give it', t => {
+  t.match(
+    entraFault(refusal([65001], 'consent_required'), asked).nextStep,
+    new RegExp(`https://login.microsoftonline.com/${CONTOSO}/adminconsent\\?client_id=${cloud.clientId}`),
+  )
+  t.end()
+})
+
+t.test('a second factor is asked for in that tenant, with its claims', t => {
+  const claims = '{"access_token":{"capolids":{"essential":true}}}'
+  const fault = entraFault(
+    new EntraRefusal({ status: 400, error: 'interaction_required', codes: [50076], claims }),
+    asked,
+  )
+  t.ok(fault instanceof SignInRequired)
+  t.match(fault, { tenant: CONTOSO, claims, nextStep: /--organization 22222222/ })
+  t.end()
+})
+
+t.test('a worn-out refresh token is renewed at home, whichever tenant noticed', t => {
+  t.match(entraFault(refusal([700082]), asked), {
+    code: 'sign-in-required',
+    tenant: undefined,
+    nextStep: 'Run: b2bmount sign-in',
+  })
+  t.end()
+})
+
+t.test('where no number is known the OAuth error decides, and never a text', t => {
+  const expected: [string, FaultCode][] = [
+    ['invalid_grant', 'sign-in-required'],
+    ['interaction_required', 'sign-in-required'],
+    ['consent_required', 'consent-required'],
+    ['access_denied', 'sign-in-failed'],
+    ['unauthorized_client', 'consent-required'],
+    ['invalid_client', 'app-misconfigured'],
+    ['temporarily_unavailable', 'server-error'],
+    ['something_new', 'sign-in-failed'],
+  ]
+  for (const [error, code] of expected) t.equal(entraFault(refusal([], error), asked).code, code, error)
+  t.equal(entraFault(refusal([99999999], 'consent_required'), asked).code, 'consent-required')
+  t.end()
+})
+
+t.test('overload is not a refusal', t => {
+  const busy = new EntraRefusal({ status: 429, error: 'x', retryAfterSeconds: 30 })
+  t.match(entraFault(busy, asked), { code: 'throttled', retryAfterSeconds: 30 })
+  t.equal(
+    entraFault(new EntraRefusal({ status: 503, error: 'invalid_grant', codes: [50020] }), asked).code,
+    'server-error',
+  )
+  t.end()
+})
+
+t.test('only words, numbers and bounded claims of an answer are kept', t => {
+  t.equal(toWord('invalid_grant'), 'invalid_grant')
+  for (const bad of ['two words', '\u001b[31m', 'x'.repeat(65), 7, null]) t.equal(toWord(bad), undefined)
+  t.same(toCodes([50076, '53003', null, 1.5]), [50076])
+  t.same(toCodes('50076'), [])
+  t.equal(toClaims('x'.repeat(10_000)), undefined)
+  t.end()
+})

@@ -1,0 +1,127 @@
+import t from 'tap'
+import { EntraRefusal } from '../../../src/auth/entra-refusal.js'
+import type { IssuedToken, MsalClient, Profile } from '../../../src/auth/msal-client.js'
+import { TokenSource } from '../../../src/auth/token-source.js'
+import type { TenantId } from '../../../src/model/ids.js'
+import { OrganizationNames } from '../../../src/model/organization-names.js'
+
+const HOME = '11111111-1111-4111-8111-111111111111' as TenantId
+const CONTOSO = '22222222-2222-4222-8222-222222222222' as TenantId
+const patient = new AbortController().signal
+const profile: Profile = {
+  homeAccountId: `aaaa.${HOME}`,
+  environment: 'login.windows.net',
+  tenantId: HOME,
+  username: 'ann@fabrikam.example',
+  localAccountId: 'aaaa',
+}
+
+type Silent = (call: {
+  tenant: string
+  fresh: boolean
+  claims: string | undefined
+}) => Partial<IssuedToken> | Error
+
+function world(silent: Silent) {
+  const clock = { time: 1_000_000, now: () => clock.time, sleep: () => Promise.resolve() }
+  const calls: { tenant: string; fresh: boolean; claims: string | undefined }[] = []
+  const msal = {
+    silent(
+      _: Profile,
+      tenant: string,
+      _scopes: unknown,
+      _signal: unknown,
+      options: { fresh?: boolean; claims?: string } = {},
+    ) {
+      const call = { tenant, fresh: options.fresh ?? false, claims: options.claims }
+      calls.push(call)
+      const result = silent(call)
+      if (result instanceof Error) return Promise.reject(result)
+      return Promise.resolve({
+        accessToken: `token${calls.length}`,
+        expires: clock.time + 3_600_000,
+        tenant,
+        profile,
+        ...result,
+      })
+    },
+  } as unknown as MsalClient
+  const organizations = new OrganizationNames()
+  organizations.learn(CONTOSO, 'Contoso')
+  const source = new TokenSource({
+    cloud: { loginHost: 'login.microsoftonline.com', clientId: 'c' },
+    msal,
+    accounts: { homeProfile: () => Promise.resolve(profile) },
+    clock,
+    organizations,
+  })
+  return { source, calls, clock }
+}
+
+t.test('a token is asked for once and then known, per tenant and scopes', async t => {
+  const { source, calls } = world(() => ({}))
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token1')
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token1')
+  t.equal(await source.tokenFor(HOME, ['a'], patient), 'token2')
+  t.equal(await source.tokenFor(CONTOSO, ['b'], patient), 'token3')
+  t.same(
+    calls.map(({ tenant }) => tenant),
+    [CONTOSO, HOME, CONTOSO],
+  )
+})
+
+t.test('many who ask at once share one question', async t => {
+  const { source, calls } = world(() => ({}))
+  const tokens = await Promise.all(Array.from({ length: 5 }, () => source.tokenFor(CONTOSO, ['a'], patient)))
+  t.equal(new Set(tokens).size, 1)
+  t.equal(calls.length, 1)
+})
+
+t.test('a token is renewed before it expires', async t => {
+  const { source, clock } = world(() => ({}))
+  await source.tokenFor(CONTOSO, ['a'], patient)
+  clock.time += 54 * 60_000
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token1')
+  clock.time += 2 * 60_000
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token2')
+})
+
+t.test('a refused token is never returned again', async t => {
+  const { source, calls } = world(({ fresh }) => ({ accessToken: fresh ? 'new' : 'old' }))
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'old')
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient, { refused: 'old' }), 'new')
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'new')
+  t.same(
+    calls.map(({ fresh }) => fresh),
+    [false, false, true],
+    'another process may have stored a newer one',
+  )
+})
+
+t.test('claims are passed on, and never answered from memory', async t => {
+  const { source, calls } = world(() => ({}))
+  await source.tokenFor(CONTOSO, ['a'], patient)
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient, { refused: 'token1', claims: '{}' }), 'token2')
+  t.equal(calls[1]?.claims, '{}')
+})
+
+t.test('a token of another tenant is not used', async t => {
+  const { source } = world(() => ({ tenant: HOME }))
+  await t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'sign-in-failed', message: /Contoso/ })
+})
+
+t.test("a refusal names the organization, and one tenant's refusal leaves the others alone", async t => {
+  const { source } = world(({ tenant }) =>
+    tenant === CONTOSO ? new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [50020] }) : {},
+  )
+  await source.tokenFor(HOME, ['a'], patient)
+  await t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'not-a-guest', message: /Contoso/ })
+  t.equal(await source.tokenFor(HOME, ['a'], patient), 'token1')
+})
+
+t.test('after a sign-out nothing is known', async t => {
+  const { source } = world(() => ({}))
+  await source.tokenFor(CONTOSO, ['a'], patient)
+  source.forget()
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token2')
+})

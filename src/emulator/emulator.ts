@@ -66,7 +66,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     entra,
     graph,
     sharePoint: new SharePoint({ world, tokens, graph, downloadUrls }),
-    admin: new Admin({ world, faults, counters, signIns: entra.signIns, server }),
+    admin: new Admin({ world, faults, counters, signIns: entra.signIns, downloadUrls, server }),
     faults,
     counters,
   }

@@ -7,6 +7,7 @@ import { type Answer, empty, json, Refusal } from '../http/answer.js'
 import { type Exchange, header } from '../http/exchange.js'
 import { type LinkShape, UNSHAPED } from '../http/link.js'
 import { serve } from '../sharepoint/download.js'
+import type { DownloadUrls } from '../sharepoint/download-urls.js'
 import type { World } from '../world/world.js'
 import { editItem } from './edit-item.js'
 import { AdminError } from './admin-error.js'
@@ -18,6 +19,7 @@ export interface AdminDeps {
   readonly faults: FaultBook
   readonly counters: Counters
   readonly signIns: SignIns
+  readonly downloadUrls: DownloadUrls
   /** Where the link's shape is kept. */
   readonly server: { link: LinkShape }
 }
@@ -90,6 +92,8 @@ export class Admin {
         return this.#bytes(exchange)
       case 'GET /sha256':
         return this.#sha256(exchange)
+      case 'GET /download-url':
+        return this.#downloadUrl(exchange)
       default:
         return this.#withParameter(exchange)
     }
@@ -137,6 +141,15 @@ export class Admin {
     const item = await this.#item(exchange)
     if (!item.content) throw new AdminError('not a file')
     return serve(item.content, header(exchange, 'range'), { 'Content-Type': 'application/octet-stream' })
+  }
+
+  /** What `/content` would redirect to, so that another client can be timed on the same URL. */
+  async #downloadUrl(exchange: Exchange): Promise<Answer> {
+    const item = await this.#item(exchange)
+    const placed = this.#deps.world.drive(exchange.query.get('drive') ?? '')
+    if (!placed || !item.content) throw new AdminError('not a file')
+    const { downloadUrls, world } = this.#deps
+    return json(200, { url: downloadUrls.make(placed.site, placed.drive, item, world.clock.now()) })
   }
 
   async #sha256(exchange: Exchange): Promise<Answer> {

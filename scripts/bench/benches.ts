@@ -1,0 +1,317 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { copyTree } from './tree-copy.js'
+import { median, medianOf, run, time } from './measure.js'
+import { fuseNativeMount, rcloneMount } from './peers.js'
+import { format, type Beside, type Row } from './row.js'
+import type { Subject } from './subject.js'
+
+const MIB = 1024 * 1024
+const LARGE = 'Disk image 2 GiB.img'
+const LARGE_BYTES = 2048 * MIB
+const SHAPED = 'Backup 256 MiB.bin'
+const SHAPED_BYTES = 256 * MIB
+const HUGE = 'Recording 10 GB.bin'
+
+/** One thing to measure. They run in this order: later ones find what earlier ones made local. */
+export interface Bench {
+  readonly id: string
+  measure(subject: Subject): Promise<Row>
+}
+
+export const BENCHES: readonly Bench[] = [
+  { id: 'getattr', measure: getattr },
+  { id: 'walk-cold', measure: walkCold },
+  { id: 'walk-warm', measure: walkWarm },
+  { id: 'random-4k', measure: random4k },
+  { id: 'hydrate-shaped', measure: hydrateShaped },
+  { id: 'hydrate', measure: hydrate },
+  { id: 'read-fresh', measure: readFresh },
+  { id: 'read-warm', measure: readWarm },
+  { id: 'rss', measure: rss },
+]
+
+async function getattr({ client, media, sandbox }: Subject): Promise<Row> {
+  const microseconds = async (file: string) =>
+    Number((await run(client, 'getattr', file, '5000')).split(' ')[1]) / 1000
+  const local = join(sandbox.home, 'getattr.txt')
+  await writeFile(local, 'I exist to be asked about.\n')
+  const peer = await fuseNativeMount(local, join(sandbox.home, 'fuse-native'))
+  try {
+    const value = await medianOf(5, () => microseconds(join(media, LARGE)))
+    const ext4 = await medianOf(5, () => microseconds(local))
+    const fuseNative = peer && (await medianOf(5, () => microseconds(join(peer.directory, 'file'))))
+    return {
+      id: 'getattr',
+      value,
+      unit: 'µs',
+      reach: 'at most 0.5 of fuse-native',
+      met: fuseNative !== undefined && value <= 0.5 * fuseNative,
+      beside: { ext4, ...(fuseNative === undefined ? {} : { fuseNative }) },
+      notes:
+        fuseNative === undefined
+          ? ['fuse-native is not installed']
+          : [ratio('fuse-native', value / fuseNative)],
+    }
+  } finally {
+    await peer?.stop()
+  }
+}
+
+/** Of 100,000 items: `find -ls` asks for every name and every attribute. */
+const walk = (directory: string) => time('find', directory, '-ls')
+const WALKS = 5
+
+async function localTree({ sandbox, tree }: Subject): Promise<{ directory: string; items: number }> {
+  const directory = join(sandbox.home, 'tree')
+  const items = Number(await run('sh', '-c', `find '${directory}' 2>/dev/null | wc -l`)) - 1
+  return { directory, items: items > 0 ? items : await copyTree(tree, directory) }
+}
+
+async function walkCold(subject: Subject): Promise<Row> {
+  await subject.listed()
+  const { directory, items } = await localTree(subject)
+  const values: number[] = []
+  for (let i = 0; i < 3; i++) {
+    await subject.restart()
+    values.push(await walk(subject.tree))
+  }
+  await walk(directory)
+  const ext4 = await medianOf(3, () => walk(directory))
+  const peer = await rcloneMount(directory, join(subject.sandbox.home, 'rclone'))
+  const rclone = peer && (await walk(peer.directory).finally(() => peer.stop()))
+  const rate = items / median(values)
+  const rates = { ext4: items / ext4, ...(rclone === undefined ? {} : { rclone: items / rclone }) }
+  return {
+    id: 'walk-cold',
+    value: rate,
+    unit: 'items/s',
+    reach: 'at least 5x rclone mount, at least 0.25 of ext4 (its second walk)',
+    met: rates.rclone !== undefined && rate >= 5 * rates.rclone && rate >= 0.25 * rates.ext4,
+    beside: rates,
+    notes: [`${items} items`, ...ratios(rate, rates)],
+  }
+}
+
+async function walkWarm(subject: Subject): Promise<Row> {
+  await subject.listed()
+  const { directory, items } = await localTree(subject)
+  await walk(subject.tree)
+  await walk(directory)
+  // In turn, so that both meet the same neighbours on the machine.
+  const pairs: { ours: number; ext4: number }[] = []
+  for (let i = 0; i < WALKS; i++) pairs.push({ ours: await walk(subject.tree), ext4: await walk(directory) })
+  const rate = items / median(pairs.map(pair => pair.ours))
+  const ext4 = items / median(pairs.map(pair => pair.ext4))
+  return {
+    id: 'walk-warm',
+    value: rate,
+    unit: 'items/s',
+    reach: 'at least 0.9 of ext4',
+    met: rate >= 0.9 * ext4,
+    beside: { ext4 },
+    notes: [`${items} items`, ...ratios(rate, { ext4 })],
+  }
+}
+
+async function random4k(subject: Subject): Promise<Row> {
+  const { sandbox, client, media } = subject
+  await subject.listed()
+  const offsets = [1_234_567_890, 5_000_000_123, 9_876_543_210, 7_777_777_777, 3_141_592_653]
+  const arguments_ = await subject.curlArguments(HUGE)
+  const ours: number[] = []
+  const curl: number[] = []
+  let requests = 0
+  let bytes = 0
+  for (const offset of offsets) {
+    await sandbox.admin('DELETE', '/counters')
+    const [, nanoseconds] = (await run(client, 'read-at', join(media, HUGE), String(offset), '4096')).split(
+      ' ',
+    )
+    ours.push(Number(nanoseconds) / 1e6)
+    const { content } = await sandbox.admin<{ content: { requests: number; bytes: number } }>(
+      'GET',
+      '/counters',
+    )
+    requests = Math.max(requests, content.requests)
+    bytes = Math.max(bytes, content.bytes)
+    const range = `${offset}-${offset + 4095}`
+    const total = await run(
+      'curl',
+      ...arguments_,
+      '--range',
+      range,
+      '--output',
+      '/dev/null',
+      '--write-out',
+      '%{time_total}',
+    )
+    curl.push(Number(total) * 1000)
+  }
+  const value = median(ours)
+  const beside = { curl: median(curl) }
+  return {
+    id: 'random-4k',
+    value,
+    unit: 'ms',
+    reach: 'one content request, at most 256 KiB moved, at most 1.5 of curl --range',
+    met: requests === 1 && bytes <= 256 * 1024 && value <= 1.5 * beside.curl,
+    beside,
+    notes: [`${requests} content request, ${bytes} bytes moved`, ratio('curl', value / beside.curl)],
+  }
+}
+
+async function hydrateShaped(subject: Subject): Promise<Row> {
+  const { sandbox, media } = subject
+  await subject.listed()
+  const shape = { latencyMilliseconds: 40, bytesPerSecond: 12_500_000, applyTo: 'all' }
+  await sandbox.admin('PUT', '/link', shape)
+  try {
+    const ours = SHAPED_BYTES / MIB / (await time('cat', join(media, SHAPED)))
+    const seconds = await time('curl', ...(await subject.curlArguments(SHAPED)), '--output', '/dev/null')
+    const curl = SHAPED_BYTES / MIB / seconds
+    return {
+      id: 'hydrate-shaped',
+      value: ours,
+      unit: 'MiB/s',
+      reach: 'at least 5x one curl, at 40 ms and 100 Mbit/s a connection',
+      met: ours >= 5 * curl,
+      beside: { curl },
+      notes: ratios(ours, { curl }),
+    }
+  } finally {
+    await sandbox.admin('DELETE', '/link')
+  }
+}
+
+async function hydrate(subject: Subject): Promise<Row> {
+  const { sandbox, media } = subject
+  await subject.listed()
+  const rate = (seconds: number) => LARGE_BYTES / MIB / seconds
+  const target = join(sandbox.home, 'curl.img')
+  const curl = await subject.curlArguments(LARGE)
+  const ours: number[] = []
+  const toFile: number[] = []
+  const toNull: number[] = []
+  for (let i = 0; i < 3; i++) {
+    toFile.push(rate(await time('curl', ...curl, '--output', target)))
+    await rm(target)
+    toNull.push(rate(await time('curl', ...curl, '--output', '/dev/null')))
+    ours.push(rate(await time('cat', join(media, LARGE))))
+    if (i < 2) await forgetContent(subject)
+  }
+  const value = median(ours)
+  const beside = { curl: median(toFile) }
+  return {
+    id: 'hydrate',
+    value,
+    unit: 'MiB/s',
+    reach: 'at least 0.85 of curl that writes the same URL to the same disk',
+    met: value >= 0.85 * beside.curl,
+    beside,
+    notes: [
+      ...ratios(value, beside),
+      `curl to /dev/null: ${format(median(toNull))} MiB/s, ratio ${format(value / median(toNull))}`,
+    ],
+  }
+}
+
+/** Everything online-only again: as if the user had removed the cache folder. */
+async function forgetContent(subject: Subject): Promise<void> {
+  await subject.sandbox.json('stop')
+  await rm(join(subject.sandbox.home, '.cache'), { recursive: true, force: true })
+  await subject.mount()
+}
+
+/** Gigabytes a second of a sequential read. */
+const gigabytes = async (client: string, file: string) => {
+  const [bytes, nanoseconds] = (await run(client, 'read', file)).split(' ')
+  return Number(bytes) / Number(nanoseconds)
+}
+
+async function readFresh(subject: Subject): Promise<Row> {
+  const { sandbox, client, media } = subject
+  const local = join(sandbox.home, 'local.img')
+  await run('cp', '--sparse=never', join(media, LARGE), local)
+  const values: number[] = []
+  for (let i = 0; i < 3; i++) {
+    await subject.restart()
+    values.push(await gigabytes(client, join(media, LARGE)))
+  }
+  await gigabytes(client, local)
+  const beside: Record<string, number> = { ext4: await medianOf(3, () => gigabytes(client, local)) }
+  for (const [name, open] of [
+    ['rclone', () => rcloneMount(sandbox.home, join(sandbox.home, 'rclone'))],
+    ['fuseNative', () => fuseNativeMount(local, join(sandbox.home, 'fuse-native'))],
+  ] as const) {
+    const peer = await open()
+    if (!peer) continue
+    try {
+      beside[name] = await gigabytes(client, join(peer.directory, name === 'rclone' ? 'local.img' : 'file'))
+    } finally {
+      await peer.stop()
+    }
+  }
+  const value = median(values)
+  const passthrough = process.getuid?.() === 0
+  const { ext4 = 0, rclone = Infinity, fuseNative = Infinity } = beside as Beside
+  return {
+    id: 'read-fresh',
+    value,
+    unit: 'GB/s',
+    reach: passthrough
+      ? 'at least 0.9 of ext4 (with passthrough)'
+      : 'at least 4x fuse-native and 4x rclone mount (without passthrough)',
+    met: passthrough ? value >= 0.9 * ext4 : value >= 4 * fuseNative && value >= 4 * rclone,
+    beside,
+    notes: ratios(value, beside),
+  }
+}
+
+async function readWarm(subject: Subject): Promise<Row> {
+  const { sandbox, client, media } = subject
+  const local = join(sandbox.home, 'local.img')
+  await gigabytes(client, join(media, LARGE))
+  await gigabytes(client, local)
+  const ours: number[] = []
+  const disk: number[] = []
+  for (let i = 0; i < 5; i++) {
+    ours.push(await gigabytes(client, join(media, LARGE)))
+    disk.push(await gigabytes(client, local))
+  }
+  const beside = { ext4: median(disk) }
+  return {
+    id: 'read-warm',
+    value: median(ours),
+    unit: 'GB/s',
+    reach: 'at least 0.9 of ext4',
+    met: median(ours) >= 0.9 * beside.ext4,
+    beside,
+    notes: ratios(median(ours), beside),
+  }
+}
+
+async function rss(subject: Subject): Promise<Row> {
+  await forgetContent(subject)
+  await subject.listed()
+  await walk(subject.tree)
+  await time('cat', join(subject.media, LARGE))
+  const value = (await subject.residentBytes()) / MIB
+  return {
+    id: 'rss',
+    value,
+    unit: 'MiB',
+    reach: 'at most 250 MB after walking 100,000 items and hydrating and reading 2 GiB',
+    met: value * MIB <= 250e6,
+    beside: {},
+    notes: [],
+  }
+}
+
+function ratios(value: number, beside: Beside): string[] {
+  return Object.entries(beside).map(([name, other]) => ratio(name, value / Number(other)))
+}
+
+function ratio(name: string, value: number): string {
+  return `ratio to ${name}: ${format(value)}`
+}

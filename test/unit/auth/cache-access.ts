@@ -1,7 +1,7 @@
 import type { TokenCacheFile } from '../../../src/auth/token-cache-file.js'
 
 /** What MSAL does around one access: load, change, save. */
-async function access(
+export async function access(
   cache: TokenCacheFile,
   change?: (content: Record<string, unknown>) => void,
 ): Promise<string> {

@@ -186,7 +186,16 @@ export function startWorld(t: Test, options: DriveWorldOptions = {}): DriveWorld
   return world
 }
 
-/** Lets everything happen that needs no answer from a test: disk, promises. */
-export async function settle(until: () => boolean = () => false, turns = 200): Promise<void> {
-  for (let turn = 0; turn < turns && !until(); turn++) await new Promise(resolve => setImmediate(resolve))
+// A limit for tests that are red, not a wait.
+const GIVE_UP_AFTER_MILLISECONDS = 10_000
+
+/** Lets happen what needs no answer from the test: disk, promises. Until `condition` holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + GIVE_UP_AFTER_MILLISECONDS
+  while (!condition() && performance.now() < end) await new Promise(resolve => setImmediate(resolve))
+}
+
+/** Lets happen what would happen by now, if it happened; for what should not. */
+export async function aWhile(turns = 100): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve))
 }

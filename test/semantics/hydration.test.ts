@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../src/model/fault.js'
-import { fileItem, forever, pattern, settle, startWorld, type DriveWorld } from './drive-world.js'
+import { aWhile, fileItem, forever, pattern, startWorld, type DriveWorld, until } from './drive-world.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -56,7 +56,7 @@ t.test('two readers of the same bytes share one download', async t => {
   t.equal(other.content, file.content)
   const range = { start: 5 * MIB, end: 5 * MIB + 4096 }
   const reads = [world.read(file, range), world.read(other, range)]
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   t.equal(downloads.length, 1)
   await downloads[0]?.complete()
   for (const read of await Promise.all(reads)) t.ok(same(read, bytes.subarray(range.start, range.end)))
@@ -74,7 +74,7 @@ t.test('the download of an interrupted reader stops, unless another one waits', 
     world.drive.read(file.handle, range, first.signal),
     world.drive.read(file.handle, range, second.signal),
   ]
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   first.abort(new Fault('cancelled', 'killed'))
   await t.rejects(one, { code: 'cancelled' })
   t.notOk(downloads[0]?.signal.aborted)
@@ -91,7 +91,7 @@ t.test('read-ahead stops when the file is closed', async t => {
   for (let at = 0; at < 2 * MIB; at += 256 * KIB) await world.read(file, { start: at, end: at + 256 * KIB })
   world.remote.answersAtOnce = false
   const reading = world.read(file, { start: 30 * MIB, end: 31 * MIB }).catch(() => {})
-  await settle(() => downloads.some(({ signal, range }) => !signal.aborted && range.start >= 30 * MIB))
+  await until(() => downloads.some(({ signal, range }) => !signal.aborted && range.start >= 30 * MIB))
   const running = downloads.filter(({ range }) => range.start >= 30 * MIB)
   world.drive.release(file.handle)
   t.ok(running.length > 0 && running.every(({ signal }) => signal.aborted))
@@ -104,11 +104,11 @@ t.test('a reader that goes elsewhere does not drag its old read-ahead along', as
   const { world, file, downloads } = await worldWith(t, bytes)
   world.remote.answersAtOnce = true
   for (let at = 0; at < 8 * MIB; at += 256 * KIB) await world.read(file, { start: at, end: at + 256 * KIB })
-  await settle()
+  await aWhile()
   const before = downloads.length
   world.remote.answersAtOnce = false
   const far = world.read(file, { start: 190 * MIB, end: 190 * MIB + 4096 })
-  await settle(() => downloads.length > before)
+  await until(() => downloads.length > before)
   t.equal(downloads.length, before + 1)
   await downloads[before]?.complete()
   t.ok(same(await far, bytes.subarray(190 * MIB, 190 * MIB + 4096)))
@@ -118,7 +118,7 @@ t.test('a reader that goes elsewhere does not drag its old read-ahead along', as
 t.test('the head comes as a whole, and so does a small file', async t => {
   const { world, file, downloads } = await worldWith(t, pattern(10 * MIB))
   world.read(file, { start: 0, end: 16 * KIB }).catch(() => {})
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   t.same(downloads[0]?.range, { start: 0, end: 256 * KIB })
 
   const small = pattern(200_000, 2)
@@ -126,7 +126,7 @@ t.test('the head comes as a whole, and so does a small file', async t => {
   await world.drive.refreshFolder(world.drive.getattr(await world.node()).ino, forever)
   const other = await world.open('small.txt')
   world.read(other, { start: 100_000, end: 100_010 }).catch(() => {})
-  await settle(() => downloads.length > 1)
+  await until(() => downloads.length > 1)
   t.same(downloads[1]?.range, { start: 0, end: 200_000 })
 })
 
@@ -134,7 +134,7 @@ t.test('a waiting reader is answered before the rest of its segment has come', a
   const bytes = pattern(10 * MIB)
   const { world, file, downloads } = await worldWith(t, bytes)
   const read = world.read(file, { start: 0, end: 4096 })
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   await downloads[0]?.send(16_384)
   t.ok(same(await read, bytes.subarray(0, 4096)))
 })
@@ -143,12 +143,12 @@ t.test('a reader waits for a running segment that is near, and starts another wh
   const bytes = pattern(64 * MIB)
   const { world, file, downloads } = await worldWith(t, bytes)
   world.read(file, { start: 0, end: 32 * MIB }).catch(() => {})
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   const near = world.read(file, { start: 1 * MIB, end: 1 * MIB + 4096 })
-  await settle()
+  await aWhile()
   t.equal(downloads.length, 1)
   const far = world.read(file, { start: 20 * MIB, end: 20 * MIB + 4096 })
-  await settle(() => downloads.length > 1)
+  await until(() => downloads.length > 1)
   t.equal(downloads[1]?.range.start, 20 * MIB)
   await downloads[1]?.complete()
   t.ok(same(await far, bytes.subarray(20 * MIB, 20 * MIB + 4096)))
@@ -161,17 +161,17 @@ t.test('a reader waits for a running segment that is near, and starts another wh
 t.test('a silent download fails after 30 seconds', async t => {
   const { world, file, downloads } = await worldWith(t, pattern(10 * MIB))
   const read = world.read(file, { start: 5 * MIB, end: 6 * MIB })
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   await downloads[0]?.send(64 * KIB)
   world.clock.advance(29_000)
-  await settle()
+  await aWhile()
   t.notOk(downloads[0]?.signal.aborted)
   await downloads[0]?.send(64 * KIB)
   world.clock.advance(29_000)
-  await settle()
+  await aWhile()
   t.notOk(downloads[0]?.signal.aborted)
   world.clock.advance(1_000)
-  await settle(() => downloads.length > 1)
+  await until(() => downloads.length > 1)
   t.same(downloads[1]?.range.start, 5 * MIB + 128 * KIB, 'it goes on once, because it had brought something')
   const late = t.rejects(read, { code: 'timed-out' })
   world.clock.advance(30_000)
@@ -183,10 +183,10 @@ t.test('a connection that breaks is replaced from where it broke', async t => {
   const bytes = pattern(2 * MIB)
   const { world, file, downloads } = await worldWith(t, bytes)
   const read = world.read(file, { start: 0, end: 2 * MIB })
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   await downloads[0]?.send(300_000)
   downloads[0]?.fail(new Fault('server-error', 'connection reset'))
-  await settle(() => downloads.length > 1)
+  await until(() => downloads.length > 1)
   t.same(downloads[1]?.range, { start: 300_000, end: 2 * MIB })
   await downloads[1]?.complete()
   t.ok(same(await read, bytes))
@@ -197,7 +197,7 @@ t.test('a failure reaches the readers of these bytes, not the others', async t =
   const { world, file, downloads } = await worldWith(t, bytes)
   const bad = world.read(file, { start: 10 * MIB, end: 10 * MIB + 10 })
   const good = world.read(file, { start: 40 * MIB, end: 40 * MIB + 10 })
-  await settle(() => downloads.length > 1)
+  await until(() => downloads.length > 1)
   const failed = t.rejects(bad, { code: 'access-denied' })
   downloads[0]?.fail(new Fault('access-denied', 'no'))
   await failed
@@ -225,13 +225,13 @@ t.test('the last bytes of a file wait for its hash', async t => {
   const bytes = pattern(512 * KIB)
   const { world, file, downloads } = await worldWith(t, bytes)
   const first = world.read(file, { start: 0, end: 256 * KIB })
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   await downloads[0]?.complete()
   await first
   t.same(world.hashed, [])
   t.notOk(file.content.verified)
   const last = world.read(file, { start: 256 * KIB, end: 512 * KIB })
-  await settle(() => downloads.length > 1)
+  await until(() => downloads.length > 1)
   await downloads[1]?.complete()
   await last
   t.equal(world.hashed.length, 1)
@@ -245,7 +245,7 @@ t.test('wrong bytes are an error, and are kept for nobody', async t => {
   const node = await world.node('film.mp4')
   world.remote.put(fileItem('film', 'film.mp4', bytes), pattern(100_000, 99))
   const read = world.read(file, { start: 0, end: 100_000 })
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   const failed = t.rejects(read, { code: 'corrupt-content' })
   await downloads[0]?.complete()
   await failed
@@ -269,7 +269,7 @@ t.test('a hash that is wrong because the file was replaced is not called corrupt
   const newer = pattern(100_000, 2)
   const { world, file, downloads } = await worldWith(t, bytes)
   const read = world.read(file, { start: 0, end: 100_000 })
-  await settle(() => downloads.length > 0)
+  await until(() => downloads.length > 0)
   const download = downloads[0]
   const failed = t.rejects(read, { code: 'stale-content' })
   world.remote.put(fileItem('film', 'film.mp4', newer), newer)
@@ -364,7 +364,7 @@ t.test('random readers, aborts and failures: every byte that is read is right', 
     if (random(20) === 0) download?.fail(new Fault('server-error', 'reset'))
     else if (random(3) === 0) void download?.complete()
     else void download?.send(random(400_000)).catch(() => {})
-    if (random(3) === 0) await settle(() => false, 3)
+    if (random(3) === 0) await aWhile(3)
   }
   world.remote.answersAtOnce = true
   for (const download of world.remote.downloads) void download.complete()

@@ -1,12 +1,14 @@
 import type { Test } from 'tap'
+import type { Library } from '../../src/model/library.js'
 import { LibrarySync } from '../../src/sync/library-sync.js'
-import { settle, startWorld, type DriveWorld, type DriveWorldOptions } from './drive-world.js'
+import { startWorld, until, type DriveWorld, type DriveWorldOptions } from './drive-world.js'
 
 export interface SyncedWorld {
   readonly world: DriveWorld
   readonly sync: LibrarySync
+  readonly library: Library
   /** Pulls now, and waits for what comes of it. */
-  pull(): Promise<void>
+  readonly pull: () => Promise<void>
 }
 
 /** A drive whose one library is followed. The first pull has ended. */
@@ -14,22 +16,29 @@ export async function startSyncedWorld(t: Test, options: DriveWorldOptions = {})
   const world = startWorld(t, options)
   const library = world.library()
   const { store, drive, clock, remote } = world
+  let ended = 0
   const sync = new LibrarySync({
     store,
     drive,
     clock,
     delta: remote,
-    offline: { noteSuccess: () => {} },
-    onTrouble: event => void world.troubles.push(event),
+    offline: {
+      noteSuccess: () => {
+        ended++
+      },
+    },
+    onTrouble: event => {
+      world.troubles.push(event)
+      if (event === 'library-not-pulled') ended++
+    },
   })
   t.teardown(() => sync.close())
-  const pull = async () => {
-    const before = remote.cursors.length
-    sync.wake(library.id)
-    await settle(() => remote.cursors.length > before)
-    await settle(() => false, 50)
-  }
   sync.start()
-  await settle(() => false, 50)
-  return { world, sync, pull }
+  await until(() => ended > 0)
+  const pull = async () => {
+    const before = ended
+    sync.wake(library.id)
+    await until(() => ended > before)
+  }
+  return { world, sync, library, pull }
 }

@@ -23,7 +23,9 @@ export interface Row {
 
 export function printRows(rows: readonly Row[]): void {
   for (const row of rows) {
-    const others = Object.entries(row.beside).map(([name, value]) => `${name} ${format(value)}`)
+    const others = Object.entries(row.beside as Readonly<Record<string, number>>).map(
+      ([name, value]) => `${name} ${format(value)}`,
+    )
     console.log(`${row.met ? 'met   ' : 'MISSED'} ${row.id.padEnd(14)} ${format(row.value)} ${row.unit}`)
     console.log(`       reach: ${row.reach}`)
     if (others.length > 0) console.log(`       beside: ${others.join(', ')}`)

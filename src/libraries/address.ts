@@ -34,7 +34,7 @@ export function parseAddress(text: string, cloud: Pick<Cloud, 'sharePointSuffix'
   if (trimmed === '') throw malformed('The address is empty')
   if (trimmed.length > LONGEST || /[\p{Cc}]/u.test(trimmed)) throw malformed('This is not an address')
   if (/^odopen:/i.test(trimmed)) return parseOneDriveAddress(trimmed, cloud)
-  if (!trimmed.includes('://') && /(^|&)listId=/i.test(trimmed))
+  if (/^\w+=/.test(trimmed) && /\blistId=/i.test(trimmed))
     return parseOneDriveAddress(`odopen://sync?${trimmed}`, cloud)
   return parseWebAddress(unwrapped(toUrl(trimmed)), cloud)
 }

@@ -19,7 +19,8 @@ export async function countTests(tap: Readable): Promise<TestCounts> {
   const root = new Parser()
   watch(root, counts)
   await pipeline(tap, root)
-  if (!root.ok && counts.failed.length === 0) counts.failed.push('the test run itself')
+  const isComplete = root.ok && counts.passed + counts.skipped.length > 0
+  if (!isComplete && counts.failed.length === 0) counts.failed.push('the test run itself')
   return counts
 }
 
@@ -38,7 +39,7 @@ function watch(parser: Parser, counts: Counting): { readonly hasTests: () => boo
     last = { ...watch(child, counts), failedBefore: counts.failed.length }
   })
   parser.on('assert', (result: Result) => {
-    const name = result.fullname === '' ? result.name : `${result.fullname} > ${result.name}`
+    const name = result.fullname
     const closed = result.closingTestPoint ? last : undefined
     last = undefined
     const reason = result.skip !== false ? result.skip : result.todo

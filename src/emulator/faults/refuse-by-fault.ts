@@ -27,7 +27,8 @@ function bareAnswer(action: FaultAction, now: number): Answer | undefined {
   const headers =
     action.retryAfterSeconds === undefined ? {} : { 'Retry-After': String(action.retryAfterSeconds) }
   if (action.status < 400) return json(action.status, {}, headers)
-  return graphError(action.status, action.code ?? code, action.message ?? message, { headers })
+  const inner = action.status === 429 ? { inner: 'throttledRequest', innermost: 'quota' } : {}
+  return graphError(action.status, action.code ?? code, action.message ?? message, { headers, ...inner })
 }
 
 const WORDS: Readonly<Record<number, readonly [code: string, message: string]>> = {

@@ -3,12 +3,17 @@ import { json, type Headers, Refusal } from '../http/answer.js'
 export interface GraphErrorOptions {
   /** Code of the inner error. */
   readonly inner?: string
+  /** Code of the error inside that. */
+  readonly innermost?: string
   readonly headers?: Headers
 }
 
 /** The request ids are added where the answer leaves Graph. */
 export function graphError(status: number, code: string, message: string, options: GraphErrorOptions = {}) {
-  const innerError = options.inner === undefined ? {} : { code: options.inner }
+  const innerError = {
+    ...(options.inner !== undefined && { code: options.inner }),
+    ...(options.innermost !== undefined && { innerError: { code: options.innermost } }),
+  }
   return json(status, { error: { code, message, innerError } }, options.headers)
 }
 

@@ -4,12 +4,27 @@ import type { Grant, SharingLink } from '../world/site.js'
 import { timestamp } from '../clock.js'
 import { encodeShareId } from './address.js'
 import type { Access, PlacedItem } from './access.js'
+import { notFound } from './graph-error.js'
 import type { GraphRequest } from './request.js'
 
 type Json = Record<string, unknown>
 
-/** Owners see every permission of an item, everybody else only what applies to them. */
 export function listPermissions(access: Access, request: GraphRequest, placed: PlacedItem): Answer {
+  const { drive, item } = placed
+  return json(200, {
+    '@odata.context': `https://graph.microsoft.com/v1.0/$metadata#drives('${drive.id}')/items('${item.id}')/permissions`,
+    value: permissionsOf(access, request, placed),
+  })
+}
+
+export function getPermission(access: Access, request: GraphRequest, placed: PlacedItem, id: string): Answer {
+  const permission = permissionsOf(access, request, placed).find(each => each['id'] === id)
+  if (!permission) throw notFound()
+  return json(200, permission)
+}
+
+/** Owners see every permission of an item, everybody else only what applies to them. */
+function permissionsOf(access: Access, request: GraphRequest, placed: PlacedItem): Json[] {
   const role = access.requireItem(request.caller, placed)
   const { site, drive, item } = placed
   const { caller } = request
@@ -18,14 +33,11 @@ export function listPermissions(access: Access, request: GraphRequest, placed: P
     grant => applies(grant) && (role === 'owner' || grant.principal === caller.principal.oid),
   )
   const links = role === 'owner' ? site.links.filter(link => link.item === item && !link.revoked) : []
-  return json(200, {
-    '@odata.context': `https://graph.microsoft.com/v1.0/$metadata#drives('${drive.id}')/items('${item.id}')/permissions`,
-    value: [
-      ...grants.filter(grant => !grant.link).map(grant => grantJson(request, grant)),
-      ...links.map(link => linkJson(request, link)),
-      ...grants.flatMap(grant => (grant.link && role !== 'owner' ? [linkJson(request, grant.link)] : [])),
-    ],
-  })
+  return [
+    ...grants.filter(grant => !grant.link).map(grant => grantJson(request, grant)),
+    ...links.map(link => linkJson(request, link)),
+    ...grants.flatMap(grant => (grant.link && role !== 'owner' ? [linkJson(request, grant.link)] : [])),
+  ]
 }
 
 function grantJson({ caller }: GraphRequest, grant: Grant): Json {

@@ -10,7 +10,7 @@ import { driveJson, driveSharePointIds, listJson, siteJson } from './drive-json.
 import { badRequest, notFound, refuse } from './graph-error.js'
 import { type Items, locate } from './items.js'
 import { pick } from './odata.js'
-import { linkJson, listPermissions } from './permissions.js'
+import { getPermission, linkJson, listPermissions } from './permissions.js'
 import type { GraphRequest } from './request.js'
 import type { Shares } from './shares.js'
 
@@ -121,7 +121,14 @@ export class Resources {
     const { access, items, delta } = this.#deps
     const [head, ...rest] = path
     if (!head) return { name: 'item', run: async request => items.get(request, await find(request)) }
-    if (rest.length > 0) return undefined
+    const [part, ...others] = rest
+    if (head.name === 'permissions' && part && others.length === 0) {
+      return {
+        name: 'permission',
+        run: async request => getPermission(access, request, await find(request), part.name),
+      }
+    }
+    if (part) return undefined
     const call = functionCall(head.name)
     switch (call.name) {
       case 'children':

@@ -63,12 +63,14 @@ export class SharePoint {
     }
     caller.principal.sharePointKnows = true
     if (call === '/_api/web') return json(200, webJson(at.site, exchange.query.get('$select')))
-    const list = /^\/_api\/web\/lists\('([0-9a-f-]{36})'\)\/EffectiveBasePermissions$/i.exec(call)?.[1]
-    const drive = at.site.libraries.find(each => each.listId === list?.toLowerCase())
-    if (drive) return json(200, basePermissions(at.site.itemRole(caller.principal, drive, drive.root)))
-    return {
-      ...restError(501, `The emulator does not emulate: GET ${call}`),
-    }
+    const asked =
+      /^\/_api\/web\/lists\('([0-9a-f-]{36})'\)(?:\/items\((\d+)\))?\/EffectiveBasePermissions$/i.exec(call)
+    const drive = at.site.libraries.find(each => each.listId === asked?.[1]?.toLowerCase())
+    if (!asked || !drive) return restError(501, `The emulator does not emulate: GET ${call}`)
+    const serial = Number(asked[2] ?? 0) // an item's list id is its serial; the root's is 0
+    const [item] = drive.enumerate(serial)
+    if (item?.serial !== serial) return restError(404, 'Item does not exist.')
+    return json(200, basePermissions(at.site.itemRole(caller.principal, drive, item)))
   }
 
   /** What a person sees who opens an address of this host. */

@@ -5,8 +5,12 @@ import { APPS } from './apps.js'
 import { addSite, demoWorld, organization } from './demo-world.js'
 import { DiskMirror } from './disk-mirror.js'
 import { World } from './world.js'
+import { readWorldFile } from './world-file.js'
 
-/** `demo`, `hostile` (demo and a tenant with bad names), or `empty` (Fabrikam, Contoso and Ann, no files). */
+/**
+ * `demo`, `hostile` (demo and a tenant with bad names), `empty` (Fabrikam, Contoso and Ann, no files),
+ * or the path of a world file.
+ */
 export type WorldName = string
 
 /** A directory of this machine as a library of a tenant. */
@@ -25,12 +29,12 @@ export function parseLibrary(text: string): LibraryFromDisk {
 }
 
 export async function buildWorld(name: WorldName, libraries: readonly LibraryFromDisk[]): Promise<World> {
-  const world = namedWorld(name)
+  const world = await namedWorld(name)
   for (const library of libraries) await addLibraryFromDisk(world, library)
   return world
 }
 
-function namedWorld(name: string): World {
+async function namedWorld(name: string): Promise<World> {
   switch (name) {
     case 'demo':
       return demoWorld()
@@ -39,7 +43,8 @@ function namedWorld(name: string): World {
     case 'empty':
       return emptyWorld()
     default:
-      throw new Error(`there is no world '${name}'; known are demo, hostile and empty`)
+      if (/[/.]/.test(name)) return readWorldFile(name)
+      throw new Error(`there is no world '${name}': name demo, hostile, empty, or the path of a world file`)
   }
 }
 
@@ -72,8 +77,8 @@ export async function addLibraryFromDisk(world: World, library: LibraryFromDisk)
   const tenant = world.tenant(library.tenant)
   const owner = tenant?.principals.find(each => each.kind === 'member')
   if (!tenant || !owner) throw new Error(`there is no tenant '${library.tenant}'`)
-  if (!(await stat(library.directory)).isDirectory())
-    throw new Error(`${library.directory} is not a directory`)
+  await requireDirectory(library.directory)
+  throw new Error(`${library.directory} is not a directory`)
   const author = { id: owner.oid, email: owner.user.upn, displayName: owner.user.displayName }
   const known = world.sites.find(site => site.tenant === tenant && site.path === '/sites/Files')
   const site = known ?? addSite(world, { tenant, owner, author }, 'Files', 'Files')
@@ -85,4 +90,9 @@ export async function addLibraryFromDisk(world: World, library: LibraryFromDisk)
   world.addresses[`${label} view`] = libraryViewUrl(drive)
   const ann = world.user('ann@fabrikam.example')
   if (ann) world.addresses[`${label} sync`] = syncUrl(site, drive, ann)
+}
+
+async function requireDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isDirectory()) throw new Error(`${path} is not a directory`)
 }

@@ -8,7 +8,7 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 /** `01` + base32 of 4 bytes that belong to the drive and 16 bytes of GUID. */
 export function itemId(prefix: Buffer, guid: Guid): string {
-  return '01' + base32(Buffer.concat([prefix, guidToBytes(guid)]))
+  return `01${base32(Buffer.concat([prefix, guidToBytes(guid)]))}`
 }
 
 export function parseItemId(id: string): { prefix: Buffer; guid: Guid } | undefined {
@@ -39,7 +39,8 @@ export function itemIdPrefix(drive: string): Buffer {
 
 // 20 bytes are exactly 32 letters: no padding, no remainder.
 function base32(bytes: Buffer): string {
-  let text = ''
+  const letters = Buffer.allocUnsafe((bytes.length * 8) / 5)
+  let length = 0
   let bits = 0
   let value = 0
   for (const byte of bytes) {
@@ -47,10 +48,11 @@ function base32(bytes: Buffer): string {
     bits += 8
     while (bits >= 5) {
       bits -= 5
-      text += BASE32.charAt((value >> bits) & 31)
+      letters[length++] = BASE32.charCodeAt((value >> bits) & 31)
     }
   }
-  return text
+  // One flat string: `+=` would leave a rope of 32 parts for each of 100,000 ids.
+  return letters.toString('latin1')
 }
 
 function fromBase32(text: string): Buffer {

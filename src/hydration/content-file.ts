@@ -11,10 +11,9 @@ import { localFault } from './local-fault.js'
 const writeAt = promisify(write)
 const syncData = promisify(fdatasync)
 
-const MIB: Bytes = 1024 * 1024
-// What a crash costs at most, in bytes to download again: whichever comes first.
-const UNSAVED_BYTES: Bytes = 64 * MIB
-const UNSAVED_TIME: Milliseconds = 1_000
+// What a crash costs at most is what arrived meanwhile, to be downloaded again. More often would make the disk the limit
+// of a fast link: each time, everything that was written has to be on it.
+const UNSAVED_TIME: Milliseconds = 5_000
 // When a file is complete, this much of its end at least is withheld until its hash is known to be right.
 const WITHHELD: Bytes = 64 * 1024
 // How exact `accessed` is: a write to the store for every open of a local file would cost more than it tells.
@@ -73,9 +72,9 @@ export class ContentFile {
   #withheld: ByteRange | undefined
   #state: ContentState = 'placeholder'
   #accessed: Milliseconds
-  #unsaved: Bytes = 0
   #recordIsOld = false
   #saving: Promise<void> | undefined
+  #savingLater: Promise<void> | undefined
   #verifying: Promise<void> | undefined
   readonly #closed = new AbortController()
   readonly #presentListeners = new Set<(range: ByteRange) => void>()
@@ -188,7 +187,6 @@ export class ContentFile {
     if (this.#written.covers(range)) return
     this.#written.add(range)
     if (this.end) return
-    this.#unsaved += range.end - range.start
     if (this.#isComplete()) {
       this.#allHere(range)
     } else {
@@ -252,10 +250,8 @@ export class ContentFile {
   }
 
   #saveSoon(): void {
-    const isFirst = !this.#recordIsOld
     this.#recordIsOld = true
-    if (this.#unsaved >= UNSAVED_BYTES) void this.save()
-    else if (isFirst) void this.#saveLater()
+    this.#savingLater ??= this.#saveLater()
   }
 
   async #saveLater(): Promise<void> {
@@ -264,6 +260,7 @@ export class ContentFile {
     } catch {
       return // closed: that saves too
     }
+    this.#savingLater = undefined
     await this.save()
   }
 
@@ -272,7 +269,6 @@ export class ContentFile {
     const present = new ByteRanges(this.#written)
     const verified = this.verified
     this.#recordIsOld = false
-    this.#unsaved = 0
     try {
       await syncData(this.fd)
       if (this.end) return

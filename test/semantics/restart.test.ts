@@ -58,7 +58,7 @@ t.test('after a restart without a network everything is as it was', async t => {
 // "A crash costs a download, never a wrong byte."
 t.test('after a crash only what was on the disk counts as local', async t => {
   const { directory, remote, film, world, files } = await firstRun(t)
-  world.clock.advance(1_000) // what was read so far is written down
+  world.clock.advance(5_000) // what was read so far is written down
   await until(() => world.store.content.totalBytes() > 100_000)
   await world.read(files[0], { start: 1 * MIB, end: 1 * MIB + 1000 }) // and this is not
   const listed = world.store.content.totalBytes()
@@ -72,11 +72,11 @@ t.test('after a crash only what was on the disk counts as local', async t => {
   t.ok(file.content.verified)
 })
 
-t.test('what was read is listed a second later, once it is on the disk', async t => {
+t.test('what was read is listed five seconds later, once it is on the disk', async t => {
   const { world, files } = await firstRun(t)
   const { ino } = world.drive.getattr(await world.node('Reports', 'film.mp4'))
   t.equal(world.store.content.localBytes(ino, 0), 0)
-  world.clock.advance(1_000)
+  world.clock.advance(5_000)
   await until(() => world.store.content.localBytes(ino, 0) > 0)
   t.equal(world.store.content.localBytes(ino, 0), files[0].content.present.size)
 })

@@ -1,5 +1,6 @@
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { copyTree } from './tree-copy.js'
 import { median, medianOf, run, time } from './measure.js'
 import { fuseNativeMount, rcloneMount } from './peers.js'
@@ -229,10 +230,19 @@ const gigabytes = async (client: string, file: string) => {
   return Number(bytes) / Number(nanoseconds)
 }
 
+/** The large file on the local disk; alone in its folder. */
+async function localImage({ sandbox, media }: Subject): Promise<string> {
+  const path = join(sandbox.home, 'local', 'image')
+  if (!existsSync(path)) {
+    await mkdir(dirname(path), { recursive: true })
+    await run('cp', '--sparse=never', join(media, LARGE), path)
+  }
+  return path
+}
+
 async function readFresh(subject: Subject): Promise<Row> {
   const { sandbox, client, media } = subject
-  const local = join(sandbox.home, 'local.img')
-  await run('cp', '--sparse=never', join(media, LARGE), local)
+  const local = await localImage(subject)
   const values: number[] = []
   for (let i = 0; i < 3; i++) {
     await subject.restart()
@@ -241,13 +251,16 @@ async function readFresh(subject: Subject): Promise<Row> {
   await gigabytes(client, local)
   const beside: Record<string, number> = { ext4: await medianOf(3, () => gigabytes(client, local)) }
   for (const [name, open] of [
-    ['rclone', () => rcloneMount(sandbox.home, join(sandbox.home, 'rclone'))],
+    ['rclone', () => rcloneMount(dirname(local), join(sandbox.home, 'rclone'))],
     ['fuseNative', () => fuseNativeMount(local, join(sandbox.home, 'fuse-native'))],
   ] as const) {
     const peer = await open()
     if (!peer) continue
     try {
-      beside[name] = await gigabytes(client, join(peer.directory, name === 'rclone' ? 'local.img' : 'file'))
+      beside[name] = await gigabytes(
+        client,
+        join(peer.directory, name === 'rclone' ? basename(local) : 'file'),
+      )
     } finally {
       await peer.stop()
     }
@@ -269,8 +282,8 @@ async function readFresh(subject: Subject): Promise<Row> {
 }
 
 async function readWarm(subject: Subject): Promise<Row> {
-  const { sandbox, client, media } = subject
-  const local = join(sandbox.home, 'local.img')
+  const { client, media } = subject
+  const local = await localImage(subject)
   await gigabytes(client, join(media, LARGE))
   await gigabytes(client, local)
   const ours: number[] = []

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "server.h"
@@ -18,6 +20,17 @@ constexpr std::string_view kOurAttributes = "user.b2bmount.";
 constexpr std::string_view kUserAttributes = "user.";
 
 bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+
+// Whether a thread will go on; 0 is one of another pid namespace, of which we know nothing.
+bool TaskRuns(uint32_t pid) {
+  if (pid == 0) return true;
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("State:", 0) == 0)
+      return line.find("\tZ") == std::string::npos && line.find("\tX") == std::string::npos;
+  }
+  return false;
+}
 
 constexpr const char* kOpcodeNames[fuse::kOpcodes] = {
     nullptr,        "LOOKUP",        "FORGET",      "GETATTR",  "SETATTR",  "READLINK",
@@ -248,13 +261,13 @@ void Server::Read(const Incoming& request) {
   const uint64_t unique = request.header.unique;
   const auto* in = request.As<fuse::ReadIn>();
   const auto file = in != nullptr ? files_->Find(in->handle) : std::nullopt;
-  if (!file) {
-    device_.ReplyError(unique, in == nullptr ? EIO : EBADF);
+  if (!file || in->size > kMaxRead) {  // more than was negotiated; a short answer would mean the end of the file
+    device_.ReplyError(unique, in == nullptr || file ? EIO : EBADF);
     return;
   }
   const Content& content = *file->content;
   const uint64_t start = std::min(in->offset, content.size());
-  const ByteRange range{start, std::min(start + std::min<uint64_t>(in->size, kMaxRead), content.size())};
+  const ByteRange range{start, std::min(start + in->size, content.size())};
   int refused = 0;
   const auto park = [&] {
     RequestQueue::Request forwarded{Kind::kRead};
@@ -280,10 +293,14 @@ void Server::Read(const Incoming& request) {
 }
 
 void Server::Flush(const Incoming& request) {
-  const auto* in = request.As<fuse::FlushIn>();
-  // A process that is killed in a buffered read sends no INTERRUPT; that it closes its files is all we see of it. Where
-  // somebody else reads through the same description, the kernel asks once more for the pages it misses.
-  if (in != nullptr) FailAll(requests_.CancelReads(in->handle, 0), EINTR);
+  // A process that is killed in a buffered read sends no INTERRUPT; that it closes its files is all we see of it. But
+  // an exec() in another thread, or a forked process, closes the same file while its reader goes on.
+  if (const auto* in = request.As<fuse::FlushIn>()) {
+    for (const auto& read : requests_.ReadsOfHandle(in->handle)) {
+      if (read.pid != request.header.pid && TaskRuns(read.pid)) continue;
+      if (const auto cancelled = requests_.Cancel(read.id)) device_.ReplyError(cancelled->unique, EINTR);
+    }
+  }
   device_.ReplyEmpty(request.header.unique);
 }
 
@@ -487,7 +504,7 @@ void Server::InvalidateAttributes(uint64_t node) {
 
 void Server::InvalidateContent(uint64_t node) {
   // The notification would wait for the pages that these are to fill.
-  FailAll(requests_.CancelReads(0, node), ESTALE);
+  FailAll(requests_.CancelReadsOfNode(node), ESTALE);
   notifier_->ForgetContent(node);
 }
 

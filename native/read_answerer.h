@@ -15,7 +15,8 @@
 
 namespace b2bmount {
 
-// The most that one READ asks for: 256 pages. Answers are built behind one page, whose end takes the header.
+// The most that one READ asks for, by what INIT negotiates. Answers are built behind one page, whose end takes the
+// header.
 constexpr size_t kMaxRead = 1024 * 1024;
 constexpr size_t kReplyCapacity = kPageSize + kMaxRead;
 

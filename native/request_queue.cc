@@ -95,11 +95,17 @@ std::vector<RequestQueue::Request> RequestQueue::TakeIf(const std::function<bool
   return taken;
 }
 
-std::vector<RequestQueue::Request> RequestQueue::CancelReads(uint64_t handle, uint64_t node) {
-  return TakeIf([&](const Request& request) {
-    return request.kind == Kind::kRead &&
-           ((handle != 0 && request.handle == handle) || (node != 0 && request.node == node));
-  });
+std::vector<RequestQueue::WaitingRead> RequestQueue::ReadsOfHandle(uint64_t handle) const {
+  std::vector<WaitingRead> reads;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, request] : waiting_) {
+    if (request.kind == Kind::kRead && request.handle == handle) reads.push_back({id, request.pid});
+  }
+  return reads;
+}
+
+std::vector<RequestQueue::Request> RequestQueue::CancelReadsOfNode(uint64_t node) {
+  return TakeIf([node](const Request& request) { return request.kind == Kind::kRead && request.node == node; });
 }
 
 std::vector<RequestQueue::Request> RequestQueue::TakeExpired(int64_t before) {

@@ -69,8 +69,13 @@ class RequestQueue {
   // Takes the request that the kernel calls `unique` and tells JavaScript. If it is not here, it may still be on its
   // way from another reader: Add() will refuse it.
   std::optional<Request> Interrupt(uint64_t unique);
-  // Takes all reads of `handle`, or of `node` (the other is 0), and tells JavaScript.
-  std::vector<Request> CancelReads(uint64_t handle, uint64_t node);
+  struct WaitingRead {
+    uint64_t id;
+    uint32_t pid;
+  };
+  std::vector<WaitingRead> ReadsOfHandle(uint64_t handle) const;
+  // Takes all reads of `node`, and tells JavaScript.
+  std::vector<Request> CancelReadsOfNode(uint64_t node);
   // Takes one and, if JavaScript has seen it, tells that its answer is no longer wanted.
   std::optional<Request> Cancel(uint64_t id);
   // Takes what nobody has answered, and whose content has not grown, since `before`, and tells JavaScript.

@@ -16,7 +16,6 @@ namespace {
 // The kernel wants room for a WRITE of max_write and its header, whatever it is going to send.
 constexpr uint32_t kMaxWrite = 1024 * 1024;
 constexpr size_t kRequestCapacity = kPageSize + kMaxWrite;
-constexpr uint16_t kMaxPages = 256;  // what fs.fuse.max_pages_limit allows by default
 // The kernel's defaults, 12 and 9, stall readahead.
 constexpr uint16_t kMaxBackground = 64;
 constexpr uint16_t kCongestionThreshold = 48;
@@ -113,7 +112,8 @@ std::optional<MountError> Server::Negotiate() {
   out.congestion_threshold = kCongestionThreshold;
   out.max_write = kMaxWrite;
   out.time_granularity = 1;
-  out.max_pages = kMaxPages;
+  // With pages of 4 KiB that is 256, the most that fs.fuse.max_pages_limit allows by default.
+  out.max_pages = static_cast<uint16_t>(std::max<long>(kMaxRead / sysconf(_SC_PAGESIZE), 1));
   out.max_stack_depth = (flags & fuse::kPassthrough) != 0 ? 1 : 0;
   if (!device_.Reply(header->unique, out)) return MountError{"EPROTO", "the kernel refused the answer to INIT"};
 

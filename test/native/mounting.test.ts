@@ -5,6 +5,7 @@ import { loadNativeAddon } from '../../src/transport/native-addon.js'
 import { DriveProcess, ended, isRoot, mountedAt, run, start, until } from './drive-process.js'
 import { ROOT } from './memory-drive.js'
 
+const ADDON = new URL('../../src/transport/native-addon.js', import.meta.url).href
 const addon = loadNativeAddon()
 const NOBODY = { uid: 65534, gid: 65534 }
 const OPTIONS = {
@@ -173,6 +174,25 @@ t.test('a process that ends, by itself or by SIGTERM, leaves no mount', async t 
   t.equal((await ended(reader)).code, 1)
 })
 
+t.test('a worker thread that ends leaves no mount', async t => {
+  const main = `
+    import { Worker } from 'node:worker_threads'
+    const worker = new Worker(new URL('worker.mjs', import.meta.url))
+    worker.on('message', () => worker.terminate())
+    worker.on('exit', () => console.log('ended'))`
+  const worker = `
+    import { parentPort } from 'node:worker_threads'
+    import { loadNativeAddon } from ${JSON.stringify(ADDON)}
+    const options = ${JSON.stringify({ ...OPTIONS, uid: process.getuid?.(), gid: process.getgid?.() })}
+    const directory = new URL('mount', import.meta.url).pathname
+    const session = new (loadNativeAddon().Session)({ ...options, directory }, () => {})
+    parentPort.postMessage(session.protocol.minor)`
+  const scratch = t.testdir({ 'main.mjs': main, 'worker.mjs': worker, mount: {} })
+  const outcome = await run('env', '-u', 'NODE_OPTIONS', process.execPath, join(scratch, 'main.mjs'))
+  t.equal(outcome.stdout + outcome.stderr, 'ended\n')
+  t.notOk(mountedAt(join(scratch, 'mount')))
+})
+
 t.test('a mount that a killed process has left can be taken away', async t => {
   const drive = await DriveProcess.mount(t)
   drive.process.kill('SIGKILL')
@@ -233,7 +253,7 @@ t.test('without /dev/fuse that is what it says', { skip: !isRoot && 'needs root'
   const directory = t.testdir()
   mkdirSync(join(directory, 'mount'))
   const program = `
-    import { loadNativeAddon } from ${JSON.stringify(new URL('../../src/transport/native-addon.js', import.meta.url).href)}
+    import { loadNativeAddon } from ${JSON.stringify(ADDON)}
     try { new (loadNativeAddon().Session)(${JSON.stringify({ ...OPTIONS, directory: join(directory, 'mount') })}, () => {}) }
     catch (failure) { console.log(failure.code, failure.message) }`
   const script = `mount -t tmpfs none /dev && exec ${process.execPath} --input-type=module -e "$PROGRAM"`

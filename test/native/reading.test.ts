@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { DriveProcess, ended, isRoot, run, start } from './drive-process.js'
+import { DriveProcess, ended, isRoot, run, start, until } from './drive-process.js'
 import { type FileSpec, ROOT } from './memory-drive.js'
 
 const FILE = 50
@@ -109,6 +109,41 @@ t.test('a killed reader ends at once, and its waiting reads are cancelled', asyn
   t.equal((await ended(reader)).signal, 'SIGKILL')
   await drive.event('cancelled', event => event.id === read.id)
   await drive.event('release', event => event.handle === read.handle)
+})
+
+t.test('a killed program of many threads, too', async t => {
+  const { drive, path } = await driveWithFile(t, { present: [] })
+  const program = `
+import sys, threading, time
+threading.Thread(target=lambda: open(sys.argv[1], 'rb').read()).start()
+time.sleep(60)`
+  const reader = start(t, 'python3', ['-c', program, path])
+  const read = await drive.event('read')
+  reader.kill('SIGKILL')
+  t.equal((await ended(reader)).signal, 'SIGKILL')
+  await drive.event('cancelled', event => event.id === read.id)
+})
+
+t.test('a reader does not notice that its program starts others, which closes its file in them', async t => {
+  const { drive, bytes, path } = await driveWithFile(t, { present: [] })
+  const program = `
+import hashlib, subprocess, sys, threading
+def read():
+    with open(sys.argv[1], 'rb') as f: print(hashlib.sha256(f.read()).hexdigest())
+reader = threading.Thread(target=read)
+reader.start()
+for line in sys.stdin: subprocess.run(['true'])
+reader.join()`
+  const reader = start(t, 'python3', ['-c', program, path], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const output: string[] = []
+  reader.stdout?.on('data', chunk => output.push(String(chunk)))
+  await drive.event('read')
+  reader.stdin?.end('one\ntwo\nthree\n')
+  await until(async () => ((await drive.statistics()).requests['FLUSH'] ?? 0) >= 3)
+  t.equal(drive.count('cancelled'), 0)
+  await drive.session('contentPresent', await drive.drive('contentOf', FILE), 0, bytes.length)
+  t.equal((await ended(reader)).code, 0)
+  t.equal(output.join('').trim(), hashOf(bytes))
 })
 
 t.test('an interrupted open ends at once, and its answer comes to nothing', async t => {

@@ -1,5 +1,5 @@
 import { constants, fstatSync, closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../concurrency/clock.js'
 import { ByteRanges } from '../model/byte-ranges.js'
@@ -86,7 +86,7 @@ export class ContentCache {
   supersede(ino: Ino, generation: number, local: boolean): void {
     const shared = this.#open.get(nameOf(ino, generation))
     if (shared) shared.file.supersede()
-    else if (local) this.#unlink(this.#pathOf(ino, generation))
+    else if (local) void this.#unlink(this.#pathOf(ino, generation))
   }
 
   /** Bytes that the store lists. */
@@ -99,7 +99,7 @@ export class ContentCache {
     for (const folder of await listed(this.#deps.directory)) {
       const path = join(this.#deps.directory, folder)
       for (const name of await listed(path)) {
-        if (!this.#isWanted(name)) this.#unlink(join(path, name))
+        if (!this.#isWanted(name)) await this.#unlink(join(path, name))
       }
     }
   }
@@ -154,7 +154,7 @@ export class ContentCache {
         expectedHash: () => contentSource(store, ino, generation)?.quickXorHash,
         recheck: () => this.#owner.recheck(ino, generation),
         onRefuted: () => this.#owner.refuted(ino, generation),
-        onUnsaved: failure => onTrouble('content-not-saved', failure),
+        onTrouble,
       },
     )
   }
@@ -181,9 +181,10 @@ export class ContentCache {
     return join(this.#deps.directory, folder, nameOf(ino, generation))
   }
 
-  #unlink(path: string): void {
+  /** On a thread of the pool: deleting gigabytes takes half a second. */
+  async #unlink(path: string): Promise<void> {
     try {
-      unlinkSync(path)
+      await unlink(path)
     } catch (failure) {
       if ((failure as NodeJS.ErrnoException).code === 'ENOENT') return
       this.#deps.onTrouble('content-not-deleted', localFault(failure))

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, unlinkSync, write } from 'node:fs'
+import { closeSync, fdatasync, unlink, unlinkSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Clock } from '../concurrency/clock.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
@@ -35,8 +35,8 @@ export interface ContentFileDeps {
   readonly recheck: () => Promise<void>
   /** The bytes are worthless: whoever opens the file from now on gets a new content. */
   readonly onRefuted: () => void
-  /** The record could not be written. Costs a download after the next start, nothing else. */
-  readonly onUnsaved: (failure: unknown) => void
+  /** Something went wrong that nobody waits for. A record that was not written costs a download, nothing else. */
+  readonly onTrouble: (event: string, failure: unknown) => void
 }
 
 export interface ContentFileState {
@@ -179,7 +179,11 @@ export class ContentFile {
   close(): void {
     this.#closed.abort()
     closeSync(this.fd)
-    if (this.end || this.#written.size === 0) unlinkSync(this.#path)
+    // Deleting gigabytes takes half a second, but the name will not be used again. The name of an empty one may be, at
+    // once.
+    if (this.end)
+      unlink(this.#path, failure => failure && this.#deps.onTrouble('content-not-deleted', failure))
+    else if (this.#written.size === 0) unlinkSync(this.#path)
     else this.#noteAccess()
   }
 
@@ -276,7 +280,7 @@ export class ContentFile {
       this.#deps.table.save({ ino: this.ino, generation: this.generation, present, verified, accessed })
       this.#accessed = accessed
     } catch (failure) {
-      this.#deps.onUnsaved(localFault(failure))
+      this.#deps.onTrouble('content-not-saved', localFault(failure))
     }
   }
 

@@ -92,7 +92,7 @@ t.test('a file that is replaced while it is open never mixes two versions', asyn
   t.ok(Buffer.compare(bytes, second.subarray(5 * MIB, 5 * MIB + 1000)) === 0)
   t.equal(cacheFiles(world).length, 2)
   world.drive.release(old.handle)
-  await world.hydrator.settled()
+  await until(() => cacheFiles(world).length === 1)
   t.same(cacheFiles(world), [`${inoOf(node)}-1`], 'the old content goes with its last open')
   t.throws(() => world.drive.getattr(node), { code: 'stale-node' })
 })

@@ -252,7 +252,7 @@ t.test('wrong bytes are an error, and are kept for nobody', async t => {
   t.notOk(file.content.present.covers({ start: 99_999, end: 100_000 }))
   t.ok(world.told.includes(`content ${node}`), 'pages of the wrong bytes are dropped')
   world.drive.release(file.handle)
-  await world.hydrator.settled()
+  await until(() => cached(world).length === 0)
   t.same(cached(world), [])
 
   world.remote.put(fileItem('film', 'film.mp4', bytes), bytes)

@@ -20,7 +20,7 @@ export interface FaultMatch {
   readonly method?: string
   readonly drive?: string
   readonly item?: string
-  /** Substring of the path and query as sent. */
+  /** Substring of the whole URL. */
   readonly url?: string
 }
 

@@ -51,8 +51,9 @@ export class Delta {
     const size = request.options.top ?? PAGE
     if (asked === undefined || asked === '') return enumerate(placed, nowOf(drive), 0, size)
     if (asked === 'latest') return { value: [], next: undefined, done: nowOf(drive) }
-    const since = /^\d{4}-\d\d-\d\dT/.test(asked) ? tokenAtTime(drive, Date.parse(asked)) : undefined
-    const token = since ?? decodeDeltaToken(asked)
+    const time = /^\d{4}-\d\d-\d\dT/.test(asked) ? Date.parse(asked) : NaN
+    if (time < drive.created) return enumerate(placed, nowOf(drive), 0, size)
+    const token = Number.isNaN(time) ? decodeDeltaToken(asked) : tokenAtTime(drive, time)
     if (token?.listId !== drive.listId) throw badRequest('Invalid paging token', 'invalidPageToken')
     if (!isInHistory(drive, token)) {
       throw refuse(410, 'resyncRequired', RESYNC_MESSAGE, {
@@ -129,7 +130,6 @@ function nowOf(drive: Drive): DeltaToken {
 
 function tokenAtTime(drive: Drive, time: number): DeltaToken {
   const before = drive.log.findLast(change => change.time <= time)
-  if (!before && time < drive.created) return { ...nowOf(drive), cursor: 1 }
   return {
     listId: drive.listId,
     time: before?.time ?? baseTime(drive),

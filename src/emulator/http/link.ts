@@ -33,7 +33,9 @@ export class Pacer {
   async pace(socket: Socket, bytes: number, bytesPerSecond: number): Promise<void> {
     if (bytesPerSecond <= 0) return
     const now = performance.now()
-    const start = Math.max(now, this.#freeAt.get(socket) ?? 0)
+    const free = this.#freeAt.get(socket) ?? 0
+    // A timer that fires late must not slow the line down for good; an idle line saves nothing up.
+    const start = now - free < BURST_SECONDS * 1000 ? free : now
     const end = start + (bytes / bytesPerSecond) * 1000
     this.#freeAt.set(socket, end)
     if (end - now >= 1) await setTimeout(end - now)

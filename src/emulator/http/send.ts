@@ -106,8 +106,9 @@ export class Sender {
         }
         corrupt(target, offset, options.action.corruptAt)
         await this.#pacer.pace(socketOf(response), count, rate)
-        options.onContentBytes(count)
-        slot.sent = write(response, target.subarray(0, count))
+        slot.sent = write(response, target.subarray(0, count)).then(sent => {
+          if (sent) options.onContentBytes(count)
+        })
         offset += count
       }
       await Promise.race([Promise.all(slots.map(slot => slot.sent)), gone])
@@ -141,9 +142,9 @@ function corrupt(target: Buffer, offset: number, at: number | undefined): void {
   target[at - offset] = (target[at - offset] ?? 0) ^ 0xff
 }
 
-/** Settles when the bytes have left our buffer, or the connection is gone. */
-function write(response: ServerResponse, bytes: Buffer): Promise<void> {
+/** Settles when the bytes have left our buffer; false if the connection broke first. */
+function write(response: ServerResponse, bytes: Buffer): Promise<boolean> {
   return new Promise(resolve => {
-    response.write(bytes, () => resolve())
+    response.write(bytes, failure => resolve(!failure))
   })
 }

@@ -78,7 +78,6 @@ export async function addLibraryFromDisk(world: World, library: LibraryFromDisk)
   const owner = tenant?.principals.find(each => each.kind === 'member')
   if (!tenant || !owner) throw new Error(`there is no tenant '${library.tenant}'`)
   await requireDirectory(library.directory)
-  throw new Error(`${library.directory} is not a directory`)
   const author = { id: owner.oid, email: owner.user.upn, displayName: owner.user.displayName }
   const known = world.sites.find(site => site.tenant === tenant && site.path === '/sites/Files')
   const site = known ?? addSite(world, { tenant, owner, author }, 'Files', 'Files')

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { RunCommand } from '../program.js'
 
@@ -20,7 +21,10 @@ Examples:
     )
     .action((library: string) =>
       run(async session => {
-        const removed = await session.ask('remove', { library })
+        // A path relative to here means nothing to the daemon.
+        const removed = await session.ask('remove', {
+          library: /^\.\.?(\/|$)/.test(library) ? resolve(library) : library,
+        })
         session.output.answer(removed, [`Removed ${removed.organization}/${removed.name}.`])
       }),
     )

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { AddedLibrary, LibraryStatus, Mount } from '../src/control/answers.js'
+import { shellQuote } from '../src/control/shell-quote.js'
 import { openSandbox, type Sandbox } from './sandbox.js'
 
 const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
@@ -52,10 +53,10 @@ export async function openDemoDrive(mountPoint: string, say: (step: string) => v
     for (const name of SHARED_WITH_ANN) {
       const address = addresses[name]
       if (address === undefined) throw new Error(`the emulator's world has no address "${name}"`)
-      say(`b2bmount add '${address}'`)
+      say(`b2bmount add ${shellQuote(address)}`)
       await sandbox.json<AddedLibrary>('add', address)
     }
-    say(`b2bmount mount '${directory}'`)
+    say(`b2bmount mount ${shellQuote(directory)}`)
     await sandbox.json<Mount>('mount', directory)
     const libraries = await sandbox.json<LibraryStatus[]>('list')
     return { directory, sandbox, libraries, command: await writeCommand(sandbox), close }
@@ -67,13 +68,12 @@ export async function openDemoDrive(mountPoint: string, say: (step: string) => v
 
 async function writeCommand({ home, env }: Sandbox): Promise<string> {
   const command = join(home, 'b2bmount')
-  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
   const variables = Object.entries(env).flatMap(([name, value]) =>
-    value === undefined || name === 'PATH' ? [] : [`${name}=${quote(value)}`],
+    value === undefined || name === 'PATH' ? [] : [`${name}=${shellQuote(value)}`],
   )
   await writeFile(
     command,
-    `#!/bin/sh\nexec env ${variables.join(' ')} ${quote(process.execPath)} ${quote(CLI)} "$@"\n`,
+    `#!/bin/sh\nexec env ${variables.join(' ')} ${shellQuote(process.execPath)} ${shellQuote(CLI)} "$@"\n`,
   )
   await chmod(command, 0o755)
   return command

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { count, formatBytes, table } from '../src/cli/format.js'
+import { shellQuote } from '../src/control/shell-quote.js'
 import { checkDrive, type CheckRow } from './check-drive.js'
 import { openDemoDrive, type DemoDrive } from './demo-drive.js'
 
@@ -41,12 +42,13 @@ async function check(drive: DemoDrive, interrupted: AbortSignal): Promise<boolea
 
 function whatToTry({ directory, command, libraries }: DemoDrive): string {
   const [first] = libraries
-  const folder = `'${directory}/${first?.organization}/${first?.name}'`
+  const drive = shellQuote(directory)
+  const folder = shellQuote(`${directory}/${first?.organization}/${first?.name}`)
   return `
 The drive is mounted at ${directory}:
 
-  ls -R '${directory}' | less         everything is there, nothing is downloaded
-  xdg-open '${directory}'             in the file manager
+  ls -R ${drive} | less         everything is there, nothing is downloaded
+  xdg-open ${drive}             in the file manager
   head -c 20 ${folder}/*.bin | xxd    downloads the beginnings only
   ${command} status
   ${command} status ${folder}/*.mp4

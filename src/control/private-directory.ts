@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { Fault } from '../model/fault.js'
 import { makeDirectory } from './make-directory.js'
+import { shellQuote } from './shell-quote.js'
 
 /**
  * Makes sure that nobody else can put anything into `directory`, or read what is in it: creates it with mode 0700,
@@ -36,7 +37,7 @@ export async function checkPrivateDirectory(directory: string): Promise<void> {
   }
   if ((found.mode & 0o077) !== 0) {
     throw new Fault('configuration-invalid', `Other users of this machine can look into ${directory}`, {
-      nextStep: `Run:  chmod 700 '${directory}'`,
+      nextStep: `Run:  chmod 700 ${shellQuote(directory)}`,
     })
   }
 }

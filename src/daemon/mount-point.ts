@@ -1,6 +1,7 @@
 import { access, constants, opendir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { makeDirectory } from '../control/make-directory.js'
+import { shellQuote } from '../control/shell-quote.js'
 import { Fault, type FaultCode } from '../model/fault.js'
 import { DRIVE_TYPE, type MountEntry } from './mount-table.js'
 import type { MountHealth } from './mount-probe.js'
@@ -53,7 +54,7 @@ export class MountPoints {
         `A drive that was left behind at ${top.mountPoint} cannot be unmounted`,
         {
           cause: failure,
-          nextStep: `Run:  fusermount3 -uz '${top.mountPoint}'`,
+          nextStep: `Run:  fusermount3 -uz ${shellQuote(top.mountPoint)}`,
         },
       )
     }
@@ -105,8 +106,8 @@ export class MountPoints {
       `A drive is already mounted at ${path}${silent ? ', and does not answer' : ''}`,
       {
         nextStep: silent
-          ? `Run:  fusermount3 -uz '${path}'`
-          : `To unmount it, run:  b2bmount unmount '${path}'`,
+          ? `Run:  fusermount3 -uz ${shellQuote(path)}`
+          : `To unmount it, run:  b2bmount unmount ${shellQuote(path)}`,
       },
     )
   }

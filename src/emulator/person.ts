@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 
 /**
@@ -211,7 +212,8 @@ async function main(): Promise<void> {
   process.stdout.write(`${title}\n`)
 }
 
-if (process.argv[1]?.endsWith('person.js')) {
+const started = process.argv[1]
+if (started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url)) {
   main().catch((failure: unknown) => {
     process.stderr.write(`person: ${failure instanceof Error ? failure.message : String(failure)}\n`)
     process.exit(1)

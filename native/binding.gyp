@@ -9,6 +9,7 @@
       "conditions": [
         ["OS=='linux'", {
           "sources": [
+            "arguments.cc",
             "byte_ranges.cc",
             "content.cc",
             "device.cc",
@@ -21,9 +22,12 @@
             "open_files.cc",
             "operations.cc",
             "read_answerer.cc",
+            "replies.cc",
+            "request_object.cc",
             "request_queue.cc",
             "server.cc",
             "session.cc",
+            "session_options.cc",
             "thread.cc"
           ]
         }]

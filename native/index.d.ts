@@ -50,7 +50,10 @@ export type Request =
    * requests that have not been delivered yet.
    */
   | { readonly op: 'cancelled'; readonly id: number }
-  /** The mount is gone: somebody unmounted it, or the connection was aborted. The last event. */
+  /**
+   * The mount is gone: `unmount`, somebody else unmounted it, or the connection was aborted. The last event. Requests still
+   * waiting have been answered; handles still open get no `release`.
+   */
   | { readonly op: 'stopped' }
 
 export interface Statistics {

@@ -1,6 +1,7 @@
 #include "node_table.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace b2bmount {
 namespace {
@@ -144,6 +145,15 @@ void NodeTable::PutAttributes(const NodeAttributes& attributes, std::vector<Forg
 
 bool NodeTable::PutListing(uint64_t node, uint64_t parent_ino, const std::vector<NodeRecord>& children,
                            std::vector<Forgotten>* evicted) {
+  // The slow part first, before readers are kept out.
+  std::vector<uint32_t> name_order(children.size());
+  std::iota(name_order.begin(), name_order.end(), 0);
+  std::sort(name_order.begin(), name_order.end(),
+            [&](uint32_t a, uint32_t b) { return children[a].name < children[b].name; });
+  const auto twin = std::adjacent_find(name_order.begin(), name_order.end(),
+                                       [&](uint32_t a, uint32_t b) { return children[a].name == children[b].name; });
+  if (twin != name_order.end()) return false;
+
   const std::unique_lock lock(mutex_);
   Directory* directory = DirectoryFor(node);
   Clear(directory);
@@ -154,28 +164,17 @@ bool NodeTable::PutListing(uint64_t node, uint64_t parent_ino, const std::vector
   for (const NodeRecord& child : children) {
     const auto known = nodes_.find(child.attributes.node);
     if (known != nodes_.end()) {
-      if (known->second.directory == directory) {
+      if (known->second.directory == directory) {  // from this very listing
         Clear(directory);
         return false;
       }
       Remove(&known->second);
     }
     Node& added = nodes_[child.attributes.node];
-    added.attributes = child.attributes;
-    added.directory = directory;
-    added.name = child.name;
-    added.attributes_known = true;
+    added = {child.attributes, directory, std::string(child.name), true};
     directory->by_ino.push_back(&added);
-    directory->by_name.push_back(&added);
   }
-  auto& by_name = directory->by_name;
-  std::sort(by_name.begin(), by_name.end(), [](const Node* a, const Node* b) { return a->name < b->name; });
-  const auto twin = std::adjacent_find(by_name.begin(), by_name.end(),
-                                       [](const Node* a, const Node* b) { return a->name == b->name; });
-  if (twin != by_name.end()) {
-    Clear(directory);
-    return false;
-  }
+  for (const uint32_t index : name_order) directory->by_name.push_back(directory->by_ino[index]);
   directory->complete = true;
   MakeRoom(directory, evicted);
   return true;

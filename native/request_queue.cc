@@ -108,10 +108,10 @@ std::vector<RequestQueue::Request> RequestQueue::CancelReadsOfNode(uint64_t node
   return TakeIf([node](const Request& request) { return request.kind == Kind::kRead && request.node == node; });
 }
 
-std::vector<RequestQueue::Request> RequestQueue::TakeExpired(int64_t before) {
-  return TakeIf([before](const Request& request) {
+std::vector<RequestQueue::Request> RequestQueue::TakeExpired(int64_t before, int64_t in_any_case) {
+  return TakeIf([before, in_any_case](const Request& request) {
     const int64_t progress = request.content != nullptr ? request.content->last_progress() : 0;
-    return std::max(request.since, progress) < before;
+    return std::max(request.since, progress) < before || request.since < in_any_case;
   });
 }
 

@@ -78,8 +78,9 @@ class RequestQueue {
   std::vector<Request> CancelReadsOfNode(uint64_t node);
   // Takes one and, if JavaScript has seen it, tells that its answer is no longer wanted.
   std::optional<Request> Cancel(uint64_t id);
-  // Takes what nobody has answered, and whose content has not grown, since `before`, and tells JavaScript.
-  std::vector<Request> TakeExpired(int64_t before);
+  // Takes what nobody has answered, and whose content has not grown, since `before`, and whatever is from before
+  // `in_any_case`; tells JavaScript.
+  std::vector<Request> TakeExpired(int64_t before, int64_t in_any_case);
   // Takes everything; nothing is admitted any more.
   std::vector<Request> Close();
 

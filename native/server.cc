@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -32,6 +34,17 @@ bool HasSysAdmin() {
   __user_cap_data_struct data[2] = {};
   if (syscall(SYS_capget, &header, data) != 0) return false;
   return (data[CAP_SYS_ADMIN / 32].effective & (1u << (CAP_SYS_ADMIN % 32))) != 0;
+}
+
+// Seconds after which the kernel aborts the whole connection for one request that is still open, 0 for never (6.15).
+int64_t KernelTimeoutSeconds() {
+  int64_t shortest = 0;
+  for (const char* name : {"default_request_timeout", "max_request_timeout"}) {
+    std::ifstream setting(std::string("/proc/sys/fs/fuse/") + name);
+    int64_t seconds = 0;
+    if (setting >> seconds && seconds > 0) shortest = shortest > 0 ? std::min(shortest, seconds) : seconds;
+  }
+  return shortest;
 }
 
 int ReaderCount() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8); }
@@ -144,10 +157,13 @@ void Server::ReadRequests() {
 void Server::Watch() {
   // A request waits for at most a quarter more than its deadline.
   const auto period = std::chrono::milliseconds(std::clamp<int64_t>(options_.deadline_milliseconds / 4, 10, 1000));
+  // Long before the kernel loses patience, also with those that make progress: better one EIO than no mount.
+  const int64_t longest = KernelTimeoutSeconds() * 1000 / 2;
   std::unique_lock lock(watchdog_mutex_);
   while (!watchdog_wake_.wait_for(lock, period, [this] { return watchdog_stopping_; })) {
     lock.unlock();
-    auto expired = requests_.TakeExpired(MonotonicMilliseconds() - options_.deadline_milliseconds);
+    const int64_t now = MonotonicMilliseconds();
+    auto expired = requests_.TakeExpired(now - options_.deadline_milliseconds, longest > 0 ? now - longest : 0);
     expired_ += expired.size();
     FailAll(std::move(expired), EIO);
     lock.lock();

@@ -50,7 +50,7 @@ struct Protocol {
 //   JavaScript's    everything under "by the JavaScript thread"; writes the tables, answers queued requests
 //
 // Locks, each for one class, in the order in which they may be nested: Content, then RequestQueue. All others are
-// taken alone, and nobody reads from or writes to the device under any of them.
+// taken alone, and nobody reads from or writes to the device under any of them (OpenFiles registers backing files).
 //
 // Life:  constructed --Start--> serving --Stop--> draining --> stopped
 //                                  |                 what would need JavaScript is answered with EIO

@@ -1,0 +1,180 @@
+// Server, by the JavaScript thread: answers, contents, invalidation.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "server.h"
+
+namespace b2bmount {
+
+void Server::ReplyError(uint64_t id, int error) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  if (request->content != nullptr) request->content->Unpark(id);
+  device_.ReplyError(request->unique, error);
+}
+
+void Server::ReplyEntry(uint64_t id, const NodeAttributes& attributes, std::string_view name) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  const Validity validity = ValidityFor(*request);
+  if (request->table_version == nodes_.version()) {
+    std::vector<NodeTable::Forgotten> evicted;
+    if (name == request->name) {
+      nodes_.Put(request->node, name, attributes, Collect(&evicted));
+    } else {
+      nodes_.PutAttributes(attributes, Collect(&evicted));  // another spelling of a name that we list otherwise
+    }
+    TellEvicted(evicted);
+  }
+  AnswerEntry(request->unique, attributes, validity);
+}
+
+void Server::ReplyNoEntry(uint64_t id) {
+  const auto request = requests_.Take(id);
+  if (request) AnswerNoEntry(request->unique, ValidityFor(*request));
+}
+
+void Server::ReplyAttributes(uint64_t id, const NodeAttributes& attributes) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  const Validity validity = ValidityFor(*request);
+  if (request->table_version == nodes_.version()) {
+    std::vector<NodeTable::Forgotten> evicted;
+    nodes_.PutAttributes(attributes, Collect(&evicted));
+    TellEvicted(evicted);
+  }
+  AnswerAttributes(request->unique, attributes, validity);
+}
+
+void Server::ReplyOpendir(uint64_t id) {
+  if (const auto request = requests_.Take(id)) AnswerOpendir(request->unique);
+}
+
+bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino) {
+  const auto asked = requests_.Peek(id);
+  if (!asked) return true;
+  const bool current = asked->table_version == nodes_.version();
+  if (current) {
+    std::vector<NodeTable::Forgotten> evicted;
+    if (!nodes_.PutListing(asked->node, parent_ino, children, Collect(&evicted))) return false;
+    TellEvicted(evicted);
+  }
+  const auto request = requests_.Take(id);
+  if (!request) return true;
+  if (current) {
+    AnswerListing(request->unique, request->node, request->plus, request->offset, request->size, reply_);
+    return true;
+  }
+  // Something has changed since JavaScript began: good enough for this one reader, not to be kept.
+  uint8_t* payload = reply_.data() + kPageSize;
+  DirectoryWriter writer(payload, std::min<size_t>(request->size, kMaxRead), request->plus, request->offset,
+                         options_.owner, Validity{});
+  NodeAttributes self;
+  writer.AddDots(nodes_.Get(request->node, &self) ? self.ino : request->node, parent_ino);
+  for (const NodeRecord& child : children) {
+    if (child.attributes.ino > writer.after_ino() && !writer.Add({child.attributes, child.name, true})) break;
+  }
+  device_.ReplyInPlace(request->unique, payload, writer.size());
+  return true;
+}
+
+bool Server::ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content) {
+  const auto asked = requests_.Peek(id);
+  if (!asked) {
+    // Interrupted meanwhile: nobody will ever close it.
+    if (files_->Find(handle)) return false;
+    requests_.PostRelease(handle);
+    return true;
+  }
+  const auto out = files_->Open(handle, asked->node, std::move(content), asked->flags);
+  if (!out) return false;
+  if (!requests_.Take(id) || !device_.Reply(asked->unique, *out)) {
+    GiveBack(handle);
+    return true;
+  }
+  if ((out->open_flags & fuse::kOpenPassthrough) != 0) passthrough_opens_++;
+  return true;
+}
+
+void Server::GiveBack(uint64_t handle) {
+  if (files_->Release(handle)) requests_.PostRelease(handle);
+}
+
+void Server::ContentPresent(const std::shared_ptr<Content>& content, ByteRange range) {
+  for (const uint64_t id : content->AddPresent(range, MonotonicMilliseconds())) {
+    const auto request = requests_.Take(id);
+    if (request) reads_.AnswerLater(request->unique, content, {request->offset, request->end});
+  }
+}
+
+void Server::ContentStale(Content& content) { FailParked(content.SetStale(), ESTALE); }
+
+void Server::ContentDropped(Content& content) { FailParked(content.SetDropped(), EIO); }
+
+void Server::FailParked(const std::vector<uint64_t>& ids, int error) {
+  for (const uint64_t id : ids) {
+    if (const auto request = requests_.Cancel(id)) device_.ReplyError(request->unique, error);
+  }
+}
+
+void Server::InvalidateEntry(uint64_t parent, std::string_view name) {
+  nodes_.ForgetEntry(parent, name);
+  notifier_->ForgetEntry(parent, name);
+  // The kernel drops the listing by itself only if it knows the entry.
+  notifier_->ForgetListing(parent);
+}
+
+void Server::InvalidateAttributes(uint64_t node) {
+  nodes_.ForgetAttributes(node);
+  notifier_->ForgetAttributes(node);
+}
+
+void Server::InvalidateContent(uint64_t node) {
+  // The notification would wait for the pages that these are to fill.
+  FailAll(requests_.CancelReadsOfNode(node), ESTALE);
+  notifier_->ForgetContent(node);
+}
+
+void Server::InvalidateAll() {
+  std::vector<NodeTable::Forgotten> nodes;
+  std::vector<uint64_t> directories;
+  nodes_.ForgetAll(Collect(&nodes), &directories);
+  if (protocol_.epoch) notifier_->ForgetAllEntries();
+  for (const auto& [parent, node, name] : nodes) {
+    if (parent != 0) notifier_->ForgetEntry(parent, name);
+    notifier_->ForgetAttributes(node);
+  }
+  // These are reached without an entry: the root, working directories, open files.
+  notifier_->ForgetAttributes(fuse::kRootNode);
+  for (const uint64_t node : files_->Nodes()) notifier_->ForgetAttributes(node);
+  for (const uint64_t directory : directories) {
+    notifier_->ForgetAttributes(directory);
+    notifier_->ForgetListing(directory);
+  }
+}
+
+void Server::TellEvicted(const std::vector<NodeTable::Forgotten>& evicted) {
+  for (const auto& [parent, node, name] : evicted) {
+    if (parent == 0) {
+      notifier_->ForgetAttributes(node);
+    } else {
+      notifier_->ExpireEntry(parent, name);
+      notifier_->ForgetListing(parent);
+    }
+  }
+}
+
+void Server::ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size) {
+  const auto request = requests_.Take(id);
+  if (!request) return;
+  if (request->size == 0) {
+    device_.Reply(request->unique, fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
+  } else if (size > request->size) {
+    device_.ReplyError(request->unique, ERANGE);
+  } else {
+    device_.Reply(request->unique, bytes, size);
+  }
+}
+
+}  // namespace b2bmount

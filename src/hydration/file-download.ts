@@ -3,6 +3,7 @@ import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes } from '../model/ids.js'
 import type { RemoteContent } from '../model/remote.js'
+import type { BufferPool } from './buffer-pool.js'
 import type { ConnectionBudget } from './connection-budget.js'
 import type { ContentFile } from './content-file.js'
 import type { ContentSource } from './content-source.js'
@@ -32,6 +33,7 @@ export interface FileDownloadDeps {
   readonly remote: RemoteContent
   readonly clock: Clock
   readonly budget: ConnectionBudget
+  readonly buffers: BufferPool
   readonly offline: OfflineMemory
   /** `undefined` when the item has another content by now. */
   readonly source: () => ContentSource | undefined
@@ -243,9 +245,11 @@ export class FileDownload {
       this.#deps.budget.giveBack()
       return false
     }
+    const { remote, clock, buffers } = this.#deps
     const segment = new Segment(range, {
-      remote: this.#deps.remote,
-      clock: this.#deps.clock,
+      remote,
+      clock,
+      buffers,
       target: this.file,
       isAwaited: (position, buffered) => this.#isAwaited(position, buffered),
     })

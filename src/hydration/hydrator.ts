@@ -3,6 +3,7 @@ import type { ByteRange } from '../model/byte-ranges.js'
 import type { Bytes, Ino } from '../model/ids.js'
 import type { RemoteContent } from '../model/remote.js'
 import type { Store } from '../store/store.js'
+import { BufferPool } from './buffer-pool.js'
 import { ConnectionBudget } from './connection-budget.js'
 import type { ContentCache, ContentOwner } from './content-cache.js'
 import type { ContentFile } from './content-file.js'
@@ -39,6 +40,7 @@ export interface ContentReader {
 export class Hydrator {
   readonly #deps: HydratorDeps
   readonly #budget = new ConnectionBudget({ forWaiting: CONNECTIONS, forAhead: CONNECTIONS_AHEAD })
+  readonly #buffers = new BufferPool()
   readonly #downloads = new Map<ContentFile, FileDownload>()
   readonly #retiring = new Set<Promise<void>>()
   #owner: Pick<HydrationOwner, 'outdated'> = { outdated: () => {} }
@@ -114,6 +116,7 @@ export class Hydrator {
       clock,
       offline,
       budget: this.#budget,
+      buffers: this.#buffers,
       source: () => contentSource(store, file.ino, file.generation),
       onOutdated: () => this.#owner.outdated(file.ino),
     })

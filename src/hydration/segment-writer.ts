@@ -1,7 +1,7 @@
 import type { Bytes } from '../model/ids.js'
+import { BUFFER_SIZE, type BufferPool } from './buffer-pool.js'
 
-// One write of a megabyte costs about as much as one of 64 KiB; two buffers let the network go on meanwhile.
-const BUFFER: Bytes = 1024 * 1024
+// While one is being written, the network fills the other.
 const BUFFERS = 2
 
 export interface BytesTarget {
@@ -12,13 +12,12 @@ export interface BytesTarget {
 /**
  * Gathers the small chunks of a connection into large writes.
  *
- * INVARIANT: every byte is in a free buffer, in the one being filled, or in a write under way; never in two.
+ * INVARIANT: every byte is in the buffer being filled or in a write under way; a buffer is back in the pool only when
+ * its write has ended.
  */
 export class SegmentWriter {
   readonly #target: BytesTarget
-  readonly #capacity: Bytes
-  readonly #free: Buffer[] = []
-  #allocated = 0
+  readonly #pool: BufferPool
   #filling: Buffer | undefined
   #filled: Bytes = 0
   /** Where the first byte of the buffer being filled belongs. */
@@ -26,10 +25,10 @@ export class SegmentWriter {
   readonly #writes = new Set<Promise<void>>()
   #failure: unknown
 
-  constructor(target: BytesTarget, start: Bytes, length: Bytes) {
+  constructor(target: BytesTarget, pool: BufferPool, start: Bytes) {
     this.#target = target
+    this.#pool = pool
     this.#start = start
-    this.#capacity = Math.min(BUFFER, Math.max(1, length))
   }
 
   /** Bytes that are not on their way to the file yet. */
@@ -48,8 +47,7 @@ export class SegmentWriter {
   flush(): void {
     const buffer = this.#filling
     if (buffer === undefined || this.#filled === 0) return
-    const bytes = buffer.subarray(0, this.#filled)
-    const write: Promise<void> = this.#target.write(bytes, this.#start).then(
+    const write: Promise<void> = this.#target.write(buffer.subarray(0, this.#filled), this.#start).then(
       () => this.#written(write, buffer),
       (failure: unknown) => {
         this.#failure ??= failure
@@ -62,9 +60,11 @@ export class SegmentWriter {
     this.#filling = undefined
   }
 
-  /** Resolves when everything is in the file; rejects with the first failure. */
+  /** Resolves when everything is in the file; rejects with the first failure. To be called last. */
   async drain(): Promise<void> {
     this.flush()
+    if (this.#filling) this.#pool.giveBack(this.#filling)
+    this.#filling = undefined
     while (this.#writes.size > 0) await Promise.all(this.#writes)
     if (this.#failure !== undefined) throw this.#failure as Error
   }
@@ -82,26 +82,19 @@ export class SegmentWriter {
   #take(chunk: Uint8Array): Bytes {
     let taken = 0
     while (taken < chunk.length) {
-      this.#filling ??= this.#buffer()
-      if (this.#filling === undefined) break
-      const length = Math.min(chunk.length - taken, this.#capacity - this.#filled)
+      if (this.#filling === undefined && this.#writes.size === BUFFERS) break
+      this.#filling ??= this.#pool.take()
+      const length = Math.min(chunk.length - taken, BUFFER_SIZE - this.#filled)
       this.#filling.set(length === chunk.length ? chunk : chunk.subarray(taken, taken + length), this.#filled)
       this.#filled += length
       taken += length
-      if (this.#filled === this.#capacity) this.flush()
+      if (this.#filled === BUFFER_SIZE) this.flush()
     }
     return taken
   }
 
-  #buffer(): Buffer | undefined {
-    const free = this.#free.pop()
-    if (free !== undefined || this.#allocated === BUFFERS) return free
-    this.#allocated++
-    return Buffer.allocUnsafeSlow(this.#capacity)
-  }
-
   #written(write: Promise<void>, buffer: Buffer): void {
     this.#writes.delete(write)
-    this.#free.push(buffer)
+    this.#pool.giveBack(buffer)
   }
 }

@@ -3,6 +3,7 @@ import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { RemoteContent } from '../model/remote.js'
+import type { BufferPool } from './buffer-pool.js'
 import type { ContentSource } from './content-source.js'
 import { SegmentWriter, type BytesTarget } from './segment-writer.js'
 
@@ -13,6 +14,7 @@ export interface SegmentDeps {
   readonly remote: RemoteContent
   readonly clock: Clock
   readonly target: BytesTarget
+  readonly buffers: BufferPool
   /** Whether somebody waits for the `buffered` bytes before `position`, so that they should be written now. */
   readonly isAwaited: (position: Bytes, buffered: Bytes) => boolean
 }
@@ -34,7 +36,7 @@ export class Segment {
     this.#end = range.end
     this.#position = range.start
     this.#deps = deps
-    this.#writer = new SegmentWriter(deps.target, range.start, range.end - range.start)
+    this.#writer = new SegmentWriter(deps.target, deps.buffers, range.start)
     this.#lastByteAt = deps.clock.now()
   }
 

@@ -4,6 +4,7 @@ import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
 import type { Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
+import { HOME_SCOPES, LIBRARY_SCOPES } from '../model/scopes.js'
 import { homeTenantOf, isPersonal, toAccount, type Account, type Accounts } from './accounts.js'
 import { entraFault } from './entra-fault.js'
 import { EntraRefusal } from './entra-refusal.js'
@@ -11,7 +12,7 @@ import { Loopback, type AuthorizeAnswer } from './loopback.js'
 import { ANY_ORGANIZATION, type IssuedToken, type MsalClient, type Profile } from './msal-client.js'
 
 export interface SignInDeps {
-  readonly cloud: Pick<Cloud, 'loginHost' | 'clientId' | 'graphHost'>
+  readonly cloud: Pick<Cloud, 'loginHost' | 'clientId'>
   readonly msal: MsalClient
   readonly accounts: Accounts
   readonly clock: Clock
@@ -114,22 +115,11 @@ export class SignIn {
   }
 
   async #plan({ tenant, claims }: SignInOptions, signal: AbortSignal): Promise<Plan> {
-    const { cloud, accounts } = this.#deps
-    // At home nothing but the account is needed. What other tenants must consent to is asked for there.
     if (tenant === undefined) {
-      return {
-        authority: ANY_ORGANIZATION,
-        scopes: [`https://${cloud.graphHost}/User.Read`],
-        claims,
-        expected: undefined,
-      }
+      return { authority: ANY_ORGANIZATION, scopes: HOME_SCOPES, claims, expected: undefined }
     }
-    return {
-      authority: tenant,
-      scopes: [`https://${cloud.graphHost}/Files.ReadWrite.All`, `https://${cloud.graphHost}/Sites.Read.All`],
-      claims,
-      expected: await accounts.homeProfile(signal),
-    }
+    const expected = await this.#deps.accounts.homeProfile(signal)
+    return { authority: tenant, scopes: LIBRARY_SCOPES, claims, expected }
   }
 
   /** The browser's last page tells how it really ended, not only that a code came back. */

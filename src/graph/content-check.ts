@@ -18,12 +18,16 @@ export function hasContent(item: DriveItem, version: ContentVersion): boolean {
 }
 
 /**
- * Whether an ETag of a download says that it is of another version than `expected`, the item's eTag.
- * Both are `"{GUID},n"` on SharePoint; tags of another shape say nothing.
+ * What an ETag of a download says about `expected`, the item's eTag. Both are `"{GUID},n"` on SharePoint, where n
+ * counts changes; tags of another shape, and a missing one, say nothing.
  */
-export function isOtherVersion(tag: string | undefined, expected: string | undefined): boolean {
+export function compareTags(
+  tag: string | undefined,
+  expected: string | undefined,
+): 'same' | 'other' | 'unknown' {
   const [one, other] = [versionNumberOf(tag), versionNumberOf(expected)]
-  return one !== undefined && other !== undefined && one.guid === other.guid && one.number !== other.number
+  if (one === undefined || other === undefined || one.guid !== other.guid) return 'unknown'
+  return one.number === other.number ? 'same' : 'other'
 }
 
 function versionNumberOf(tag: string | undefined): { guid: string; number: string } | undefined {

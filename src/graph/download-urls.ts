@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../concurrency/clock.js'
 import { SingleFlight } from '../concurrency/single-flight.js'
+import { isJsonObject } from '../http/json.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { ContentVersion, ItemKey, Milliseconds } from '../model/ids.js'
 import type { DriveItem } from '../model/drive-item.js'
@@ -49,7 +50,7 @@ export class DownloadUrls {
     signal: AbortSignal,
     refused?: DownloadUrl,
   ): Promise<DownloadUrl> {
-    const name = [key.tenant, key.drive, key.item, version].join(' ')
+    const name = nameOf(key, version)
     const known = this.#known.get(name)
     if (known !== undefined && known !== refused) return known
     // One question, however many connections a read-ahead opens at once.
@@ -60,16 +61,26 @@ export class DownloadUrls {
     })
   }
 
+  /**
+   * Makes sure, by asking now, that the item still has `version`.
+   *
+   * @throws {Fault} `stale-content`
+   */
+  async confirm(key: ItemKey, version: ContentVersion, signal: AbortSignal): Promise<void> {
+    this.#known.set(nameOf(key, version), await this.#ask(key, version, signal))
+  }
+
   async #ask(key: ItemKey, version: ContentVersion, signal: AbortSignal): Promise<DownloadUrl> {
     const path = itemPath(key.drive, key.item)
     const answer = await this.#deps.graph.get(
       key.tenant,
-      `${path}?$select=${ITEM_FIELDS},@microsoft.graph.downloadUrl`,
+      `${path}?$select=${ITEM_FIELDS},malware,@microsoft.graph.downloadUrl`,
       signal,
     )
     const item = parsed(answer)
     if (!hasContent(item, version))
       throw new Fault('stale-content', 'The file has been changed by the other side')
+    if (isJsonObject(answer['malware'])) throw malwareDetected(this.#deps.organizations.nameOf(key.tenant))
     const url = answer['@microsoft.graph.downloadUrl'] ?? (await this.#redirectOf(key, signal))
     return { url: checkedUrl(url), item }
   }
@@ -88,6 +99,20 @@ export class DownloadUrls {
       throw downloadBlocked(this.#deps.organizations.nameOf(key.tenant), failure)
     }
   }
+}
+
+function nameOf({ tenant, drive, item }: ItemKey, version: ContentVersion): string {
+  return [tenant, drive, item, version].join(' ')
+}
+
+export function malwareDetected(organization: string): Fault {
+  return new Fault(
+    'malware-detected',
+    `${organization} found malware in this file and does not hand it out`,
+    {
+      nextStep: 'Tell the person who shared it with you.',
+    },
+  )
 }
 
 export function downloadBlocked(organization: string, cause?: unknown): Fault {

@@ -6,6 +6,7 @@ import type { Cloud } from '../model/cloud.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
+import { LIBRARY_SCOPES } from '../model/scopes.js'
 import { claimsChallengeOf } from './claims-challenge.js'
 import { graphFault } from './graph-fault.js'
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from './retry.js'
@@ -92,12 +93,11 @@ export class GraphClient {
     signal: AbortSignal,
   ): Promise<HttpResponse> {
     const { tokens, throttle, organizations } = this.#deps
-    const scopes = this.#scopes()
-    const token = await tokens.tokenFor(tenant, scopes, signal)
+    const token = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
     let response = await this.#send(url, headers, token, signal)
     if (response.status === 401) {
       const claims = claimsChallengeOf(response.headers['www-authenticate'])
-      const another = await tokens.tokenFor(tenant, scopes, signal, {
+      const another = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal, {
         refused: token,
         ...(claims === undefined ? {} : { claims }),
       })
@@ -119,12 +119,6 @@ export class GraphClient {
   ): Promise<HttpResponse> {
     const authorized = { accept: 'application/json', ...headers, authorization: `Bearer ${token}` }
     return this.#deps.http.send({ method: 'GET', url, headers: authorized }, signal)
-  }
-
-  /** Read and write is asked for at once: a second consent by another organization's admin is hard to come by. */
-  #scopes(): readonly string[] {
-    const { graphHost } = this.#deps.cloud
-    return [`https://${graphHost}/Files.ReadWrite.All`, `https://${graphHost}/Sites.Read.All`]
   }
 
   /** A link from an answer gets our token: it must not lead anywhere else. */

@@ -45,7 +45,8 @@ function parseItem(raw: unknown, parentIdOf: (item: JsonObject) => ItemId | unde
   return {
     id: parseId('id', item['id']) as ItemId,
     parentId: item['root'] === undefined ? parentIdOf(item) : undefined,
-    name: boundedText('name', item['name'], LONGEST_NAME),
+    // Even an item without a name is shown: see item-name.ts.
+    name: item['name'] === '' ? '' : boundedText('name', item['name'], LONGEST_NAME),
     kind,
     size: parseSize(item['size'], kind),
     modified: parseTime(times['lastModifiedDateTime'] ?? item['lastModifiedDateTime']),

@@ -17,6 +17,7 @@ const CONTENT = Buffer.from(Array.from({ length: 1000 }, (_, i) => i % 251))
 const HASH = 'AAAAAAAAAAAAAAAAAAAAAAAAAAA='
 const VERSION = `hash:${HASH}:1000` as ContentVersion
 const GUID = '86EB4C8E-D20D-46B9-AD41-23B8868DDA8A'
+const ETAG = `"{${GUID}},3"`
 const reset = () => new NetworkFault('interrupted', 'offline', 'broke off', '', undefined)
 
 const item = (n: number, more: Record<string, unknown> = {}): Answer => ({
@@ -46,7 +47,7 @@ const part = (length = Infinity, failure?: Error, headers: Record<string, string
     const body = CONTENT.subarray(range.start, Math.min(range.end, range.start + length))
     const contentRange = `bytes ${range.start}-${range.end - 1}/1000`
     return deliver(
-      { status: 206, headers: { 'content-range': contentRange, ...headers } },
+      { status: 206, headers: { 'content-range': contentRange, etag: ETAG, ...headers } },
       body,
       failure,
     )(range, open)
@@ -75,7 +76,7 @@ function world(answers: Answer[], deliveries: Delivery[]) {
   }
   const urls = new DownloadUrls({ graph, clock, organizations })
   const content = new GraphContent({ http, urls, throttle, clock, random: () => 0, organizations })
-  const fetch = async (start = 0, end = 1000, version = VERSION) => {
+  const fetch = async (start = 0, end = 1000, version = VERSION, onChunk = () => {}) => {
     const chunks: Buffer[] = []
     let next = start
     await content.fetch(
@@ -84,6 +85,7 @@ function world(answers: Answer[], deliveries: Delivery[]) {
       { start, end },
       (chunk, offset) => {
         if (offset !== next) throw new Error(`expected ${next}, got ${offset}`)
+        onChunk()
         next += chunk.length
         chunks.push(Buffer.from(chunk))
       },
@@ -141,6 +143,26 @@ t.test('a change between asking for the URL and reading is seen by the ETag of t
   await t.rejects(changed.fetch(), { code: 'stale-content' })
 })
 
+t.test(
+  'where the download does not say its version, the item is asked once more before a byte is delivered',
+  async t => {
+    for (const etag of ['', '"opaque"', '"{00000000-0000-0000-0000-000000000000},3"']) {
+      const silent = () => part(Infinity, undefined, { etag })
+      const { fetch, http } = world([item(1), item(2)], [silent()])
+      t.same(await fetch(), CONTENT)
+      t.equal(http.requests.length, 2, 'asked for the URL, and for the version')
+      const replaced = { file: { hashes: { quickXorHash: 'BBBBBBBBBBBBBBBBBBBBBBBBBBB=' } } }
+      const changed = world([item(1), item(2, replaced)], [silent()])
+      let delivered = 0
+      await t.rejects(
+        changed.fetch(0, 1000, VERSION, () => void delivered++),
+        { code: 'stale-content' },
+      )
+      t.equal(delivered, 0)
+    }
+  },
+)
+
 t.test('a file whose size differs now is another version', async t => {
   const grown: Delivery = (range, open) =>
     deliver(
@@ -178,6 +200,8 @@ t.test('a URL that is new and refused says why', async t => {
 t.test('malware is malware, at once', async t => {
   const virus = refusal(403, { 'x-virus-infected': 'Eicar' })
   await t.rejects(world([item(1)], [virus]).fetch(), { code: 'malware-detected' })
+  const known = item(1, { malware: { description: 'Eicar' } })
+  await t.rejects(world([known], []).fetch(), { code: 'malware-detected' })
   await t.rejects(world([item(1)], [refusal(403, {}, 'malwareDetected')]).fetch(), {
     code: 'malware-detected',
   })
@@ -226,7 +250,7 @@ t.test('a throttled download waits as long as it is told', async t => {
 })
 
 t.test('a whole file instead of a range is cut down to the range', async t => {
-  const whole = deliver({ status: 200, headers: { 'content-length': '1000' } }, CONTENT)
+  const whole = deliver({ status: 200, headers: { 'content-length': '1000', etag: ETAG } }, CONTENT)
   const { fetch } = world([item(1)], [whole])
   t.same(await fetch(250, 333), CONTENT.subarray(250, 333))
 })
@@ -251,7 +275,10 @@ t.test('another piece than was asked for is refused', async t => {
 })
 
 t.test('more bytes than were asked for are not delivered', async t => {
-  const generous = deliver({ status: 206, headers: { 'content-range': 'bytes 0-99/1000' } }, CONTENT)
+  const generous = deliver(
+    { status: 206, headers: { 'content-range': 'bytes 0-99/1000', etag: ETAG } },
+    CONTENT,
+  )
   t.same(await world([item(1)], [generous]).fetch(0, 100), CONTENT.subarray(0, 100))
 })
 

@@ -1,0 +1,172 @@
+import type { HttpDownloader, HttpHead, HttpResponse } from '../http/message.js'
+import type { ByteRange } from '../model/byte-ranges.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { Bytes, ContentVersion, ItemKey, TenantId } from '../model/ids.js'
+import type { OrganizationNames } from '../model/organization-names.js'
+import type { ContentSink } from '../model/remote.js'
+import { compareTags } from './content-check.js'
+import { bodyStart } from './content-range.js'
+import {
+  checkedUrl,
+  downloadBlocked,
+  malwareDetected,
+  type DownloadUrl,
+  type DownloadUrls,
+} from './download-urls.js'
+import { graphFault } from './graph-fault.js'
+import type { Throttle } from './throttle.js'
+
+// SharePoint itself needs none.
+const MOST_REDIRECTS = 3
+
+/** Statuses of a pre-authenticated URL that mean "ask for a new one" before they mean anything else. */
+const URL_REFUSED = new Set([401, 403, 404, 410])
+
+/** Ends a download that has brought all that was wanted: the rest of a whole body, when a range was asked for. */
+const ENOUGH = new Error('enough')
+
+export interface ContentConnectionDeps {
+  readonly http: HttpDownloader
+  readonly urls: DownloadUrls
+  readonly throttle: Throttle
+  readonly organizations: OrganizationNames
+}
+
+export interface Wanted {
+  readonly key: ItemKey
+  readonly version: ContentVersion
+  readonly source: DownloadUrl
+  readonly range: ByteRange
+}
+
+/** The pre-authenticated URL did not work; perhaps a new one does. If not, `fault` is the reason. */
+export class UrlRefused extends Error {
+  override readonly name = 'UrlRefused'
+  readonly fault: Fault
+
+  constructor(fault: Fault) {
+    super('the download URL was refused')
+    this.fault = fault
+  }
+}
+
+/** One request for a range of one version, over one connection. It never carries our token. */
+export class ContentConnection {
+  readonly #deps: ContentConnectionDeps
+
+  constructor(deps: ContentConnectionDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Delivers what one connection brings of `range`, in order, with the file's own offsets: possibly not all of it.
+   *
+   * @throws {UrlRefused} when another URL may help
+   * @throws {Fault} as `RemoteContent.fetch`
+   */
+  async download(wanted: Wanted, sink: ContentSink, signal: AbortSignal): Promise<void> {
+    const { key, source, range } = wanted
+    const enough = new AbortController()
+    const either = AbortSignal.any([signal, enough.signal])
+    let url = source.url
+    try {
+      for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
+        const request = {
+          method: 'GET',
+          url,
+          headers: { range: `bytes=${range.start}-${range.end - 1}` },
+        } as const
+        const response = await this.#deps.http.download(
+          request,
+          head => this.#sinkFor(head, wanted, sink, () => enough.abort(ENOUGH), either),
+          either,
+        )
+        if (isDelivery(response)) return
+        if (!isRedirect(response)) throw this.#refusal(key.tenant, response)
+        url = checkedUrl(absolute(response.headers['location'], url))
+      }
+      throw new Fault('protocol-error', 'The download was redirected too often')
+    } catch (failure) {
+      if (failure !== ENOUGH) throw failure
+    }
+  }
+
+  #sinkFor(
+    head: HttpHead,
+    wanted: Wanted,
+    sink: ContentSink,
+    stop: () => void,
+    signal: AbortSignal,
+  ): ContentSink | undefined {
+    if (!isDelivery(head)) return undefined
+    const { source, range } = wanted
+    const tags = compareTags(head.headers['etag'], source.item.eTag)
+    if (tags === 'other') throw new UrlRefused(changed())
+    const start = bodyStart(head, range, source.item.size)
+    const cut = within(range, start, sink, stop)
+    return tags === 'same' ? cut : this.#confirmed(wanted, cut, signal)
+  }
+
+  /**
+   * The answer does not say which version it is of. It has begun, so what it is of can only have been there before
+   * now: if the item still has our version now, it is that one (unless it was changed and changed back meanwhile).
+   * Nothing is delivered before this is known.
+   */
+  #confirmed({ key, version }: Wanted, sink: ContentSink, signal: AbortSignal): ContentSink {
+    let confirmed = false
+    return (chunk, offset) => {
+      if (confirmed) return sink(chunk, offset)
+      return this.#deps.urls.confirm(key, version, signal).then(() => {
+        confirmed = true
+        return sink(chunk, offset)
+      })
+    }
+  }
+
+  #refusal(tenant: TenantId, response: HttpResponse): Error {
+    const organization = this.#deps.organizations.nameOf(tenant)
+    const fault = graphFault(response, { tenant, organization })
+    if (response.status === 416) return new UrlRefused(changed())
+    if (!URL_REFUSED.has(response.status)) {
+      if (fault.retryAfterSeconds !== undefined) this.#deps.throttle.pause(tenant, fault.retryAfterSeconds)
+      return fault
+    }
+    if (isFault(fault, 'malware-detected') || response.headers['x-virus-infected'] !== undefined) {
+      return isFault(fault, 'malware-detected') ? fault : malwareDetected(organization)
+    }
+    return new UrlRefused(
+      response.status === 401 || response.status === 403 ? downloadBlocked(organization, fault) : fault,
+    )
+  }
+}
+
+function changed(): Fault {
+  return new Fault('stale-content', 'The file has been changed by the other side')
+}
+
+function isDelivery(head: HttpHead): boolean {
+  return head.status === 206 || head.status === 200
+}
+
+function isRedirect(head: HttpHead): boolean {
+  return [301, 302, 303, 307, 308].includes(head.status)
+}
+
+function absolute(location: string | undefined, base: string): string | undefined {
+  return location !== undefined && URL.canParse(location, base) ? new URL(location, base).href : undefined
+}
+
+/** Cuts a body that begins at `start` down to `range`, with the offsets of the file. */
+function within(range: ByteRange, start: Bytes, sink: ContentSink, stop: () => void): ContentSink {
+  return (chunk, bodyOffset) => {
+    const offset = start + bodyOffset
+    const end = offset + chunk.length
+    if (end <= range.start) return undefined
+    if (offset >= range.end) return stop()
+    const part = chunk.subarray(Math.max(0, range.start - offset), Math.min(chunk.length, range.end - offset))
+    const taken = sink(part, Math.max(offset, range.start))
+    if (end < range.end) return taken
+    if (end === range.end) return taken
+    return taken === undefined ? stop() : taken.then(stop)
+  }
+}

@@ -58,6 +58,24 @@ t.test('delta enumerates everything, then tells what changed', async t => {
   t.notOk('name' in (after.json.value[0] ?? {}))
 })
 
+t.test('changes come page by page, each item in its last state', async t => {
+  const lab = await openLab(t)
+  const token = await lab.token(CONTOSO)
+  const drive = await driveOf(lab, token, 'Design', 'Documents')
+  const latest = await lab.graph(token, `/drives/${drive}/root/delta?token=latest&$top=1`)
+  const touch = (path: string) => lab.admin('POST', '/items', { do: 'touch', drive, path })
+  for (const path of ['Archive.zip', 'Price list.csv', 'Contracts', 'Archive.zip']) await touch(path)
+  const names: string[] = []
+  let page = await lab.graph(token, latest.json['@odata.deltaLink'], { headers: { deltaExcludeParent: '' } })
+  for (;;) {
+    names.push(...page.json.value.map(item => item.name))
+    const next = page.json['@odata.nextLink']
+    if (next === undefined) break
+    page = await lab.graph(token, next, { headers: { deltaExcludeParent: '' } })
+  }
+  t.same(names, ['Price list.csv', 'Contracts', 'Archive.zip'])
+})
+
 t.test('a delta token of another time is answered with 410 and where to start over', async t => {
   const lab = await openLab(t)
   const token = await lab.token(CONTOSO)

@@ -155,7 +155,9 @@ t.test(
       const changed = world([item(1), item(2, replaced)], [silent()])
       let delivered = 0
       await t.rejects(
-        changed.fetch(0, 1000, VERSION, () => void delivered++),
+        changed.fetch(0, 1000, VERSION, () => {
+          delivered++
+        }),
         { code: 'stale-content' },
       )
       t.equal(delivered, 0)

@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from
 import { dirname } from 'node:path'
 import { Fault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
+import { Checkpointer } from './checkpointer.js'
 import { items } from './migrations/0001-items.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
@@ -10,15 +11,20 @@ import { isCorruption, storeFault } from './store-fault.js'
 
 const MIGRATIONS: readonly Migration[] = [items]
 
-// The log is checkpointed at 1000 pages by default; after a burst it may stay as large as the burst.
+// After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024
+const LARGEST_LOG_WITHOUT_CHECKPOINTS: Bytes = 4 * 1024 * 1024
+const TRANSACTIONS_BETWEEN_LOOKS = 32
 const PAGE_CACHE_KIB = 16 * 1024
 // Checking takes about a second for 500 MiB: what is small is checked at every start, the rest after a crash.
 const ALWAYS_CHECKED: Bytes = 32 * 1024 * 1024
 
 /** One SQLite file: opened, checked, brought up to date. All calls are synchronous and short. */
 export class Database {
+  readonly #path: string
   readonly #sqlite: Sqlite.Database
+  #checkpointer: Checkpointer | undefined
+  #transactions = 0
 
   /**
    * @param path absolute; created with mode 0600, its folder with 0700
@@ -28,6 +34,7 @@ export class Database {
    */
   constructor(path: string, now: Milliseconds) {
     createPrivately(path)
+    this.#path = path
     try {
       this.#sqlite = open(path, now)
     } catch (failure) {
@@ -55,11 +62,24 @@ export class Database {
       return this.#sqlite.transaction(work).immediate()
     } catch (failure) {
       throw storeFault(failure)
+    } finally {
+      this.#watchLog()
     }
   }
 
   close(): void {
+    this.#checkpointer?.close()
     this.#sqlite.close()
+  }
+
+  /** Small stores never need the thread: closing them empties the log. */
+  #watchLog(): void {
+    if (this.#checkpointer || ++this.#transactions % TRANSACTIONS_BETWEEN_LOOKS !== 0) return
+    if (sizeOf(`${this.#path}-wal`) < LARGEST_LOG_WITHOUT_CHECKPOINTS) return
+    this.#checkpointer = new Checkpointer(this.#path, () => {
+      // By ourselves, then: that may keep the kernel waiting for the disk, but the log must not grow for ever.
+      if (this.#sqlite.open) this.#sqlite.pragma('wal_autocheckpoint = 1000')
+    })
   }
 
   #prepare<Row>(sql: string): Sqlite.Statement<unknown[], Row> {
@@ -81,6 +101,7 @@ function open(path: string, now: Milliseconds): Sqlite.Database {
     // Content ranges and listings can be had again.
     sqlite.pragma('synchronous = NORMAL')
     sqlite.pragma(`journal_size_limit = ${LARGEST_LOG_AT_REST}`)
+    sqlite.pragma('wal_autocheckpoint = 0') // see #watchLog
     sqlite.pragma(`cache_size = -${PAGE_CACHE_KIB}`)
     sqlite.pragma('temp_store = MEMORY')
     if (isSuspect) check(sqlite)

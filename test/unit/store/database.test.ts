@@ -108,3 +108,25 @@ t.test('a transaction that throws changes nothing', t => {
   t.equal(database.preparePluck<[], number>('SELECT count(*) FROM item').get(), 1)
   t.end()
 })
+
+t.test('a burst of writes is checkpointed by another thread, and nothing is left behind', async t => {
+  const path = join(t.testdir(), 'store.sqlite')
+  const database = new Database(path, NOW)
+  database.prepare('CREATE TABLE filler (bytes BLOB)').run()
+  const insert = database.prepare<[Buffer]>('INSERT INTO filler VALUES (?)')
+  const fill = () => {
+    for (let i = 0; i < 64; i++) database.transaction(() => insert.run(Buffer.alloc(100_000, i)))
+  }
+  fill()
+  const before = statSync(path).size
+  const end = performance.now() + 10_000
+  while (statSync(path).size <= before && performance.now() < end)
+    await new Promise(resolve => setImmediate(resolve))
+  t.ok(statSync(path).size > before)
+  fill()
+  database.close()
+  t.same(readdirSync(t.testdirName), ['store.sqlite'])
+  const again = new Database(path, NOW)
+  t.equal(again.preparePluck<[], number>('SELECT count(*) FROM filler').get(), 128)
+  again.close()
+})

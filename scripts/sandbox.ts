@@ -37,6 +37,8 @@ export interface Sandbox {
   admin<Answer>(method: string, path: string, body?: unknown): Promise<Answer>
   /** The same, for an answer that is not JSON. */
   adminBytes(path: string, headers?: Readonly<Record<string, string>>): Promise<Buffer>
+  /** The network goes away and does not come back: connections break, new ones are refused. */
+  cutOff(): Promise<void>
   /** Ends the daemon and the emulator, unmounts, removes everything. Never throws. */
   close(): Promise<void>
 }
@@ -144,6 +146,14 @@ class OpenSandbox implements Sandbox {
 
   adminBytes(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Buffer> {
     return this.#ask('GET', path, headers)
+  }
+
+  async cutOff(): Promise<void> {
+    const { child } = this.#emulator
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
   }
 
   async close(): Promise<void> {

@@ -91,12 +91,8 @@ class NativeMount implements Mount, KernelView {
   }
 
   contentReplaced(node: NodeId): void {
-    // The new version has another nodeid. Pages and local bytes of the old one stay good for who has it open.
-    for (const handle of this.#handles.values()) {
-      if (handle.node !== node) continue
-      const registration = this.#contents.get(handle.content)
-      if (registration) this.#session.contentStale(registration.id)
-    }
+    // The new version has another nodeid. Pages and local bytes of the old one stay good for who has it open;
+    // what is missing of it the file system refuses by itself, with the reason.
     this.#session.invalidateAttributes(node)
   }
 

@@ -18,16 +18,12 @@ export function hasContent(item: DriveItem, version: ContentVersion): boolean {
 }
 
 /**
- * What an ETag of a download says about `expected`, the item's eTag. Both are `"{GUID},n"` on SharePoint, where n
- * counts changes; tags of another shape, and a missing one, say nothing.
+ * Whether the ETag of a download is that of the item: both are `"{GUID},n"` on SharePoint, where n counts changes.
+ * Tags of another shape prove nothing.
  */
-export function compareTags(
-  tag: string | undefined,
-  expected: string | undefined,
-): 'same' | 'other' | 'unknown' {
+export function isSameTag(tag: string | undefined, expected: string | undefined): boolean {
   const [one, other] = [versionNumberOf(tag), versionNumberOf(expected)]
-  if (one === undefined || other === undefined || one.guid !== other.guid) return 'unknown'
-  return one.number === other.number ? 'same' : 'other'
+  return one !== undefined && one.guid === other?.guid && one.number === other.number
 }
 
 function versionNumberOf(tag: string | undefined): { guid: string; number: string } | undefined {

@@ -4,7 +4,7 @@ import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, ContentVersion, ItemKey, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ContentSink } from '../model/remote.js'
-import { compareTags } from './content-check.js'
+import { isSameTag } from './content-check.js'
 import { bodyStart } from './content-range.js'
 import {
   checkedUrl,
@@ -100,15 +100,14 @@ export class ContentConnection {
   ): ContentSink | undefined {
     if (!isDelivery(head)) return undefined
     const { source, range } = wanted
-    const tags = compareTags(head.headers['etag'], source.item.eTag)
-    if (tags === 'other') throw new UrlRefused(changed())
     const start = bodyStart(head, range, source.item.size)
     const cut = within(range, start, sink, stop)
-    return tags === 'same' ? cut : this.#confirmed(wanted, cut, signal)
+    const proven = isSameTag(head.headers['etag'], source.item.eTag)
+    return proven ? cut : this.#confirmed(wanted, cut, signal)
   }
 
   /**
-   * The answer does not say which version it is of. It has begun, so what it is of can only have been there before
+   * The answer does not say that it is of our version. It has begun, so what it is of can only have been there before
    * now: if the item still has our version now, it is that one (unless it was changed and changed back meanwhile).
    * Nothing is delivered before this is known.
    */

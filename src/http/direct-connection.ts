@@ -49,8 +49,6 @@ export class DirectConnection {
     this.#socket.on('error', (failure: Error) => {
       this.#failure = failure
     })
-    // The other side has said its last; what it still owes will not come.
-    this.#socket.on('end', () => this.#socket.destroy())
     this.#ready = new Promise((resolve, reject) => {
       this.#socket.once('secureConnect', resolve)
       this.#socket.once('close', () => {

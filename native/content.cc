@@ -26,19 +26,9 @@ std::vector<uint64_t> Content::AddPresent(ByteRange range, int64_t now) {
   return ready;
 }
 
-std::vector<uint64_t> Content::SetStale() {
-  const std::lock_guard lock(mutex_);
-  stale_ = true;
-  return TakeAllParked();
-}
-
 std::vector<uint64_t> Content::SetDropped() {
   const std::lock_guard lock(mutex_);
   dropped_ = true;
-  return TakeAllParked();
-}
-
-std::vector<uint64_t> Content::TakeAllParked() {
   std::vector<uint64_t> requests;
   requests.reserve(parked_.size());
   for (const Parked& parked : parked_) requests.push_back(parked.request);

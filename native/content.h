@@ -19,7 +19,7 @@ namespace b2bmount {
 // and the parking happen under one lock with AddPresent(), so that no range can arrive between the two.
 class Content {
  public:
-  enum class Availability { kPresent, kParked, kStale, kDropped };
+  enum class Availability { kPresent, kParked, kDropped };
 
   Content(uint64_t id, UniqueFd fd, uint64_t size, ByteRanges present, bool verified);
 
@@ -39,7 +39,6 @@ class Content {
     const std::lock_guard lock(mutex_);
     if (present_.Covers(range)) return Availability::kPresent;
     if (dropped_) return Availability::kDropped;
-    if (stale_) return Availability::kStale;
     if (const uint64_t request = park()) parked_.push_back({request, range});
     return Availability::kParked;
   }
@@ -48,7 +47,6 @@ class Content {
   std::vector<uint64_t> AddPresent(ByteRange range, int64_t now);
   void SetVerified() { verified_.store(true, std::memory_order_release); }
   // From now on reads of what is not there fail. @returns the parked requests, all of which are to be failed
-  std::vector<uint64_t> SetStale();
   std::vector<uint64_t> SetDropped();
   // The request has been answered otherwise.
   void Unpark(uint64_t request);
@@ -59,8 +57,6 @@ class Content {
     ByteRange range;
   };
 
-  std::vector<uint64_t> TakeAllParked();
-
   const uint64_t id_;
   const UniqueFd fd_;
   const uint64_t size_;
@@ -69,7 +65,6 @@ class Content {
   std::atomic<int64_t> last_progress_{0};
   std::mutex mutex_;  // before RequestQueue's
   ByteRanges present_;
-  bool stale_ = false;
   bool dropped_ = false;
   std::vector<Parked> parked_;
 };

@@ -46,7 +46,7 @@ export type Request =
   | { readonly op: 'release'; readonly handle: number }
   /**
    * Request `id` has been answered natively, nobody waits for it any more: it was interrupted (INTERRUPT, or FLUSH of its
-   * handle: EINTR), it expired (EIO), or it was a `read` of content that went stale or was dropped. Not sent for
+   * handle: EINTR), it expired (EIO), or it was a `read` of content that was dropped. Not sent for
    * requests that have not been delivered yet.
    */
   | { readonly op: 'cancelled'; readonly id: number }
@@ -133,8 +133,6 @@ export class Session {
   /** The bytes are in the file: answers parked reads that are covered now, on a native thread. */
   contentPresent(content: number, start: number, end: number): void
   contentVerified(content: number): void
-  /** No version of this name exists any more: reads of what is not local fail with ESTALE, local bytes stay readable. */
-  contentStale(content: number): void
   /** Closes the descriptor; parked reads get EIO. Call after the last `release`. */
   dropContent(content: number): void
 

@@ -283,9 +283,6 @@ void Server::Read(const Incoming& request) {
     case Content::Availability::kParked:
       if (refused != 0) device_.ReplyError(unique, refused);
       return;
-    case Content::Availability::kStale:
-      device_.ReplyError(unique, ESTALE);
-      return;
     case Content::Availability::kDropped:
       device_.ReplyError(unique, EIO);
       return;

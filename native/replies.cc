@@ -108,8 +108,6 @@ void Server::ContentPresent(const std::shared_ptr<Content>& content, ByteRange r
   }
 }
 
-void Server::ContentStale(Content& content) { FailParked(content.SetStale(), ESTALE); }
-
 void Server::ContentDropped(Content& content) { FailParked(content.SetDropped(), EIO); }
 
 void Server::FailParked(const std::vector<uint64_t>& ids, int error) {

@@ -93,7 +93,6 @@ class Server {
 
   ContentTable& contents() { return contents_; }
   void ContentPresent(const std::shared_ptr<Content>& content, ByteRange range);
-  void ContentStale(Content& content);
   void ContentDropped(Content& content);
 
   void InvalidateEntry(uint64_t parent, std::string_view name);

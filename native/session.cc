@@ -54,7 +54,6 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::AddContent>("addContent"),
                       InstanceMethod<&Session::ContentPresent>("contentPresent"),
                       InstanceMethod<&Session::ContentVerified>("contentVerified"),
-                      InstanceMethod<&Session::ContentStale>("contentStale"),
                       InstanceMethod<&Session::DropContent>("dropContent"),
                       InstanceMethod<&Session::InvalidateEntry>("invalidateEntry"),
                       InstanceMethod<&Session::InvalidateAttributes>("invalidateAttributes"),
@@ -322,11 +321,6 @@ Napi::Value Session::ContentPresent(const Napi::CallbackInfo& info) {
 
 Napi::Value Session::ContentVerified(const Napi::CallbackInfo& info) {
   if (const auto content = ContentArgument(info)) content->SetVerified();
-  return info.Env().Undefined();
-}
-
-Napi::Value Session::ContentStale(const Napi::CallbackInfo& info) {
-  if (const auto content = ContentArgument(info)) server_->ContentStale(*content);
   return info.Env().Undefined();
 }
 

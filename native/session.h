@@ -40,7 +40,6 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value AddContent(const Napi::CallbackInfo& info);
   Napi::Value ContentPresent(const Napi::CallbackInfo& info);
   Napi::Value ContentVerified(const Napi::CallbackInfo& info);
-  Napi::Value ContentStale(const Napi::CallbackInfo& info);
   Napi::Value DropContent(const Napi::CallbackInfo& info);
   Napi::Value InvalidateEntry(const Napi::CallbackInfo& info);
   Napi::Value InvalidateAttributes(const Napi::CallbackInfo& info);

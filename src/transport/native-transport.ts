@@ -243,6 +243,16 @@ function mountFault(failure: unknown, directory: string): Fault {
         nextStep: 'Install it with: sudo apt-get install fuse3',
         cause: failure,
       })
+    case 'MOUNT_POINT':
+      return new Fault('mount-point-missing', `Nothing can be mounted at ${directory}: ${message}`, {
+        nextStep: 'Choose a directory of yours.',
+        cause: failure,
+      })
+    case 'EBUSY':
+      return new Fault('already-mounted', `Something is mounted at ${directory} already`, {
+        nextStep: 'Choose another directory.',
+        cause: failure,
+      })
     default:
       return new Fault('mount-refused', `The drive cannot be mounted at ${directory}: ${message}`, {
         nextStep: 'Run: b2bmount doctor',

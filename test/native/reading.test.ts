@@ -202,20 +202,6 @@ t.test('JavaScript can fail a read with an errno of its choice', async t => {
   t.match((await outcome).stderr, /Network is unreachable/)
 })
 
-t.test('stale content: waiting and new reads fail with ESTALE, local bytes stay readable', async t => {
-  const { drive, bytes, path } = await driveWithFile(t, { present: [0, MIB] })
-  const waiting = run('dd', `if=${path}`, 'iflag=direct', 'bs=1M', 'skip=1', 'count=1', 'of=/dev/null')
-  const read = await drive.event('read')
-  await drive.session('contentStale', await drive.drive('contentOf', FILE))
-  t.match((await waiting).stderr, /Stale file handle/)
-  await drive.event('cancelled', event => event.id === read.id)
-  t.match(
-    (await run('dd', `if=${path}`, 'iflag=direct', 'bs=1M', 'skip=2', 'of=/dev/null')).stderr,
-    /Stale file handle/,
-  )
-  t.equal(await hashOfRange(path, 0, MIB), hashOf(bytes.subarray(0, MIB)))
-})
-
 t.test('dropped content: waiting reads fail with EIO', async t => {
   const { drive, path } = await driveWithFile(t, { present: [0, MIB] })
   const waiting = run('dd', `if=${path}`, 'iflag=direct', 'bs=1M', 'skip=1', 'count=1', 'of=/dev/null')

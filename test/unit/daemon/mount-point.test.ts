@@ -72,7 +72,10 @@ t.test('a symbolic link to nowhere is refused', async t => {
 
 t.test('a directory that the user may not write or see into is refused', async t => {
   const base = mkdtempSync(join(tmpdir(), 'b2bmount-mount-point-'))
-  t.teardown(() => rmSync(base, { recursive: true }))
+  t.teardown(() => {
+    for (const directory of [base, join(base, 'unseen')]) chmodSync(directory, 0o700)
+    rmSync(base, { recursive: true })
+  })
   const { mountPoints } = world(t)
   mkdirSync(join(base, 'unseen'))
   chmodSync(join(base, 'unseen'), 0o311)

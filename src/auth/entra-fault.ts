@@ -245,8 +245,7 @@ function stepUp(meaning: 'mfa' | 'mfa-enrolment', refusal: EntraRefusal, asked: 
     meaning === 'mfa'
       ? `${organization} asks you to sign in with a second factor`
       : `${organization} asks you to set up a second factor`
-  const command =
-    isHome || tenant === undefined ? 'b2bmount sign-in' : `b2bmount sign-in --organization ${tenant}`
+  const command = isHome || tenant === undefined ? 'b2bmount sign-in' : `b2bmount sign-in ${tenant}`
   return new SignInRequired(message, {
     tenant,
     claims: refusal.claims,

@@ -6,6 +6,7 @@ import type { Cloud } from '../model/cloud.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
+import { LIBRARY_SCOPES } from '../model/scopes.js'
 
 const DEADLINE: Milliseconds = 15_000
 // Entra accepts five minutes either way; more makes fresh tokens look expired.
@@ -42,18 +43,14 @@ export async function networkChecks(
 
 /** Whether each organization still lets the account in. */
 export async function tenantChecks(
-  { cloud, tokens, organizations }: DoctorDeps,
+  { tokens, organizations }: Pick<DoctorDeps, 'tokens' | 'organizations'>,
   tenants: readonly TenantId[],
   signal: AbortSignal,
 ): Promise<Check[]> {
-  const scopes = [
-    `https://${cloud.graphHost}/Files.ReadWrite.All`,
-    `https://${cloud.graphHost}/Sites.Read.All`,
-  ]
   return await Promise.all(
     tenants.map(tenant =>
       check(organizations.nameOf(tenant), async () => {
-        await tokens.tokenFor(tenant, scopes, within(signal))
+        await tokens.tokenFor(tenant, LIBRARY_SCOPES, within(signal))
         return { found: 'lets you in' }
       }),
     ),

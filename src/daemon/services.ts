@@ -1,5 +1,6 @@
 import type { Account, AddedLibrary, Check, LibraryState, LibraryStatus, Mount } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
+import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
@@ -215,6 +216,8 @@ class Services implements DaemonServices {
         [organization.toLowerCase(), host, root.tenant].includes(wanted as TenantId),
       )
     if (library !== undefined) return library.root.tenant
+    // Of an organization that asks for a sign-in before its first library can be added.
+    if (GUID.test(wanted)) return wanted as TenantId
     if (wanted.endsWith(this.#environment.cloud.sharePointSuffix))
       return await discovery.tenantOf(wanted, signal)
     throw new Fault('not-added', `No library of ${name} has been added`, {

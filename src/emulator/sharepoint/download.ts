@@ -1,6 +1,7 @@
 import { type Answer, empty } from '../http/answer.js'
 import { type Exchange, header } from '../http/exchange.js'
 import { refuse } from '../graph/graph-error.js'
+import { eTag } from '../graph/item-json.js'
 import { locate } from '../graph/items.js'
 import { mediaType } from '../graph/media-type.js'
 import type { Content } from '../world/content.js'
@@ -31,6 +32,7 @@ export async function download(
     throw refuse(404, 'itemNotFound', 'The resource could not be found.')
   }
   return serve(item.content, ignoreRange ? undefined : header(exchange, 'range'), {
+    ETag: eTag(item),
     'Content-Type': mediaType(item.name),
     'Content-Disposition': `attachment; filename*=UTF-8''${encodeName(item.name)}`,
     'Last-Modified': new Date(item.modified).toUTCString(),

@@ -67,7 +67,7 @@ t.test('a second factor is asked for in that tenant, with its claims', t => {
     asked,
   )
   t.ok(fault instanceof SignInRequired)
-  t.match(fault, { tenant: CONTOSO, claims, nextStep: /--organization 22222222/ })
+  t.match(fault, { tenant: CONTOSO, claims, nextStep: /b2bmount sign-in 22222222/ })
   t.end()
 })
 

@@ -37,8 +37,9 @@ export class EmulatorServer {
   link: LinkShape = UNSHAPED
   readonly #hosts: () => Hosts
   readonly #server: Server
-  readonly #sender = new Sender()
-  readonly #sockets = new Set<Socket>()
+  readonly #sender = new Sender(socket => this.#sockets.get(socket.remotePort ?? 0) ?? socket)
+  /** Below TLS; by the client's port. */
+  readonly #sockets = new Map<number, Socket>()
 
   constructor(certificates: Certificates, hosts: () => Hosts) {
     this.#hosts = hosts
@@ -59,9 +60,10 @@ export class EmulatorServer {
     )
     this.#server.keepAliveTimeout = 60_000
     this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket)
+      const port = socket.remotePort ?? 0
+      this.#sockets.set(port, socket)
       socket.setNoDelay(true)
-      socket.once('close', () => this.#sockets.delete(socket))
+      socket.once('close', () => this.#sockets.delete(port))
     })
     this.#server.on('tlsClientError', () => undefined)
   }
@@ -75,7 +77,7 @@ export class EmulatorServer {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets.values()) socket.destroy()
     await new Promise<void>(resolve => {
       this.#server.close(() => resolve())
     })

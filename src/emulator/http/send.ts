@@ -21,6 +21,12 @@ type Body = Exclude<Answer['body'], { kind: 'none' }>
 /** Puts an answer on the wire, the way the link and the faults in force want it. */
 export class Sender {
   readonly #pacer = new Pacer()
+  readonly #tcpOf: (socket: Socket) => Socket
+
+  /** @param tcpOf the TCP socket below a TLS one: only that can be reset */
+  constructor(tcpOf: (socket: Socket) => Socket) {
+    this.#tcpOf = tcpOf
+  }
 
   async send(response: ServerResponse, options: SendOptions): Promise<void> {
     const { answer, action } = options
@@ -72,7 +78,7 @@ export class Sender {
       if (action.lengthOff === undefined) response.end()
       else socketOf(response).end()
     } else if (action.resetAfterBytes === cut) {
-      socketOf(response).resetAndDestroy()
+      this.#tcpOf(socketOf(response)).resetAndDestroy()
     } else if (action.endAfterBytes === cut) {
       socketOf(response).end()
     }

@@ -6,7 +6,7 @@ import { ByteRanges } from '../model/byte-ranges.js'
 import type { Bytes, Ino } from '../model/ids.js'
 import type { ContentRecord } from '../store/content-table.js'
 import type { Store } from '../store/store.js'
-import { ContentFile, type HashFile } from './content-file.js'
+import { ContentFile, type HashBytes, type HashFile } from './content-file.js'
 import { contentSource } from './content-source.js'
 import { localFault } from './local-fault.js'
 
@@ -16,6 +16,8 @@ export interface ContentCacheDeps {
   readonly directory: string
   readonly clock: Clock
   readonly hashFile: HashFile
+  /** Without it, whole files are read again to be verified. */
+  readonly hashBytes?: HashBytes
   /** Something went wrong that nobody waits for. */
   readonly onTrouble: (event: string, failure: unknown) => void
 }
@@ -143,7 +145,7 @@ export class ContentCache {
   }
 
   #contentFile(path: string, fd: number, size: Bytes, record: ContentRecord): ContentFile {
-    const { store, clock, hashFile, onTrouble } = this.#deps
+    const { store, clock, hashFile, hashBytes, onTrouble } = this.#deps
     const { ino, generation, present: stored, verified, accessed } = record
     return new ContentFile(
       { ino, generation, path, fd, size, stored, verified, accessed },
@@ -151,6 +153,7 @@ export class ContentCache {
         table: store.content,
         clock,
         hashFile,
+        hashBytes,
         expectedHash: () => contentSource(store, ino, generation)?.quickXorHash,
         recheck: () => this.#owner.recheck(ino, generation),
         onRefuted: () => this.#owner.refuted(ino, generation),

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import type { OpenFile } from '../../src/fs/file-system.js'
 import { MountedDrive } from '../../src/fs/mounted-drive.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
+import type { HashBytes } from '../../src/hydration/content-file.js'
 import { Hydrator } from '../../src/hydration/hydrator.js'
 import { OfflineMemory } from '../../src/hydration/offline-memory.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
@@ -79,6 +80,8 @@ export function pattern(size: number, seed = 1): Uint8Array {
 }
 
 export interface DriveWorldOptions {
+  /** Hashes pieces while they arrive; absent: the whole file at its end. */
+  readonly hashBytes?: HashBytes
   readonly directory?: string
   readonly remote?: FakeRemote
   readonly clock?: TestClock
@@ -117,6 +120,7 @@ export class DriveWorld {
       clock,
       hashFile,
       onTrouble,
+      ...(options.hashBytes === undefined ? {} : { hashBytes: options.hashBytes }),
     })
     const offline = new OfflineMemory(clock)
     this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../src/model/fault.js'
+import { QuickXorHash } from '../../src/model/quick-xor-hash.js'
 import { aWhile, fileItem, forever, pattern, startWorld, type DriveWorld, until } from './drive-world.js'
 
 const KIB = 1024
@@ -277,6 +278,22 @@ t.test('a hash that is wrong because the file was replaced is not called corrupt
   await download?.sendBytes(newer)
   download?.finish()
   await failed
+})
+
+t.test('with a hash that can be summed up, no byte is read again', async t => {
+  const bytes = pattern(3_000_001)
+  const hashBytes = (piece: Uint8Array) => new QuickXorHash().update(piece).digest()
+  const world = startWorld(t, { hashBytes })
+  world.library()
+  world.remote.put({ ...fileItem('film', 'film.mp4', bytes), quickXorHash: hashBytes(bytes) }, bytes)
+  world.remote.put({ ...fileItem('bad', 'bad.mp4', bytes), quickXorHash: hashBytes(pattern(10)) }, bytes)
+  const file = await world.open('film.mp4')
+  await world.read(file, { start: 2_000_000, end: 2_100_000 })
+  await world.read(file, { start: 0, end: 3_000_001 })
+  t.ok(file.content.verified)
+  t.same(world.hashed, [])
+  const bad = await world.open('bad.mp4')
+  await t.rejects(world.read(bad, { start: 0, end: 3_000_001 }), { code: 'corrupt-content' })
 })
 
 t.test('a file without a hash is compared by its size only', async t => {

@@ -2,6 +2,7 @@ import type { Account, AddedLibrary, Check, LibraryState, LibraryStatus, Mount }
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
+import { shellQuote } from '../control/shell-quote.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
@@ -121,7 +122,7 @@ class Services implements DaemonServices {
     const [elsewhere] = this.#mounts.keys()
     if (elsewhere !== undefined) {
       throw new Fault('already-mounted', `The drive is mounted at ${elsewhere} already`, {
-        nextStep: `To mount it elsewhere, run first:  b2bmount unmount '${elsewhere}'`,
+        nextStep: `To mount it elsewhere, run first:  b2bmount unmount ${shellQuote(elsewhere)}`,
       })
     }
     const { drive, transport } = this.#parts
@@ -235,7 +236,7 @@ class Services implements DaemonServices {
     if (only !== undefined && another === undefined) return only
     if (another !== undefined) {
       throw new Fault('usage', `${named.length} libraries are called ${text}`, {
-        nextStep: `Say which, for example:  b2bmount remove '${another.organization}/${another.name}'`,
+        nextStep: `Say which, for example:  b2bmount remove ${shellQuote(`${another.organization}/${another.name}`)}`,
       })
     }
     const directory = this.#mountAround(text)
@@ -278,7 +279,7 @@ function notesOn({ library, otherLibraries, notes }: ResolvedLibrary): string[] 
     ...notes,
     ...otherLibraries.map(
       ({ name, webUrl }) =>
-        `The same site has another library, ${name}. To add it:  b2bmount add '${webUrl}'`,
+        `The same site has another library, ${name}. To add it:  b2bmount add ${shellQuote(webUrl)}`,
     ),
   ]
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { openSandbox, type Sandbox } from '../../scripts/sandbox.js'
 
@@ -21,7 +23,11 @@ export interface MountedDirectory {
 /** A temporary directory that ends with the test. */
 export async function temporaryDirectory(t: Test): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'b2b-test-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  t.teardown(async () => {
+    // Copies of read-only folders cannot be emptied by their owner.
+    await promisify(execFile)('chmod', ['-R', 'u+w', directory])
+    await rm(directory, { recursive: true, force: true })
+  })
   return directory
 }
 

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -53,16 +53,12 @@ t.test('erasing removes it', async t => {
   await t.resolves(cache.erase(), 'also when there is none')
 })
 
-t.test(
-  'a file that cannot be read is a fault that names it',
-  { skip: process.getuid?.() === 0 && 'root reads everything' },
-  async t => {
-    const { cache, file } = open(t)
-    await access(cache, content => (content['Account'] = {}))
-    chmodSync(file, 0)
-    await t.rejects(access(cache), { code: 'local-io', message: new RegExp(file) })
-  },
-)
+t.test('a file that cannot be read is a fault that names it', async t => {
+  const { cache, file } = open(t)
+  // Root may read every file, but no directory.
+  mkdirSync(file, { recursive: true })
+  await t.rejects(access(cache), { code: 'local-io', message: new RegExp(file) })
+})
 
 t.test('changes at the same time, in one process, all arrive', async t => {
   const { cache } = open(t)

@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/require-await -- fakes of asynchronous ports answer at once */
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'

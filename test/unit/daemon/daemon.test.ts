@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/require-await -- fakes of asynchronous ports answer at once */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

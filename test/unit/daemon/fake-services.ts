@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/require-await -- fakes of asynchronous ports answer at once */
 import type { Account, ItemStatus, LibraryStatus } from '../../../src/control/answers.js'
 import type { ActiveMount, DaemonServices } from '../../../src/daemon/daemon-services.js'
 import { Fault } from '../../../src/model/fault.js'

@@ -1,4 +1,3 @@
-/* eslint-disable @typescript-eslint/require-await -- fakes of asynchronous ports answer at once */
 import {
   chmodSync,
   existsSync,

@@ -79,6 +79,11 @@ t.test('a hash that is none is as good as none', t => {
   t.end()
 })
 
+t.test('an item without a name is not hidden: the drive will find it one', t => {
+  t.equal(parseDriveItem(rawFile('01A', { name: '' })).name, '')
+  t.end()
+})
+
 t.test('an item that makes no sense is left out, its neighbours are not', t => {
   const nonsense: unknown[] = [
     null,
@@ -91,7 +96,6 @@ t.test('an item that makes no sense is left out, its neighbours are not', t => {
     rawFile('01A', { id: 'x'.repeat(10_000) }),
     rawFile('01A', { id: { toString: 'trap' } }),
     rawFile('01A', { name: undefined }),
-    rawFile('01A', { name: '' }),
     rawFile('01A', { name: 42 }),
     rawFile('01A', { name: 'x'.repeat(10_000_000) }),
     rawFile('01A', { size: -1 }),

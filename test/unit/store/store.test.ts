@@ -174,6 +174,20 @@ t.test('who had to stand back gets the name when it is free', t => {
   t.end()
 })
 
+t.test('so does he when the other one is renamed or moved away', t => {
+  const { put, ino, names, root } = openStore(t)
+  put(item('0', 'folder', { kind: 'folder' }))
+  put(item('1', 'same.txt'))
+  put(item('2', 'same.txt'))
+  put(item('3', 'same.txt'))
+  put(item('1', 'other.txt'))
+  t.match(names(root), ['folder', 'other.txt', 'same.txt', /^same~[0-9a-f]{8}\.txt$/])
+  put(item('2', 'same.txt'), ino('0'))
+  t.same(names(root), ['folder', 'other.txt', 'same.txt'])
+  t.same(names(ino('0')), ['same.txt'])
+  t.end()
+})
+
 t.test('two files that swap their names end with the plain ones', t => {
   const { store, put, library, root, ino } = openStore(t)
   put(item('1', 'a.txt'))

@@ -40,6 +40,7 @@ export interface Parts {
   readonly organizations: OrganizationNames
   readonly discovery: TenantDiscovery
   readonly resolver: LibraryResolver
+  readonly cache: ContentCache
   readonly drive: MountedDrive
   readonly sync: LibrarySync
   readonly transport: Transport
@@ -96,6 +97,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     directory: cacheDirectory,
     clock,
     hashFile: addon.quickXorHashFile,
+    hashBytes: addon.quickXorHash,
     onTrouble,
   })
   const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
@@ -114,7 +116,20 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     addon,
     onBug: (operation, failure) => log.error('bug', { operation, failure }),
   })
-  return { store, http, accounts, signIn, tokens, organizations, discovery, resolver, drive, sync, transport }
+  return {
+    store,
+    http,
+    accounts,
+    signIn,
+    tokens,
+    organizations,
+    discovery,
+    resolver,
+    cache,
+    drive,
+    sync,
+    transport,
+  }
 }
 
 /** A damaged store costs the list of libraries, not the drive: it is kept as evidence and a new one begun. */

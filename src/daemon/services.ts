@@ -18,6 +18,7 @@ export const openServices: OpenServices = environment => {
   const parts = build(environment)
   parts.sync.start()
   void parts.drive.deleteRemoved()
+  void parts.cache.sweep()
   return Promise.resolve(new Services(environment, parts))
 }
 

@@ -2,12 +2,14 @@
 //
 //   client getattr FILE ROUNDS    nanoseconds of a statx that the kernel must forward: minimum, median
 //   client read FILE              sequential read in 1 MiB pieces: bytes, nanoseconds
+//   client warm MIB               touches so much memory and gives it back
 //   client read-at FILE OFFSET N  one pread: bytes, nanoseconds, open and close included
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,10 +73,17 @@ static int read_at(const char *path, long long offset, size_t size) {
   return 0;
 }
 
+static int warm(long long mib) {
+  size_t size = (size_t)mib << 20;
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  return memory == MAP_FAILED ? fail("mmap") : 0;
+}
+
 int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "getattr") == 0) return getattr_rounds(argv[2], atoi(argv[3]));
   if (argc == 3 && strcmp(argv[1], "read") == 0) return read_sequentially(argv[2]);
   if (argc == 5 && strcmp(argv[1], "read-at") == 0) return read_at(argv[2], atoll(argv[3]), atoll(argv[4]));
-  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | read-at FILE OFFSET SIZE\n");
+  if (argc == 3 && strcmp(argv[1], "warm") == 0) return warm(atoll(argv[2]));
+  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | warm MIB | read-at FILE OFFSET SIZE\n");
   return 2;
 }

@@ -53,10 +53,9 @@ enum InitFlag : uint64_t {
   kHasResend = 1ull << 39,
 };
 
-// Reply to OPEN and OPENDIR.
+// Reply to OPEN.
 enum OpenFlag : uint32_t {
   kKeepCache = 1u << 1,
-  kCacheDirectory = 1u << 3,
   kNoFlush = 1u << 5,       // 7.35; ignored before
   kOpenPassthrough = 1u << 7,  // 7.40
 };

@@ -30,8 +30,6 @@ export interface SessionOptions {
 export type Request =
   | { readonly op: 'lookup'; readonly id: number; readonly parent: number; readonly name: string; readonly pid: number; readonly uid: number }
   | { readonly op: 'getattr'; readonly id: number; readonly node: number }
-  /** Only for directories whose listing is not held natively. Answer with `replyOpendir`. */
-  | { readonly op: 'opendir'; readonly id: number; readonly node: number; readonly pid: number; readonly uid: number }
   /** The listing is not (or no longer) held natively. Answer with `replyListing`. */
   | { readonly op: 'readdir'; readonly id: number; readonly node: number }
   | { readonly op: 'open'; readonly id: number; readonly node: number; readonly flags: number; readonly pid: number; readonly uid: number }
@@ -109,7 +107,6 @@ export class Session {
   replyNoEntry(id: number): void
   /** Answers `getattr`. */
   replyAttributes(id: number, record: NodeRecord): void
-  replyOpendir(id: number): void
   /**
    * Answers `readdir` and keeps the listing.
    * @param records all children, packed one after the other, in ascending order of st_ino, without '.' and '..'

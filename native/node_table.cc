@@ -49,14 +49,6 @@ bool NodeTable::Get(uint64_t node, NodeAttributes* attributes) const {
   return true;
 }
 
-bool NodeTable::HoldsListing(uint64_t node) const {
-  const std::shared_lock lock(mutex_);
-  const Directory* directory = FindDirectory(node);
-  if (directory == nullptr || !directory->complete) return false;
-  Touch(*directory);
-  return true;
-}
-
 NodeTable::Directory* NodeTable::DirectoryFor(uint64_t node) {
   auto& slot = directories_[node];
   if (slot == nullptr) {

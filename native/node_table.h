@@ -41,7 +41,6 @@ class NodeTable {
   // kAbsent is only said of directories whose complete listing is held.
   Answer Lookup(uint64_t parent, std::string_view name, NodeAttributes* attributes) const;
   bool Get(uint64_t node, NodeAttributes* attributes) const;
-  bool HoldsListing(uint64_t directory) const;
 
   struct ListedNode {
     const NodeAttributes& attributes;

@@ -47,9 +47,6 @@ void Server::ReplyAttributes(uint64_t id, const NodeAttributes& attributes) {
   AnswerAttributes(request->unique, attributes, validity);
 }
 
-void Server::ReplyOpendir(uint64_t id) {
-  if (const auto request = requests_.Take(id)) AnswerOpendir(request->unique);
-}
 
 bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino) {
   const auto asked = requests_.Peek(id);

@@ -28,12 +28,6 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
       set_text("op", "getattr");
       set_number("node", request.node);
       break;
-    case Kind::kOpendir:
-      set_text("op", "opendir");
-      set_number("node", request.node);
-      set_number("pid", request.pid);
-      set_number("uid", request.uid);
-      break;
     case Kind::kReaddir:
       set_text("op", "readdir");
       set_number("node", request.node);

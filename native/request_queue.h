@@ -25,7 +25,7 @@ namespace b2bmount {
 // INVARIANT: an id is given out once; after its request has been taken the id leads nowhere.
 class RequestQueue {
  public:
-  enum class Kind : uint8_t { kLookup, kGetattr, kOpendir, kReaddir, kOpen, kRead, kGetxattr };
+  enum class Kind : uint8_t { kLookup, kGetattr, kReaddir, kOpen, kRead, kGetxattr };
 
   struct Request {
     Kind kind;

@@ -84,7 +84,6 @@ class Server {
   void ReplyEntry(uint64_t id, const NodeAttributes& attributes, std::string_view name);
   void ReplyNoEntry(uint64_t id);
   void ReplyAttributes(uint64_t id, const NodeAttributes& attributes);
-  void ReplyOpendir(uint64_t id);
   // False: two children have the same name or nodeid; the request is still waiting.
   bool ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino);
   // False: the handle is in use; the request is still waiting.
@@ -138,7 +137,6 @@ class Server {
   void Dispatch(const Incoming& request);
   void Lookup(const Incoming& request);
   void Getattr(const Incoming& request);
-  void Opendir(const Incoming& request);
   void Readdir(const Incoming& request, bool plus);
   void Open(const Incoming& request);
   void Read(const Incoming& request);
@@ -156,7 +154,6 @@ class Server {
   void AnswerEntry(uint64_t unique, const NodeAttributes& attributes, Validity validity);
   void AnswerNoEntry(uint64_t unique, Validity validity);
   void AnswerAttributes(uint64_t unique, const NodeAttributes& attributes, Validity validity);
-  void AnswerOpendir(uint64_t unique);
   bool AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size, const Buffer& buffer);
   void FailAll(std::vector<RequestQueue::Request> requests, int error);
   void FailParked(const std::vector<uint64_t>& ids, int error);

@@ -47,7 +47,6 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::ReplyEntry>("replyEntry"),
                       InstanceMethod<&Session::ReplyNoEntry>("replyNoEntry"),
                       InstanceMethod<&Session::ReplyAttributes>("replyAttributes"),
-                      InstanceMethod<&Session::ReplyOpendir>("replyOpendir"),
                       InstanceMethod<&Session::ReplyListing>("replyListing"),
                       InstanceMethod<&Session::ReplyOpen>("replyOpen"),
                       InstanceMethod<&Session::ReplyBytes>("replyBytes"),
@@ -225,13 +224,6 @@ Napi::Value Session::ReplyAttributes(const Napi::CallbackInfo& info) {
   const NodeRecord record = arguments.Record(1, "record");
   if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kGetattr})) return info.Env().Undefined();
   server_->ReplyAttributes(id, record.attributes);
-  return info.Env().Undefined();
-}
-
-Napi::Value Session::ReplyOpendir(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const uint64_t id = arguments.Integer(0, "id");
-  if (arguments.valid() && Expect(info.Env(), id, {Kind::kOpendir})) server_->ReplyOpendir(id);
   return info.Env().Undefined();
 }
 

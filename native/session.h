@@ -33,7 +33,6 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value ReplyEntry(const Napi::CallbackInfo& info);
   Napi::Value ReplyNoEntry(const Napi::CallbackInfo& info);
   Napi::Value ReplyAttributes(const Napi::CallbackInfo& info);
-  Napi::Value ReplyOpendir(const Napi::CallbackInfo& info);
   Napi::Value ReplyListing(const Napi::CallbackInfo& info);
   Napi::Value ReplyOpen(const Napi::CallbackInfo& info);
   Napi::Value ReplyBytes(const Napi::CallbackInfo& info);

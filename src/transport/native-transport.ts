@@ -137,11 +137,10 @@ class NativeMount implements Mount, KernelView {
       }
       case 'getattr':
         return session.replyAttributes(request.id, packNode(this.#fs.getattr(request.node as NodeId)))
-      case 'opendir':
-        await this.#fs.opendir(request.node as NodeId, signal)
-        return session.replyOpendir(request.id)
       case 'readdir': {
         const node = request.node as NodeId
+        // The kernel opens directories without asking.
+        await this.#fs.opendir(node, signal)
         const parent = this.#fs.getattr(this.#fs.parentOf(node))
         return session.replyListing(request.id, packEntries(this.#fs.readdir(node)), packNode(parent))
       }

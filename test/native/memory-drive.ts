@@ -162,8 +162,6 @@ export class MemoryDrive {
         if (!node) return this.#session.replyError(request.id, 116 /* ESTALE */)
         return this.#session.replyAttributes(request.id, packNode(node.attributes))
       }
-      case 'opendir':
-        return this.#session.replyOpendir(request.id)
       case 'readdir': {
         const directory = this.#node(request.node)
         const entries: Entry[] = [...directory.children].map(([name, node]) => ({

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -24,6 +25,8 @@ import { FakeRemote } from './fake-remote.js'
 import { TestClock } from './test-clock.js'
 
 export const forever: AbortSignal = new AbortController().signal
+// Many wait with it at once; nothing leaks.
+setMaxListeners(0, forever)
 export const ROOT = nodeId(ROOT_INO, 0)
 export const LIBRARY_ROOT = 'root-of-projects' as ItemId
 

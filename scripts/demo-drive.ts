@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process'
-import { chmod, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { AddedLibrary, LibraryStatus, Mount } from '../src/control/answers.js'
 import { shellQuote } from '../src/control/shell-quote.js'
+import { detachMount } from '../src/daemon/mount-probe.js'
+import { readMountTable } from '../src/daemon/mount-table.js'
 import { openSandbox, type Sandbox } from './sandbox.js'
 
 const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
@@ -81,13 +81,8 @@ async function writeCommand({ home, env }: Sandbox): Promise<string> {
 
 /** Should the daemon have died: nothing may stay mounted. */
 async function detach(directory: string): Promise<void> {
-  const mounted = (await readFile('/proc/self/mountinfo', 'utf8'))
-    .split('\n')
-    .some(line => line.split(' ')[4]?.replaceAll('\\040', ' ') === directory)
-  if (!mounted) return
-  await promisify(execFile)('fusermount3', ['-u', '-z', directory], { timeout: 10_000 }).catch(
-    () => undefined,
-  )
+  const mounted = (await readMountTable()).some(({ mountPoint }) => mountPoint === directory)
+  if (mounted) await detachMount(directory).catch(() => undefined)
 }
 
 /** From `directory` up to `top`. */

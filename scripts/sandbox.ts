@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { shellQuote } from '../src/control/shell-quote.js'
+import { detachMount } from '../src/daemon/mount-probe.js'
+import { readMountTable } from '../src/daemon/mount-table.js'
 
 const execute = promisify(execFile)
 const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
@@ -98,8 +101,7 @@ async function startEmulator(directory: string, args: readonly string[]): Promis
 
 async function privateEnvironment(home: string, cloudFile: string, user: string): Promise<NodeJS.ProcessEnv> {
   const browser = join(home, 'browser')
-  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
-  const command = [process.execPath, PERSON, '--cloud', cloudFile, '--as', user].map(quote).join(' ')
+  const command = [process.execPath, PERSON, '--cloud', cloudFile, '--as', user].map(shellQuote).join(' ')
   await writeFile(browser, `#!/bin/sh\nexec ${command} "$@"\n`)
   await chmod(browser, 0o755)
   const runtime = join(home, 'run')
@@ -159,7 +161,7 @@ class OpenSandbox implements Sandbox {
   async close(): Promise<void> {
     await this.cli('stop')
     for (const directory of await mountsBelow(this.home)) {
-      await execute('fusermount3', ['-u', '-z', directory]).catch(() => undefined)
+      await detachMount(directory).catch(() => undefined)
     }
     this.#emulator.child.kill('SIGTERM')
     const gone = new Promise(resolve => this.#emulator.child.once('exit', resolve))
@@ -206,9 +208,6 @@ class OpenSandbox implements Sandbox {
 }
 
 async function mountsBelow(directory: string): Promise<string[]> {
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8')
-  return mounts
-    .split('\n')
-    .map(line => line.split(' ')[4]?.replaceAll('\\040', ' '))
-    .filter(point => point?.startsWith(`${directory}/`) === true) as string[]
+  const mounts = await readMountTable()
+  return mounts.map(({ mountPoint }) => mountPoint).filter(point => point.startsWith(`${directory}/`))
 }

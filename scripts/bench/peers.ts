@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { run } from './measure.js'
+import { detachMount } from '../../src/daemon/mount-probe.js'
+import { readMountTable } from '../../src/daemon/mount-table.js'
 
 const LONGEST_START_MILLISECONDS = 20_000
 
@@ -40,11 +41,11 @@ export async function fuseNativeMount(file: string, directory: string): Promise<
 
 async function mounted(child: ChildProcess, directory: string): Promise<Peer> {
   const stop = async () => {
-    await run('fusermount3', '-u', '-z', directory).catch(() => undefined)
+    await detachMount(directory).catch(() => undefined)
     child.kill('SIGKILL')
   }
   const end = Date.now() + LONGEST_START_MILLISECONDS
-  while (!(await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${directory} `)) {
+  while (!(await readMountTable()).some(({ mountPoint }) => mountPoint === directory)) {
     if (Date.now() > end || child.exitCode !== null) {
       await stop()
       throw new Error(`nothing was mounted at ${directory}`)

@@ -15,6 +15,11 @@ export interface MountPointDeps {
 /** The rules for where a drive may be mounted. */
 export class MountPoints {
   readonly #deps: MountPointDeps
+  /**
+   * The clean-up of {@link detachAllDead}, settled or not; everything else waits for it. Two who see the same dead mount
+   * must not both unmount there: the second would fail, or hit what has been mounted since.
+   */
+  #cleaning: Promise<unknown> = Promise.resolve()
 
   constructor(deps: MountPointDeps) {
     this.#deps = deps
@@ -29,14 +34,15 @@ export class MountPoints {
    * @throws {Fault} `already-mounted`, `mount-point-not-empty`, `mount-point-missing`, `not-a-directory`, `mount-refused`
    */
   async prepare(directory: string): Promise<string> {
+    await this.#cleaning
     const asked = resolve(directory)
     // Before anything touches the path: a question about a path on a drive may need the very daemon that asks.
     await this.#refuseInsideDrive(asked)
-    await this.detachIfDead(asked)
+    await this.#detachIfDead(asked)
     await create(asked)
     const path = await canonical(asked)
     await this.#refuseInsideDrive(path)
-    await this.detachIfDead(path)
+    await this.#detachIfDead(path)
     await this.#refuseMounted(path)
     await refuseUnfit(path)
     return path
@@ -44,11 +50,25 @@ export class MountPoints {
 
   /** Unmounts what a killed daemon left at `directory`. @returns whether there was any */
   async detachIfDead(directory: string): Promise<boolean> {
+    await this.#cleaning
+    return await this.#detachIfDead(directory)
+  }
+
+  /** Unmounts everything that killed daemons of this user left behind. @returns where */
+  async detachAllDead(userId: number): Promise<readonly string[]> {
+    const detached = this.#detachAllDead(userId)
+    this.#cleaning = detached.catch(() => {})
+    return await detached
+  }
+
+  async #detachIfDead(directory: string): Promise<boolean> {
     const top = await this.#topmost(resolve(directory))
     if (top?.type !== DRIVE_TYPE || (await this.#deps.probe(top.mountPoint)) !== 'dead') return false
     try {
       await this.#deps.detach(top.mountPoint)
     } catch (failure) {
+      // A daemon of another cloud, which cleans up at its start too, may have been faster.
+      if ((await this.#topmost(top.mountPoint))?.type !== DRIVE_TYPE) return true
       throw new Fault(
         'mount-refused',
         `A drive that was left behind at ${top.mountPoint} cannot be unmounted`,
@@ -59,17 +79,16 @@ export class MountPoints {
       )
     }
     // There may be another one below it.
-    await this.detachIfDead(directory)
+    await this.#detachIfDead(directory)
     return true
   }
 
-  /** Unmounts everything that killed daemons of this user left behind. @returns where */
-  async detachAllDead(userId: number): Promise<readonly string[]> {
+  async #detachAllDead(userId: number): Promise<readonly string[]> {
     const drives = (await this.#deps.mountTable()).filter(
       entry => entry.type === DRIVE_TYPE && entry.userId === userId,
     )
     const detached = await Promise.all(
-      drives.map(async ({ mountPoint }) => ((await this.detachIfDead(mountPoint)) ? [mountPoint] : [])),
+      drives.map(async ({ mountPoint }) => ((await this.#detachIfDead(mountPoint)) ? [mountPoint] : [])),
     )
     return detached.flat()
   }

@@ -147,6 +147,43 @@ t.test('at its start, a daemon removes what dead ones of the same user have left
   t.same(await mountPoints.detachAllDead(1001), [])
 })
 
+t.test('a drive is mounted only after that clean-up, which would unmount it again', async t => {
+  const base = realpathSync(t.testdir())
+  let table: MountEntry[] = [{ mountPoint: base, type: 'fuse.b2bmount', userId: 1000 }]
+  const probes: (() => void)[] = []
+  let detached = 0
+  const mountPoints = new MountPoints({
+    mountTable: async () => table,
+    probe: () => new Promise(resolve => probes.push(() => resolve('dead'))),
+    detach: async () => {
+      detached++
+      table = []
+    },
+  })
+  const cleaning = mountPoints.detachAllDead(1000)
+  const preparing = mountPoints.prepare(base)
+  await new Promise(setImmediate)
+  t.equal(probes.length, 1, 'only one of them looks')
+  probes.forEach(answer => answer())
+  t.same(await cleaning, [base])
+  t.equal(await preparing, base)
+  t.equal(detached, 1)
+})
+
+t.test('a leftover that somebody else has unmounted meanwhile is none', async t => {
+  const base = realpathSync(t.testdir())
+  let table: MountEntry[] = [{ mountPoint: base, type: 'fuse.b2bmount', userId: 1000 }]
+  const mountPoints = new MountPoints({
+    mountTable: async () => table,
+    probe: async () => 'dead',
+    detach: async () => {
+      table = []
+      throw new Error('not mounted')
+    },
+  })
+  t.equal(await mountPoints.prepare(base), base)
+})
+
 t.test('a leftover that cannot be unmounted is named with the command that may', async t => {
   const base = realpathSync(t.testdir())
   const mountPoints = new MountPoints({

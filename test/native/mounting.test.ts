@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadNativeAddon } from '../../src/transport/native-addon.js'
+import { othersCannotMount } from '../helpers/can-mount.js'
 import { DriveProcess, ended, isRoot, mountedAt, run, start, until } from './drive-process.js'
 import { ROOT } from './memory-drive.js'
 
@@ -204,49 +205,53 @@ t.test('a mount that a killed process has left can be taken away', async t => {
   t.notOk(mountedAt(drive.directory))
 })
 
-t.test('an ordinary user', { skip: !isRoot && 'the other tests are that already' }, async t => {
-  const userDrive = (t: Parameters<typeof DriveProcess.launch>[0]): DriveProcess => {
-    const drive = DriveProcess.launch(t, 'mount', NOBODY)
-    chmodSync(drive.scratch, 0o755)
-    return drive
-  }
-  const options = { ...NOBODY, passthrough: true }
+t.test(
+  'an ordinary user',
+  { skip: isRoot ? othersCannotMount() : 'the other tests are that already' },
+  async t => {
+    const userDrive = (t: Parameters<typeof DriveProcess.launch>[0]): DriveProcess => {
+      const drive = DriveProcess.launch(t, 'mount', NOBODY)
+      chmodSync(drive.scratch, 0o755)
+      return drive
+    }
+    const options = { ...NOBODY, passthrough: true }
 
-  await t.test('mounts through fusermount3, for himself only', async t => {
-    const drive = userDrive(t)
-    await run('chown', 'nobody', drive.directory)
-    const protocol = await drive.mount(options)
-    t.equal(protocol.passthrough, false)
-    t.match(mountedAt(drive.directory), { type: 'fuse.b2bmount', options: /ro,nosuid,nodev/ })
-    await drive.drive('addFile', { parent: ROOT, name: 'file', node: 9, size: 3 })
-    const asUser = ['-u', 'nobody', '--', 'ls', drive.directory]
-    t.equal((await run('runuser', ...asUser)).stdout, 'file\n')
-    t.match((await run('ls', drive.directory)).stderr, /Permission denied/)
-    await drive.session('unmount')
-    t.notOk(mountedAt(drive.directory))
-    await drive.mount(options)
-    await drive.exit(0)
-    t.notOk(mountedAt(drive.directory))
-  })
-
-  await t.test('hears what fusermount3 has to say', async t => {
-    const drive = userDrive(t)
-    const refused = drive.mount(options) // the directory is root's
-    await t.rejects(refused, { code: 'FUSERMOUNT', message: /no write access/ })
-    await run('chown', 'nobody', drive.directory)
-    await t.rejects(drive.mount({ ...options, allowOther: true }), {
-      code: 'FUSERMOUNT',
-      message: /allow_other/,
+    await t.test('mounts through fusermount3, for himself only', async t => {
+      const drive = userDrive(t)
+      await run('chown', 'nobody', drive.directory)
+      const protocol = await drive.mount(options)
+      t.equal(protocol.passthrough, false)
+      t.match(mountedAt(drive.directory), { type: 'fuse.b2bmount', options: /ro,nosuid,nodev/ })
+      await drive.drive('addFile', { parent: ROOT, name: 'file', node: 9, size: 3 })
+      const asUser = ['-u', 'nobody', '--', 'ls', drive.directory]
+      t.equal((await run('runuser', ...asUser)).stdout, 'file\n')
+      t.match((await run('ls', drive.directory)).stderr, /Permission denied/)
+      await drive.session('unmount')
+      t.notOk(mountedAt(drive.directory))
+      await drive.mount(options)
+      await drive.exit(0)
+      t.notOk(mountedAt(drive.directory))
     })
-    t.notOk(mountedAt(drive.directory))
-  })
 
-  await t.test('without fusermount3 hears that', async t => {
-    const drive = DriveProcess.launch(t, 'mount', NOBODY, { PATH: '/nonexistent' })
-    chmodSync(drive.scratch, 0o755)
-    await t.rejects(drive.mount(options), { code: 'NO_FUSERMOUNT' })
-  })
-})
+    await t.test('hears what fusermount3 has to say', async t => {
+      const drive = userDrive(t)
+      const refused = drive.mount(options) // the directory is root's
+      await t.rejects(refused, { code: 'FUSERMOUNT', message: /no write access/ })
+      await run('chown', 'nobody', drive.directory)
+      await t.rejects(drive.mount({ ...options, allowOther: true }), {
+        code: 'FUSERMOUNT',
+        message: /allow_other/,
+      })
+      t.notOk(mountedAt(drive.directory))
+    })
+
+    await t.test('without fusermount3 hears that', async t => {
+      const drive = DriveProcess.launch(t, 'mount', NOBODY, { PATH: '/nonexistent' })
+      chmodSync(drive.scratch, 0o755)
+      await t.rejects(drive.mount(options), { code: 'NO_FUSERMOUNT' })
+    })
+  },
+)
 
 t.test('without /dev/fuse that is what it says', { skip: !isRoot && 'needs root' }, async t => {
   const directory = t.testdir()

@@ -43,7 +43,7 @@ t.test('a file is hashed up to the given size, on a worker thread', async t => {
   const head = addon.quickXorHashFile(fd, 12_345)
   // Watched from the start: it may be rejected while the others are still awaited.
   const beyond = t.rejects(addon.quickXorHashFile(fd, bytes.length + 1), {
-    message: /shorter than expected/
+    message: /shorter than expected/,
   })
   closeSync(fd) // the addon has its own descriptor
   t.equal(await whole, new QuickXorHash().update(bytes).digest())

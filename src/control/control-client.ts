@@ -44,7 +44,8 @@ export class ControlClient {
   }
 
   /**
-   * @returns `undefined` when no daemon listens there
+   * @returns `undefined` when no daemon listens there, or the one that did ended before it said hello: a process that
+   *   was killed still accepts connections until the last of its threads has gone
    * @throws {Fault} `daemon-unreachable` when something listens and does not say hello
    */
   static async connect(socketPath: string, signal: AbortSignal): Promise<ControlClient | undefined> {
@@ -57,26 +58,33 @@ export class ControlClient {
     const lines = new LineSplitter(LONGEST_ANSWER)
     return new Promise((resolve, reject) => {
       let client: ControlClient | undefined
-      const fail = (failure: Error) => {
+      const settle = () => {
         clearTimeout(late)
         signal.removeEventListener('abort', cancel)
+      }
+      const fail = (failure: Error) => {
+        settle()
         socket.destroy()
         if (client === undefined) reject(failure)
         else client.#failAll(failure)
       }
+      const hungUp = (failure: Error) => {
+        if (client !== undefined) return fail(failure)
+        settle()
+        resolve(undefined)
+      }
       const cancel = () => fail(signal.reason as Error)
       const late = setTimeout(() => fail(unreachable('does not answer')), HELLO_DEADLINE)
       signal.addEventListener('abort', cancel, { once: true })
-      socket.on('error', failure => fail(unreachable('closed the connection', failure)))
-      socket.on('close', () => fail(unreachable('ended')))
+      socket.on('error', failure => hungUp(unreachable('closed the connection', failure)))
+      socket.on('close', () => hungUp(unreachable('ended')))
       socket.on('data', chunk => {
         try {
           for (const line of lines.push(chunk)) {
             if (client !== undefined) client.#receive(line)
             else {
               client = new ControlClient(socket, parseHello(line))
-              clearTimeout(late)
-              signal.removeEventListener('abort', cancel)
+              settle()
               resolve(client)
             }
           }

@@ -227,6 +227,14 @@ t.test('a daemon that never says hello can be given up', async t => {
   await t.rejects(connecting, { code: 'cancelled' })
 })
 
+t.test('a daemon that dies as it is connected to counts as none', async t => {
+  const path = socketPath(t)
+  const server = createServer(socket => socket.destroy())
+  await new Promise<void>(resolve => server.listen(path, resolve))
+  t.teardown(() => server.close())
+  t.equal(await ControlClient.connect(path, new AbortController().signal), undefined)
+})
+
 async function openRaw(test: Test, path: string): Promise<Socket> {
   const raw = createConnection(path)
   test.teardown(() => raw.destroy())

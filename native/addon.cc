@@ -4,12 +4,14 @@
 #include "quick_xor_hash_binding.h"
 #ifdef __linux__
 #include "session.h"
+#include "tls_binding.h"
 #endif
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   b2bmount::ExportQuickXorHash(env, exports);
 #ifdef __linux__
   b2bmount::ExportSession(env, exports);
+  b2bmount::ExportTls(env, exports);
 #endif
   return exports;
 }

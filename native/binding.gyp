@@ -28,7 +28,10 @@
             "server.cc",
             "session.cc",
             "session_options.cc",
-            "thread.cc"
+            "thread.cc",
+            "tls_binding.cc",
+            "tls_connection.cc",
+            "tls_trust.cc"
           ]
         }]
       ]

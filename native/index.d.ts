@@ -154,6 +154,66 @@ export class Session {
   unmount(): Promise<void>
 }
 
+/** Whom TLS connections trust, and the sessions that they resume. Holds on to nothing else. */
+export class TlsTrust {
+  /** @param roots PEM; the only certificate authorities that count. @throws {TypeError} if there is none in it */
+  constructor(roots: string)
+}
+
+export interface TlsTarget {
+  /** IP addresses, tried in this order. */
+  readonly addresses: readonly string[]
+  readonly port: number
+  /** DNS name or IP address that the other side must prove to be. */
+  readonly host: string
+}
+
+export type TlsEvent =
+  /** The other side has proven who it is. */
+  | { readonly kind: 'connected' }
+  /** `length` bytes have arrived in buffer 0 or 1. It is yours until `taken()`; no other `data` comes before. */
+  | { readonly kind: 'data'; readonly buffer: 0 | 1; readonly length: number }
+  /** So many bytes more are in the file of `store()`; `hash` is their quickXorHash, as if they were a file. */
+  | { readonly kind: 'stored'; readonly length: number; readonly hash: string }
+  /** They could not be written; `code` is of errno (`ENOSPC`). Only `closed` follows. */
+  | { readonly kind: 'store-failed'; readonly code: string; readonly message: string }
+  /**
+   * The last event. `code` is of errno (`ECONNRESET`), of a certificate's verification as node:tls names it
+   * (`CERT_HAS_EXPIRED`), or `ERR_SSL_PROTOCOL`; none: the other side or `destroy()` has closed the connection.
+   */
+  | { readonly kind: 'closed'; readonly code?: string; readonly message?: string }
+
+/**
+ * A connection of TLS 1.2 or 1.3 with a thread of its own, by the OpenSSL inside Node.js. There on Linux only, and
+ * where Node.js exports its OpenSSL (ask before use). Half the processor time per byte of node:tls: nothing is copied
+ * between decryption and the buffer, and JavaScript is called once for what has gathered while it was busy.
+ */
+export class TlsConnection {
+  /**
+   * Connects. Keeps the event loop alive, until `unref()`.
+   * @param first, second what is received alternates between them; not to be touched but as `data` says
+   */
+  constructor(
+    trust: TlsTrust,
+    target: TlsTarget,
+    first: Uint8Array,
+    second: Uint8Array,
+    onEvent: (event: TlsEvent) => void,
+  )
+  /** Sends as soon as there is a connection. */
+  write(text: string): void
+  taken(): void
+  /**
+   * Instead of `taken()`: and the next `length` bytes belong into the open file `fd`, from `offset` on. They come as
+   * `stored`, those behind them as `data` again. The descriptor is duplicated.
+   */
+  store(fd: number, offset: number, length: number): void
+  /** `closed` follows. */
+  destroy(): void
+  ref(): void
+  unref(): void
+}
+
 /** Base64, as Graph reports it. @see https://learn.microsoft.com/onedrive/developer/code-snippets/quickxorhash */
 export function quickXorHash(bytes: Uint8Array): string
 /** Hashes bytes [0, size) of an open file on a worker thread. */

@@ -25,7 +25,7 @@ import { isFault } from '../model/fault.js'
 import { OrganizationNames } from '../model/organization-names.js'
 import { Store } from '../store/store.js'
 import { LibrarySync } from '../sync/library-sync.js'
-import { loadNativeAddon } from '../transport/native-addon.js'
+import { loadNativeAddon, nativeTls } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
 import type { Transport } from '../transport/transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
@@ -59,10 +59,12 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
   const organizations = new OrganizationNames()
   for (const { root, organization } of store.libraries.all()) organizations.learn(root.tenant, organization)
 
+  const addon = loadNativeAddon()
   const http = new HttpClient({
     cloud,
     userAgent: `NONISV|b2bmount|b2bmount/${productVersion()}`,
     environment: process.env,
+    native: nativeTls(addon),
   })
   const tokenCache = new TokenCacheFile({
     file: join(paths.stateDirectory, 'tokens.json'),
@@ -88,7 +90,6 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     organizations,
   })
 
-  const addon = loadNativeAddon()
   const cacheDirectory = join(paths.cacheDirectory, 'content')
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 })
   const offline = new OfflineMemory(clock)

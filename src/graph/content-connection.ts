@@ -6,6 +6,7 @@ import type { OrganizationNames } from '../model/organization-names.js'
 import type { ContentSink } from '../model/remote.js'
 import { isSameTag } from './content-check.js'
 import { bodyStart } from './content-range.js'
+import { watched } from './direct-store.js'
 import {
   checkedUrl,
   downloadBlocked,
@@ -113,13 +114,15 @@ export class ContentConnection {
    */
   #confirmed({ key, version }: Wanted, sink: ContentSink, signal: AbortSignal): ContentSink {
     let confirmed = false
-    return (chunk, offset) => {
+    const take = (chunk: Uint8Array, offset: Bytes) => {
       if (confirmed) return sink(chunk, offset)
       return this.#deps.urls.confirm(key, version, signal).then(() => {
         confirmed = true
         return sink(chunk, offset)
       })
     }
+    const direct = (offset: Bytes, length: Bytes) => (confirmed ? sink.direct?.(offset, length) : undefined)
+    return Object.assign(take, { direct })
   }
 
   #refusal(tenant: TenantId, response: HttpResponse): Error {
@@ -157,15 +160,24 @@ function absolute(location: string | undefined, base: string): string | undefine
 
 /** Cuts a body that begins at `start` down to `range`, with the offsets of the file. */
 function within(range: ByteRange, start: Bytes, sink: ContentSink, stop: () => void): ContentSink {
-  return (chunk, bodyOffset) => {
+  const take = (chunk: Uint8Array, bodyOffset: Bytes) => {
     const offset = start + bodyOffset
     const end = offset + chunk.length
     if (end <= range.start) return undefined
     if (offset >= range.end) return stop()
     const part = chunk.subarray(Math.max(0, range.start - offset), Math.min(chunk.length, range.end - offset))
     const taken = sink(part, Math.max(offset, range.start))
-    if (end < range.end) return taken
-    if (end === range.end) return taken
+    if (end <= range.end) return taken
     return taken === undefined ? stop() : taken.then(stop)
   }
+  const direct = (bodyOffset: Bytes, length: Bytes) => {
+    const offset = start + bodyOffset
+    const wanted = Math.min(length, range.end - offset)
+    if (offset < range.start || wanted <= 0) return undefined
+    return watched(sink.direct?.(offset, wanted), total => {
+      // The rest of a whole body, when a range was asked for.
+      if (total === wanted && wanted < length) stop()
+    })
+  }
+  return Object.assign(take, { direct })
 }

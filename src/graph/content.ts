@@ -7,6 +7,7 @@ import type { Bytes, ContentVersion, ItemKey, Milliseconds } from '../model/ids.
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ContentSink, RemoteContent } from '../model/remote.js'
 import { ContentConnection, UrlRefused } from './content-connection.js'
+import { watched } from './direct-store.js'
 import type { DownloadUrl, DownloadUrls } from './download-urls.js'
 import { isTransient, retryDelay, type RetryPolicy } from './retry.js'
 import type { Throttle } from './throttle.js'
@@ -51,11 +52,7 @@ export class GraphContent implements RemoteContent {
     const patience = new Patience(this.#retry, this.#deps)
     let reached = range.start
     let refused: DownloadUrl | undefined
-    const counting: ContentSink = (chunk, offset) => {
-      const taken = sink(chunk, offset)
-      reached = offset + chunk.length
-      return taken
-    }
+    const counting = counted(sink, offset => (reached = offset))
     for (let connections = 1; reached < range.end; connections++) {
       refuseCrumbs(connections, reached - range.start)
       await this.#deps.throttle.outlast(key.tenant, this.#retry.deadline, signal)
@@ -79,6 +76,18 @@ export class GraphContent implements RemoteContent {
       }
     }
   }
+}
+
+/** Tells how far `sink` has come. */
+function counted(sink: ContentSink, reached: (offset: Bytes) => void): ContentSink {
+  const take = (chunk: Uint8Array, offset: Bytes) => {
+    const taken = sink(chunk, offset)
+    reached(offset + chunk.length)
+    return taken
+  }
+  const direct = (start: Bytes, length: Bytes) =>
+    watched(sink.direct?.(start, length), end => reached(start + end))
+  return Object.assign(take, { direct })
 }
 
 function refuseCrumbs(connections: number, bytes: Bytes): void {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { rootCertificates } from 'node:tls'
 import { Agent, buildConnector, EnvHttpProxyAgent, type Dispatcher } from 'undici'
 import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
@@ -82,6 +83,20 @@ export function readTrustRoots(file: string): Buffer {
       cause,
       nextStep: 'Check the path in the configuration, and whether the emulator has been started.',
     })
+  }
+}
+
+/** The roots that Node.js trusts by itself. @see https://nodejs.org/api/cli.html#node_extra_ca_certsfile */
+export function defaultTrustRoots(environment: Environment): string {
+  return [...rootCertificates, extraTrustRoots(environment['NODE_EXTRA_CA_CERTS'])].join('\n')
+}
+
+/** As Node.js does, which goes on without a file that it cannot read. */
+function extraTrustRoots(file: string | undefined): string {
+  try {
+    return file === undefined || file === '' ? '' : readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }
 

@@ -1,66 +1,86 @@
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { Bytes } from '../model/ids.js'
+import type { DirectStore } from '../model/remote.js'
+
+/** What this folder needs of the native layer: TLS connections with a thread each. See native/index.d.ts. */
+export interface NativeTls {
+  readonly TlsTrust: new (roots: string) => TlsTrust
+  readonly TlsConnection: new (
+    trust: TlsTrust,
+    target: TlsTarget,
+    first: Uint8Array,
+    second: Uint8Array,
+    onEvent: (event: TlsEvent) => void,
+  ) => TlsConnection
+}
+
+export type TlsTrust = object
+
+export interface TlsTarget {
+  readonly addresses: readonly string[]
+  readonly port: number
+  readonly host: string
+}
+
+export type TlsEvent =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'data'; readonly buffer: 0 | 1; readonly length: Bytes }
+  | { readonly kind: 'stored'; readonly length: Bytes; readonly hash: string }
+  | { readonly kind: 'store-failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'closed'; readonly code?: string; readonly message?: string }
+
+interface TlsConnection {
+  write(text: string): void
+  taken(): void
+  store(fd: number, offset: Bytes, length: Bytes): void
+  destroy(): void
+  ref(): void
+  unref(): void
+}
 
 /** What a connection in use delivers. */
 export interface Receiver {
   /** The bytes are only valid until the returned promise settles, or the call returns nothing. Must not throw. */
   receive(bytes: Buffer): Promise<void> | void
+  /** After {@link receive}: where the bytes that come next belong, if they need not be received. */
+  nextStore(): DirectStore | undefined
+  /** So many of them are there. */
+  stored(length: Bytes, hash: string): void
+  /** They could not be written. */
+  notStored(failure: Error): void
   /** The connection has ended, by whomever. */
   closed(failure: Error | undefined): void
 }
 
-interface Piece {
-  readonly bytes: Buffer
-  /** Set on the last piece of a buffer: it is free again when the piece has been taken. */
-  readonly frees: Buffer | undefined
-}
-
-// Four times what libuv reads at once. TLS hands it over in records of 16 KiB, each one costing a call.
-const BUFFER: Bytes = 256 * 1024
+/** Where received bytes land: while one buffer is being used, the connection fills the other. */
+export type ReceiveBuffers = readonly [Buffer, Buffer]
 
 /**
- * A TLS connection whose plain bytes land in buffers of ours (`onread` of tls.connect), without a stream in between:
- * half the processor time per byte. Reads ahead one buffer while the receiver is busy with another, then pauses.
+ * A TLS connection that is ours alone.
+ *
+ * INVARIANT: one buffer at a time is in the receiver's hands, and is given back once, by `taken()` or `store()`.
  */
 export class DirectConnection {
-  readonly #socket: TLSSocket
+  readonly #tls: TlsConnection
+  readonly #buffers: ReceiveBuffers
   readonly #ready: Promise<void>
-  readonly #spare: Buffer[] = []
-  readonly #waiting: Piece[] = []
-  /** INVARIANT: 0 <= queued <= filled < length, and node writes to the buffer from `filled` on, and nowhere else */
-  #buffer: Buffer = Buffer.allocUnsafeSlow(BUFFER)
-  #filled: Bytes = 0
-  #queued: Bytes = 0
-  #busy = false
-  #flushScheduled = false
+  readonly #closeListeners: (() => void)[] = []
+  #setReady: { resolve(): void; reject(failure: Error): void } | undefined
   #receiver: Receiver | undefined
-  #failure: Error | undefined
-  #ended = false
+  #busy = false
+  #end: { readonly failure: Error | undefined } | undefined
+  #destroyed = false
 
-  constructor(options: ConnectionOptions, onSession: (session: Buffer) => void) {
-    const onread = {
-      buffer: () => this.#buffer.subarray(this.#filled),
-      callback: (length: number) => this.#arrived(length),
-    }
-    // Documented for tls.connect(), but missing in its types.
-    this.#socket = connect({ ...options, onread } as ConnectionOptions)
-    this.#socket.setNoDelay(true)
-    this.#socket.on('session', onSession)
-    this.#socket.on('error', (failure: Error) => {
-      this.#failure = failure
-    })
+  constructor(native: NativeTls, trust: TlsTrust, target: TlsTarget, buffers: ReceiveBuffers) {
+    this.#buffers = buffers
     this.#ready = new Promise((resolve, reject) => {
-      this.#socket.once('secureConnect', resolve)
-      this.#socket.once('close', () => {
-        reject(this.#failure ?? lost())
-        this.#end()
-      })
+      this.#setReady = { resolve, reject }
     })
     this.#ready.catch(() => {})
+    this.#tls = new native.TlsConnection(trust, target, ...buffers, event => this.#on(event))
   }
 
   get usable(): boolean {
-    return !this.#socket.destroyed
+    return !this.#destroyed && this.#end === undefined
   }
 
   /** Resolves when the other side has proven who it is. */
@@ -68,111 +88,83 @@ export class DirectConnection {
     await this.#ready
   }
 
+  /** Nothing is received any more, and the buffers are free. */
   onceClosed(listener: () => void): void {
-    this.#socket.once('close', listener)
+    this.#closeListeners.push(listener)
   }
 
   take(receiver: Receiver): void {
     this.#receiver = receiver
-    this.#socket.ref()
+    this.#tls.ref()
+    if (this.#end !== undefined) this.#tellClosed()
   }
 
   /** Nobody waits for anything: whatever comes now is unasked for, and ends the connection. */
   release(): void {
     this.#receiver = undefined
-    this.#socket.unref()
+    this.#tls.unref()
   }
 
   write(text: string): void {
-    this.#socket.write(text, 'latin1')
+    this.#tls.write(text)
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.#destroyed = true
+    this.#tls.destroy()
   }
 
-  #arrived(length: number): boolean {
-    this.#filled += length
-    if (this.#filled === this.#buffer.length) this.#nextBuffer()
-    else this.#scheduleFlush()
-    // TLS may deliver a little more after a "no": there is always room for it.
-    return this.#waiting.length === 0
-  }
-
-  /** Only from `onread`: at any other time node holds on to the place that it will write to next. */
-  #nextBuffer(): void {
-    this.#enqueue(this.#buffer)
-    this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER)
-    this.#filled = 0
-    this.#queued = 0
-    this.#deliver()
-  }
-
-  /** By the end of this turn of the event loop: large pieces when the link is fast, no delay when it is slow. */
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return
-    this.#flushScheduled = true
-    setImmediate(() => {
-      this.#flushScheduled = false
-      if (!this.#busy) this.#flush()
-    })
-  }
-
-  #flush(): void {
-    if (this.#filled > this.#queued) this.#enqueue(undefined)
-    this.#deliver()
-  }
-
-  #enqueue(frees: Buffer | undefined): void {
-    this.#waiting.push({ bytes: this.#buffer.subarray(this.#queued, this.#filled), frees })
-    this.#queued = this.#filled
-  }
-
-  #deliver(): void {
-    while (!this.#busy) {
-      const piece = this.#waiting.shift()
-      if (piece === undefined) return
-      if (this.#receiver === undefined) return this.destroy()
-      const taken = this.#receiver.receive(piece.bytes)
-      if (taken === undefined) {
-        this.#free(piece)
-        continue
-      }
-      this.#busy = true
-      const next = () => {
-        this.#busy = false
-        this.#free(piece)
-        this.#afterWait()
-      }
-      taken.then(next, next)
+  #on(event: TlsEvent): void {
+    switch (event.kind) {
+      case 'connected':
+        return this.#setReady?.resolve()
+      case 'data':
+        return this.#deliver(this.#buffers[event.buffer].subarray(0, event.length))
+      case 'stored':
+        return this.#receiver?.stored(event.length, event.hash)
+      case 'store-failed':
+        return this.#receiver?.notStored(Object.assign(new Error(event.message), { code: event.code }))
+      case 'closed':
+        return this.#ended(event)
     }
   }
 
-  #free({ frees }: Piece): void {
-    if (frees !== undefined) this.#spare.push(frees)
+  #deliver(bytes: Buffer): void {
+    if (this.#receiver === undefined) {
+      this.destroy()
+      return this.#tls.taken()
+    }
+    const taken = this.#receiver.receive(bytes)
+    if (taken === undefined) return this.#giveBack()
+    this.#busy = true
+    const next = () => {
+      this.#busy = false
+      this.#giveBack()
+      if (this.#end !== undefined) this.#tellClosed()
+    }
+    taken.then(next, next)
   }
 
-  #afterWait(): void {
-    this.#flush()
-    if (this.#busy || this.#waiting.length > 0) return
-    if (this.#ended) this.#tellClosed()
-    else this.#socket.resume()
+  #giveBack(): void {
+    const store = this.#receiver?.nextStore()
+    if (store === undefined) this.#tls.taken()
+    else this.#tls.store(store.fd, store.position, store.length)
   }
 
-  /** What has arrived before the end is delivered before the end. */
-  #end(): void {
-    this.#ended = true
-    if (!this.#busy) this.#flush()
+  #ended({ code, message }: TlsEvent & { kind: 'closed' }): void {
+    const failure = code === undefined ? undefined : Object.assign(new Error(message), { code })
+    this.#end = { failure }
+    this.#setReady?.reject(
+      failure ?? Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }),
+    )
     if (!this.#busy) this.#tellClosed()
   }
 
+  /** After what has arrived before the end. */
   #tellClosed(): void {
     const receiver = this.#receiver
     this.#receiver = undefined
-    receiver?.closed(this.#failure)
+    receiver?.closed(this.#end?.failure)
+    for (const listener of this.#closeListeners.splice(0)) listener()
   }
-}
-
-function lost(): Error {
-  return Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })
 }

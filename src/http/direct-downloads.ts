@@ -1,11 +1,16 @@
+import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
-import { LRUCache } from 'lru-cache'
 import { Limiter } from '../concurrency/limiter.js'
 import type { Cloud } from '../model/cloud.js'
-import type { Milliseconds } from '../model/ids.js'
+import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { ContentSink } from '../model/remote.js'
-import { DirectConnection } from './direct-connection.js'
+import {
+  DirectConnection,
+  type NativeTls,
+  type ReceiveBuffers,
+  type TlsTarget,
+  type TlsTrust,
+} from './direct-connection.js'
 import { directExchange, StaleConnection } from './direct-exchange.js'
 import type { HttpDeadlines, HttpHead, HttpRequest } from './message.js'
 import { silence, toNetworkFault } from './network-fault.js'
@@ -14,11 +19,15 @@ import { silence, toNetworkFault } from './network-fault.js'
 const CONNECTIONS_PER_HOST = 32
 // Less than SharePoint keeps a connection without requests.
 const KEEP_IDLE: Milliseconds = 30_000
-const MOST_SESSIONS = 100
+// Each connection has two. Larger ones bring nothing (measured), smaller ones cost more calls.
+const BUFFER: Bytes = 256 * 1024
+const KEPT_BUFFERS = 8
 
 export interface DirectDownloadsOptions {
+  readonly native: NativeTls
   readonly connectTo: Cloud['connectTo']
-  readonly trustRoots: Buffer | undefined
+  /** PEM. Asked for once, before the first connection. */
+  readonly trustRoots: () => string
   readonly deadlines: HttpDeadlines
 }
 
@@ -33,8 +42,8 @@ export class DirectDownloads {
   readonly #idle = new Map<string, Idle[]>()
   readonly #limiters = new Map<string, Limiter>()
   readonly #open = new Set<DirectConnection>()
-  /** For resumption: one round trip less per connection. */
-  readonly #sessions = new LRUCache<string, Buffer>({ max: MOST_SESSIONS })
+  readonly #spareBuffers: ReceiveBuffers[] = []
+  #trust: TlsTrust | undefined
 
   constructor(options: DirectDownloadsOptions) {
     this.#options = options
@@ -71,15 +80,15 @@ export class DirectDownloads {
   }
 
   async #connect(host: string, signal: AbortSignal): Promise<DirectConnection> {
-    const connection = new DirectConnection(this.#target(host), session => this.#sessions.set(host, session))
-    this.#open.add(connection)
-    connection.onceClosed(() => this.#open.delete(connection))
     const { promise, stop } = interruption(host, this.#options.deadlines.connect, signal)
+    let connection: DirectConnection | undefined
     try {
+      const target = await Promise.race([this.#target(host), promise])
+      connection = this.#openConnection(target)
       await Promise.race([connection.ready(), promise])
       return connection
     } catch (failure) {
-      connection.destroy()
+      connection?.destroy()
       signal.throwIfAborted()
       throw toNetworkFault(failure, host)
     } finally {
@@ -87,19 +96,30 @@ export class DirectDownloads {
     }
   }
 
+  #openConnection(target: TlsTarget): DirectConnection {
+    const { native, trustRoots } = this.#options
+    this.#trust ??= new native.TlsTrust(trustRoots())
+    const buffers = this.#spareBuffers.pop() ?? [
+      Buffer.allocUnsafeSlow(BUFFER),
+      Buffer.allocUnsafeSlow(BUFFER),
+    ]
+    const connection = new DirectConnection(native, this.#trust, target, buffers)
+    this.#open.add(connection)
+    connection.onceClosed(() => {
+      this.#open.delete(connection)
+      if (this.#spareBuffers.length < KEPT_BUFFERS) this.#spareBuffers.push(buffers)
+    })
+    return connection
+  }
+
   /** An emulator is reached at its own address, but must prove to be the host that it stands for. */
-  #target(host: string): ConnectionOptions {
+  async #target(host: string): Promise<TlsTarget> {
     const { hostname, port } = new URL(`https://${host}`)
-    const { connectTo, trustRoots } = this.#options
-    const session = this.#sessions.get(host)
+    const { connectTo } = this.#options
     return {
-      host: connectTo?.address ?? hostname,
+      addresses: await addressesOf(connectTo?.address ?? hostname),
       port: connectTo?.port ?? Number(port || 443),
-      ...(isIP(hostname) ? {} : { servername: hostname }),
-      ...(trustRoots === undefined ? {} : { ca: trustRoots }),
-      ...(session === undefined ? {} : { session }),
-      ALPNProtocols: ['http/1.1'],
-      rejectUnauthorized: true,
+      host: unbracketed(hostname),
     }
   }
 
@@ -129,6 +149,17 @@ export class DirectDownloads {
     }
     return limiter
   }
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  const name = unbracketed(host)
+  if (isIP(name) !== 0) return [name]
+  return (await lookup(name, { all: true })).map(({ address }) => address)
+}
+
+/** An IPv6 address as a URL has it, or any other host. */
+function unbracketed(host: string): string {
+  return host.startsWith('[') ? host.slice(1, -1) : host
 }
 
 /** Rejects when connecting has taken too long or nobody wants the connection any more. */

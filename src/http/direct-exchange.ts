@@ -1,5 +1,5 @@
 import type { Bytes } from '../model/ids.js'
-import type { ContentSink } from '../model/remote.js'
+import type { ContentSink, DirectStore } from '../model/remote.js'
 import { Fault } from '../model/fault.js'
 import type { DirectConnection, Receiver } from './direct-connection.js'
 import type { HttpDeadlines, HttpHead, HttpRequest } from './message.js'
@@ -44,6 +44,7 @@ class DirectExchange implements Receiver {
   #early = Buffer.alloc(0)
   #head: HttpHead | undefined
   #sink: ContentSink | undefined
+  #store: DirectStore | undefined
   #offset: Bytes = 0
   #length: Bytes = 0
   #busy: Promise<void> | undefined
@@ -80,6 +81,29 @@ class DirectExchange implements Receiver {
     }
   }
 
+  nextStore(): DirectStore | undefined {
+    const left = this.#length - this.#offset
+    if (this.#settled || this.#head === undefined || left === 0) return undefined
+    this.#store = this.#sink?.direct?.(this.#offset, left)
+    return this.#store
+  }
+
+  stored(length: Bytes, hash: string): void {
+    if (this.#settled) return
+    this.#offset += length
+    this.#watchdog.heard()
+    try {
+      this.#store?.stored(length, hash)
+      this.#advance(false)
+    } catch (failure) {
+      this.#end(failure)
+    }
+  }
+
+  notStored(failure: Error): void {
+    this.#end(this.#store?.fault(failure) ?? failure)
+  }
+
   closed(failure: Error | undefined): void {
     const cause = failure ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' })
     const untouched = this.#head === undefined && this.#early.length === 0
@@ -87,10 +111,13 @@ class DirectExchange implements Receiver {
   }
 
   #receiveHead(bytes: Buffer): Promise<void> | void {
-    this.#early = Buffer.concat([this.#early, bytes])
-    const head = this.#parse(this.#early)
-    if (head === undefined) return
-    const rest = this.#early.subarray(head.length)
+    const all = this.#early.length === 0 ? bytes : Buffer.concat([this.#early, bytes])
+    const head = this.#parse(all)
+    if (head === undefined) {
+      this.#early = Buffer.from(all)
+      return
+    }
+    const rest = all.subarray(head.length)
     this.#early = Buffer.alloc(0)
     // 103 Early Hints and its like: the answer is still to come.
     if (head.status < 200) return rest.length > 0 ? this.#receiveHead(rest) : undefined

@@ -155,7 +155,25 @@ export class ContentFile {
     const write = this.#writing.then(() => this.#writeAll(bytes, start))
     this.#writing = write.catch(() => {})
     await write
-    this.#wrote({ start, end: start + bytes.length }, hash)
+    this.wrote({ start, end: start + bytes.length }, hash)
+  }
+
+  /**
+   * Announces bytes that are in the file.
+   * @param hash theirs, as if they were a file; without it the whole file is read again to be verified
+   */
+  wrote(range: ByteRange, hash: string | undefined): void {
+    if (this.#written.covers(range)) return
+    if (hash !== undefined) this.#pieces?.add(hash, range.start, range.end - range.start)
+    this.#written.add(range)
+    if (this.end) return
+    if (this.#isComplete()) {
+      this.#allHere(range)
+    } else {
+      this.#move('bytes')
+      this.#announce(range)
+    }
+    this.#saveSoon()
   }
 
   /** The other side has another version: nothing more will be fetched, listed or kept after the last close. */
@@ -202,20 +220,6 @@ export class ContentFile {
     } catch (failure) {
       throw localFault(failure)
     }
-  }
-
-  #wrote(range: ByteRange, hash: string | undefined): void {
-    if (this.#written.covers(range)) return
-    if (hash !== undefined) this.#pieces?.add(hash, range.start, range.end - range.start)
-    this.#written.add(range)
-    if (this.end) return
-    if (this.#isComplete()) {
-      this.#allHere(range)
-    } else {
-      this.#move('bytes')
-      this.#announce(range)
-    }
-    this.#saveSoon()
   }
 
   #announce(range: ByteRange): void {

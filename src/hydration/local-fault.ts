@@ -1,7 +1,7 @@
 import { Fault } from '../model/fault.js'
 
 /** What the local disk refused, as a fault. */
-export function localFault(failure: unknown): unknown {
+export function localFault<Failure>(failure: Failure): Failure | Fault {
   const { code } = failure as NodeJS.ErrnoException
   if (code === undefined || failure instanceof Fault) return failure
   if (code === 'ENOSPC' || code === 'EDQUOT') {

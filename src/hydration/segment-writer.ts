@@ -60,6 +60,12 @@ export class SegmentWriter {
     this.#filling = undefined
   }
 
+  /** So many bytes go into the file without passing here. */
+  skip(length: Bytes): void {
+    this.flush()
+    this.#start += length
+  }
+
   /** Resolves when everything is in the file; rejects with the first failure. To be called last. */
   async drain(): Promise<void> {
     this.flush()

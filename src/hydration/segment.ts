@@ -2,18 +2,26 @@ import type { Clock } from '../concurrency/clock.js'
 import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
-import type { RemoteContent } from '../model/remote.js'
+import type { ContentSink, DirectStore, RemoteContent } from '../model/remote.js'
 import type { BufferPool } from './buffer-pool.js'
 import type { ContentSource } from './content-source.js'
+import { localFault } from './local-fault.js'
 import { SegmentWriter, type BytesTarget } from './segment-writer.js'
 
 /** A download that brings no byte for so long has failed. */
 export const PROGRESS_DEADLINE: Milliseconds = 30_000
 
+export interface SegmentTarget extends BytesTarget {
+  /** For who writes into the file himself; and then says so. */
+  readonly fd: number
+  /** @param hash the QuickXorHash of these bytes, as if they were a file */
+  wrote(range: ByteRange, hash: string): void
+}
+
 export interface SegmentDeps {
   readonly remote: RemoteContent
   readonly clock: Clock
-  readonly target: BytesTarget
+  readonly target: SegmentTarget
   readonly buffers: BufferPool
   /** Whether somebody waits for the `buffered` bytes before `position`, so that they should be written now. */
   readonly isAwaited: (position: Bytes, buffered: Bytes) => boolean
@@ -84,7 +92,8 @@ export class Segment {
     const { signal } = this.#abort
     const range = { start: this.start, end: this.#planned }
     try {
-      await untilAborted(this.#deps.remote.fetch(item, version, range, this.#take, signal), signal)
+      const sink: ContentSink = Object.assign(this.#take, { direct: this.#direct })
+      await untilAborted(this.#deps.remote.fetch(item, version, range, sink, signal), signal)
     } catch (failure) {
       if (this.#position < this.#end) throw failure
     }
@@ -104,9 +113,34 @@ export class Segment {
     this.#position += bytes.length
     const full = this.#writer.push(bytes)
     if (this.#deps.isAwaited(this.#position, this.#writer.buffered)) this.#writer.flush()
-    // Where all was fetched as planned the connection is left alone: it will be used again.
-    if (this.#position >= this.#end && this.#end < this.#planned) this.#abort.abort(enough())
+    this.#endWhenEnough()
     return full
+  }
+
+  readonly #direct = (offset: Bytes, length: Bytes): DirectStore | undefined => {
+    if (offset !== this.#position || offset >= this.#end) return undefined
+    const { target, clock } = this.#deps
+    this.#writer.flush()
+    return {
+      fd: target.fd,
+      position: offset,
+      length: Math.min(length, this.#end - offset),
+      stored: (length, hash) => {
+        this.#abort.signal.throwIfAborted()
+        this.#lastByteAt = clock.now()
+        const start = this.#position
+        this.#position += length
+        this.#writer.skip(length)
+        target.wrote({ start, end: this.#position }, hash)
+        this.#endWhenEnough()
+      },
+      fault: localFault,
+    }
+  }
+
+  /** Where all was fetched as planned the connection is left alone: it will be used again. */
+  #endWhenEnough(): void {
+    if (this.#position >= this.#end && this.#end < this.#planned) this.#abort.abort(enough())
   }
 
   async #watch(ended: AbortSignal): Promise<void> {

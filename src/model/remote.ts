@@ -6,7 +6,26 @@ import type { Bytes, ContentVersion, ItemKey } from './ids.js'
  * Receives a download in order. The chunk is only valid until the returned promise settles
  * (or until the call returns, when it returns nothing).
  */
-export type ContentSink = (chunk: Uint8Array, offset: Bytes) => Promise<void> | void
+export interface ContentSink {
+  (chunk: Uint8Array, offset: Bytes): Promise<void> | void
+  /**
+   * Where the bytes that come next, from `offset` on, may be written by whoever receives them, instead of being handed
+   * over. Asked after a chunk was taken; `undefined`: go on as before.
+   */
+  readonly direct?: (offset: Bytes, length: Bytes) => DirectStore | undefined
+}
+
+/** A place in a file for bytes that are under way. */
+export interface DirectStore {
+  readonly fd: number
+  readonly position: Bytes
+  /** At most what was asked for. */
+  readonly length: Bytes
+  /** So many bytes more are in the file. `hash`: their QuickXorHash, as if they were a file. May throw, as the sink. */
+  stored(length: Bytes, hash: string): void
+  /** What it means that they could not be written. */
+  fault(failure: Error): Error
+}
 
 /** What hydration needs of the cloud. Implemented by `graph/content.ts`. */
 export interface RemoteContent {

@@ -16,6 +16,13 @@ export type NativeAddon = typeof native
 const ADDON = fileURLToPath(new URL('../../../native/build/Release/b2bmount.node', import.meta.url))
 
 /**
+ * Its TLS: there on Linux only, and where Node.js exports its OpenSSL.
+ */
+export function nativeTls(addon: NativeAddon): Pick<NativeAddon, 'TlsTrust' | 'TlsConnection'> | undefined {
+  return (addon as Partial<NativeAddon>).TlsConnection === undefined ? undefined : addon
+}
+
+/**
  * The addon that `npm install` has built. `Session` and `detach` are there on Linux only.
  *
  * @throws {Error} `MODULE_NOT_FOUND` if it was not built, `ERR_DLOPEN_FAILED` if it was built for another machine

@@ -3,7 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Test } from 'tap'
 import { makeCertificates } from '../../../src/emulator/certificates.js'
+import { loadNativeAddon, nativeTls } from '../../../src/transport/native-addon.js'
 import { HttpClient, type HttpClientOptions } from '../../../src/http/http-client.js'
+
+/** As the daemon has it. `undefined` as an option: everything by the full client. */
+const NATIVE = nativeTls(loadNativeAddon())
 
 export const HOST = 'contoso.sharepoint.com'
 
@@ -34,7 +38,12 @@ export async function serve(
   })
   const client = (options: Partial<HttpClientOptions> = {}) => {
     const cloud = { connectTo: { address: '127.0.0.1', port }, caFile }
-    const http = new HttpClient({ cloud, userAgent: 'NONISV|b2bmount|b2bmount/test', ...options })
+    const http = new HttpClient({
+      cloud,
+      userAgent: 'NONISV|b2bmount|b2bmount/test',
+      native: NATIVE,
+      ...options,
+    })
     t.teardown(() => http.close())
     return http
   }

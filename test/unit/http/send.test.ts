@@ -25,10 +25,10 @@ t.test(
   async t => {
     const { client } = await serve(t, (_, response) => response.end(), ['other.sharepoint.com'])
     for (const ask of [
-      client().send({ method: 'GET', url: url() }, patient),
-      client().download({ method: 'GET', url: url() }, () => undefined, patient),
+      () => client().send({ method: 'GET', url: url() }, patient),
+      () => client().download({ method: 'GET', url: url() }, () => undefined, patient),
     ]) {
-      const failure = await ask.catch((failure: unknown) => failure)
+      const failure = await ask().catch((failure: unknown) => failure)
       t.ok(isFault(failure, 'certificate-untrusted'))
       t.match(failure, { message: /contoso\.sharepoint\.com/ })
     }

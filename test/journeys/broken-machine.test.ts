@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -67,6 +67,31 @@ t.test(
     await sandbox.json('stop')
   },
 )
+
+t.test('the disk is full, or cannot be written, before anything begins', { skip: rootOnly }, async t => {
+  const sandbox = await openSandbox()
+  t.teardown(() => sandbox.close())
+  const state = join(sandbox.home, '.local')
+  await mkdir(state)
+  await execute('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', state])
+  t.teardown(() => execute('umount', ['--lazy', state]))
+  const refused = async (code: string) => {
+    for (const args of [['list'], ['mount', '--foreground', join(sandbox.home, 'B2B')]]) {
+      const { status, stdout } = await sandbox.cli(...args, '--json')
+      t.equal(status, EXIT.machine)
+      t.match(JSON.parse(stdout), { error: { code, message: state, nextStep: /\S/ } })
+    }
+  }
+
+  const fill = join(state, 'fill')
+  await writeFile(fill, Buffer.alloc(512 * 1024)).catch(() => undefined)
+  await refused('disk-full')
+  await rm(fill)
+  t.equal((await sandbox.cli('list')).status, EXIT.ok, 'once there is room')
+  await sandbox.json('stop')
+  await execute('mount', ['-o', 'remount,ro', state])
+  await refused('local-io')
+})
 
 t.test('somebody else answers in place of the service: nothing is told to him', async t => {
   const sandbox = await openSandbox()

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { openSandbox } from '../../scripts/sandbox.js'
@@ -89,7 +90,9 @@ t.test('the disk is full, or cannot be written, before anything begins', { skip:
   await rm(fill)
   t.equal((await sandbox.cli('list')).status, EXIT.ok, 'once there is room')
   await sandbox.json('stop')
-  await execute('mount', ['-o', 'remount,ro', state])
+  // Refused for as long as the daemon has its log open, which is a little longer than it answers.
+  const remount = () => execute('mount', ['-o', 'remount,ro', state]).then(() => true)
+  while (!(await remount().catch(() => false))) await setTimeout(50)
   await refused('local-io')
 })
 

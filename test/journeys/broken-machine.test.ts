@@ -28,8 +28,12 @@ t.test('the store is damaged', { skip: cannotMount }, async t => {
   await store.write(Buffer.alloc(2 * 4096, 0x5a), 0, 2 * 4096, 0)
   await store.close()
 
+  const told = await sandbox.cli('mount', drive)
+  t.equal(told.status, EXIT.machine)
+  t.match(told.stderr, /store\.sqlite\.corrupt-.*\n.*b2bmount add/)
+  t.notMatch(told.stderr, /\bat .*\.js:\d+/)
   const { status, stderr } = await sandbox.cli('mount', drive)
-  t.equal(status, 0, `the drive is there all the same: ${stderr}`)
+  t.equal(status, EXIT.ok, `the drive is there all the same: ${stderr}`)
   t.ok(
     (await readdir(state)).some(file => file.startsWith('store.sqlite.corrupt-')),
     'the damaged store is kept as evidence',

@@ -102,6 +102,14 @@ t.test('Ctrl-C cancels a command that waits', async t => {
   t.match(await waiting, { exitCode: 130, stderr: /b2bmount: Cancelled\.\n$/ })
 })
 
+t.test('Ctrl-C ends doctor, too, and is no finding', async t => {
+  const home = openHome(t)
+  const interrupted = new AbortController()
+  const waiting = home.runUntil(interrupted.signal, 'doctor')
+  interrupted.abort(new Fault('cancelled', 'Cancelled'))
+  t.match(await waiting, { exitCode: 130, stdout: '', stderr: 'b2bmount: Cancelled.\n' })
+})
+
 t.test('a bug in the daemon is an internal error, without its message or stack', async t => {
   const home = openHome(t)
   const { exitCode, stderr } = await home.run('add', 'bug')

@@ -40,11 +40,17 @@ export async function openDemoDrive(mountPoint: string, say: (step: string) => v
   // By ourselves, to know what to remove afterwards.
   const firstCreated = await mkdir(directory, { recursive: true })
   say('Starting a small Microsoft 365 on this machine')
-  const sandbox = await openSandbox()
+  const removeCreated = async () => {
+    if (firstCreated !== undefined) await removeEmpty(directory, firstCreated)
+  }
+  const sandbox = await openSandbox().catch(async (failure: unknown) => {
+    await removeCreated()
+    throw failure
+  })
   const close = async () => {
     await sandbox.close()
     await detach(directory)
-    if (firstCreated !== undefined) await removeEmpty(directory, firstCreated)
+    await removeCreated()
   }
   try {
     say('b2bmount sign-in')

@@ -16,6 +16,9 @@ them. Touches no real account; Ctrl-C unmounts and leaves nothing behind.
 /** Long enough for the slowest machine; a check that hangs is a check that fails. */
 const CHECK_DEADLINE_MILLISECONDS = 5 * 60_000
 
+/** As shells report a program that SIGINT ended. */
+const INTERRUPTED = 130
+
 function row({ what, files, bytes, seconds, problems }: CheckRow): readonly string[] {
   const rate = bytes > 1e6 ? `${formatBytes(bytes / seconds)}/s` : ''
   return [
@@ -73,7 +76,15 @@ async function main(): Promise<number> {
   const ended = new Promise<void>(resolve => ending.signal.addEventListener('abort', () => resolve()))
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort())
 
-  const drive = await openDemoDrive(values.mount, step => console.log(step))
+  const drive = await openDemoDrive(values.mount, step => console.log(step)).catch((failure: unknown) => {
+    // Ctrl-C reached the command that was running, too.
+    if (ending.signal.aborted) return undefined
+    throw failure
+  })
+  if (drive === undefined) {
+    console.log('\nInterrupted')
+    return INTERRUPTED
+  }
   try {
     if (values.check) return (await check(drive, ending.signal)) ? 0 : 1
     console.log(whatToTry(drive))

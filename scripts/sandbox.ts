@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { sentence } from '../src/cli/format.js'
+import type { Problem } from '../src/control/answers.js'
 import { shellQuote } from '../src/control/shell-quote.js'
 import { detachMount } from '../src/daemon/mount-probe.js'
 import { readMountTable } from '../src/daemon/mount-table.js'
@@ -64,13 +66,15 @@ interface EmulatorReady {
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   // Unix sockets below it need a short path.
   const home = await mkdtemp(join(tmpdir(), 'b2b-'))
-  const emulator = await startEmulator(join(home, 'emulator'), options.emulator ?? [])
+  let emulator: RunningEmulator | undefined
   try {
+    emulator = await startEmulator(join(home, 'emulator'), options.emulator ?? [])
     const env = await privateEnvironment(home, emulator.ready.cloud, options.user ?? DEMO_USER)
     const ca = await readFile(emulator.ready.ca)
     return new OpenSandbox(home, env, emulator, ca)
   } catch (failure) {
-    emulator.child.kill('SIGKILL')
+    emulator?.child.kill('SIGKILL')
+    await rm(home, { recursive: true, force: true })
     throw failure
   }
 }
@@ -137,7 +141,8 @@ class OpenSandbox implements Sandbox {
 
   async json<Answer>(...args: readonly string[]): Promise<Answer> {
     const { status, stdout, stderr } = await this.cli(...args, '--json')
-    if (status !== 0) throw new Error(`b2bmount ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`)
+    if (status !== 0)
+      throw new Error(`b2bmount ${args.join(' ')}: ${problemIn(stdout) ?? `${status} ${stderr}${stdout}`}`)
     return JSON.parse(stdout) as Answer
   }
 
@@ -204,6 +209,16 @@ class OpenSandbox implements Sandbox {
       asked.on('timeout', () => asked.destroy(new Error(`${method} ${path}: no answer`)))
       asked.end(body)
     })
+  }
+}
+
+/** The sentences of a failure that the command has explained. */
+function problemIn(stdout: string): string | undefined {
+  try {
+    const { error } = JSON.parse(stdout) as { error: Problem }
+    return [sentence(error.message), error.nextStep ?? ''].join(' ').trim()
+  } catch {
+    return undefined
   }
 }
 

@@ -31,6 +31,8 @@ const EXPIRY_MARGIN: Milliseconds = 5 * 60_000
 export class TokenSource {
   readonly #deps: TokenSourceDeps
   readonly #issued = new Map<string, IssuedToken>()
+  /** What the services of a tenant, or its sign-in, wanted proven last. */
+  readonly #wanted = new Map<TenantId, string>()
   readonly #asking = new SingleFlight<IssuedToken>()
 
   constructor(deps: TokenSourceDeps) {
@@ -52,6 +54,7 @@ export class TokenSource {
     if (known !== undefined && options.claims === undefined && this.#isGood(known, options.refused)) {
       return known.accessToken
     }
+    if (options.claims !== undefined) this.#wanted.set(tenant, options.claims)
     const flight = JSON.stringify([key, options.refused !== undefined, options.claims])
     const token = await this.#asking.run(flight, signal, async shared => {
       const issued = await this.#ask(tenant, scopes, shared, options)
@@ -61,9 +64,24 @@ export class TokenSource {
     return token.accessToken
   }
 
+  /**
+   * What the user must prove when signing in at `tenant`: it has told somebody before, or tells now. `undefined` where it
+   * wants nothing special; other refusals are for the sign-in to meet.
+   */
+  async claimsFor(
+    tenant: TenantId,
+    scopes: readonly string[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    if (!this.#wanted.has(tenant)) await this.tokenFor(tenant, scopes, signal).catch(unlessFault)
+    signal.throwIfAborted()
+    return this.#wanted.get(tenant)
+  }
+
   /** After a sign-in or sign-out: what is known in memory belongs to another time. */
   forget(): void {
     this.#issued.clear()
+    this.#wanted.clear()
   }
 
   #isGood(token: IssuedToken, refused: string | undefined): boolean {
@@ -85,7 +103,9 @@ export class TokenSource {
         token = await msal.silent(profile, tenant, scopes, signal, { fresh: true })
       return this.#verified(token, tenant)
     } catch (failure) {
-      throw failure instanceof EntraRefusal ? entraFault(failure, this.#asked(tenant, profile)) : failure
+      if (!(failure instanceof EntraRefusal)) throw failure
+      if (failure.claims !== undefined) this.#wanted.set(tenant, failure.claims)
+      throw entraFault(failure, this.#asked(tenant, profile))
     }
   }
 
@@ -108,4 +128,8 @@ export class TokenSource {
       cloud,
     }
   }
+}
+
+function unlessFault(failure: unknown): undefined {
+  if (!(failure instanceof Fault)) throw failure
 }

@@ -28,11 +28,15 @@ export async function toFailure(thrown: unknown, logFile: string | undefined): P
   return { exitCode: EXIT.failed, problem }
 }
 
+const SEE_HELP = 'To see what there is, run:  b2bmount --help'
+const NO_COMMAND: Problem = { code: 'usage', message: 'No command was given', nextStep: SEE_HELP }
+
 function fromCommander(thrown: CommanderError): Failure {
   // --help and --version end by throwing, too.
   if (thrown.exitCode === 0) return { exitCode: EXIT.ok }
+  if (thrown.code === 'commander.help') return { exitCode: EXIT.usage, problem: NO_COMMAND }
   const [message = '', suggestion] = thrown.message.replace(/^error: /, '').split('\n')
-  const nextStep = suggestion?.replace(/^\((.*)\)$/, '$1') ?? 'To see what there is, run:  b2bmount --help'
+  const nextStep = suggestion?.replace(/^\((.*)\)$/, '$1') ?? SEE_HELP
   return { exitCode: EXIT.usage, problem: { code: 'usage', message, nextStep } }
 }
 

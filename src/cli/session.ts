@@ -1,8 +1,10 @@
+import { realpath } from 'node:fs/promises'
 import { chooseCloud, type CloudChoice } from '../control/cloud-choice.js'
 import type { ControlClient, RequestObserver } from '../control/control-client.js'
 import { connectToDaemon, connectToRunningDaemon } from '../control/daemon-connection.js'
 import { pathsFor, type Environment, type Paths } from '../control/paths.js'
 import type { AnswerOf, ArgumentsOf, CommandName } from '../control/protocol.js'
+import { isFault } from '../model/fault.js'
 import { openBrowser } from './browser.js'
 import { EXIT } from './exit-code.js'
 import type { Output } from './output.js'
@@ -58,6 +60,25 @@ export class Session {
       )
     }
     return this.#client.request(command, args, signal, this.#observer())
+  }
+
+  /**
+   * As {@link ask}, about a path. The daemon knows its drive by the mount point's real path; the user may have come by a
+   * symbolic link. Asked second: on a drive that does not answer, finding the real path would wait.
+   */
+  async askAbout<Name extends CommandName>(
+    command: Name,
+    path: string,
+    args: (path: string) => ArgumentsOf<Name>,
+  ): Promise<AnswerOf<Name>> {
+    try {
+      return await this.ask(command, args(path))
+    } catch (failure) {
+      if (!isFault(failure, 'not-mounted', 'not-added')) throw failure
+      const real = await realpath(path).catch(() => path)
+      if (real === path) throw failure
+      return this.ask(command, args(real))
+    }
   }
 
   /** The daemon if it runs, of whatever version. */

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { Fault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
 import type { Problem } from './answers.js'
+import { machineFault } from './machine-fault.js'
 import type { Environment, Paths } from './paths.js'
 import { fromProblem } from './problem.js'
 
@@ -27,12 +28,12 @@ export interface SpawnDaemonOptions {
 /**
  * Starts the daemon in a session of its own and waits until it answers.
  *
- * @throws {Fault} what keeps the daemon from starting, `already-running` among it; `daemon-unreachable` when it
+ * @throws {Fault} what keeps the daemon from starting, `already-running`, `disk-full` and `local-io` among it; `daemon-unreachable` when it
  *   ends or stays silent; the reason of `signal`
  */
 export async function spawnDaemon(options: SpawnDaemonOptions, signal: AbortSignal): Promise<void> {
   const { program, cloud, environment, paths } = options
-  const log = openSync(paths.logFile, 'a', 0o600)
+  const log = openLog(paths.logFile)
   const child = spawn(
     process.execPath,
     [program, '--cloud', cloud, '--report-to', '3'],
@@ -50,6 +51,14 @@ export async function spawnDaemon(options: SpawnDaemonOptions, signal: AbortSign
   } finally {
     child.stdio[3]?.destroy()
     child.unref()
+  }
+}
+
+function openLog(file: string): number {
+  try {
+    return openSync(file, 'a', 0o600)
+  } catch (failure) {
+    throw machineFault(failure, file)
   }
 }
 

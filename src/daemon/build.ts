@@ -21,8 +21,9 @@ import { OfflineMemory } from '../hydration/offline-memory.js'
 import { LibraryResolver } from '../libraries/resolve.js'
 import { TenantDiscovery } from '../libraries/tenant-discovery.js'
 import { WakeUp } from '../libraries/wake-up.js'
-import { isFault } from '../model/fault.js'
 import { OrganizationNames } from '../model/organization-names.js'
+import { DamagedStore } from '../store/database.js'
+import { beginAgain } from '../store/rescue.js'
 import { Store } from '../store/store.js'
 import { LibrarySync } from '../sync/library-sync.js'
 import { loadNativeAddon, nativeTls } from '../transport/native-addon.js'
@@ -48,7 +49,7 @@ export interface Parts {
 
 /**
  * The composition root: the only function that knows every class. Asks no network.
- * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`
+ * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`; `store-corrupt`: the next call succeeds
  */
 export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
   const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
@@ -133,13 +134,16 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
   }
 }
 
-/** A damaged store costs the list of libraries, not the drive: it is kept as evidence and a new one begun. */
+/**
+ * A damaged store costs what is known of the libraries, not the drive: it is kept as evidence and a new one begun. But
+ * somebody must hear of it, so this start fails.
+ */
 function openStore(path: string, log: DaemonEnvironment['log'], now: number): Store {
   try {
     return new Store(path, now)
   } catch (failure) {
-    if (!isFault(failure, 'store-corrupt')) throw failure
+    if (!(failure instanceof DamagedStore)) throw failure
     log.error('store-corrupt', { failure })
-    return new Store(path, now)
+    throw beginAgain(path, failure.evidence, failure, now)
   }
 }

@@ -1,5 +1,6 @@
 import { systemClock } from '../concurrency/clock.js'
 import type { Config } from '../control/config.js'
+import { machineFault } from '../control/machine-fault.js'
 import type { Paths } from '../control/paths.js'
 import { ensurePrivateDirectory } from '../control/private-directory.js'
 import { productVersion } from '../control/version.js'
@@ -57,7 +58,7 @@ export async function runDaemonProcess(options: DaemonProcessOptions): Promise<v
     )
   } catch (failure) {
     log.error('daemon-failed', { failure })
-    throw failure
+    throw machineFault(failure, paths.stateDirectory)
   } finally {
     for (const name of ENDING_SIGNALS) process.off(name, end)
     process.off('uncaughtException', onBug)

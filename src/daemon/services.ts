@@ -1,12 +1,15 @@
+import type { SignInOptions } from '../auth/sign-in.js'
 import type { Account, AddedLibrary, Check, LibraryState, LibraryStatus, Mount } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
 import { shellQuote } from '../control/shell-quote.js'
+import { isDomain } from '../libraries/tenant-discovery.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
 import type { Library } from '../model/library.js'
+import { LIBRARY_SCOPES } from '../model/scopes.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
 import { build, type Parts } from './build.js'
@@ -52,8 +55,7 @@ class Services implements DaemonServices {
     signal: AbortSignal,
   ): Promise<Account> {
     const { signIn, tokens, sync } = this.#parts
-    const options =
-      request.organization === undefined ? {} : { tenant: await this.#tenantOf(request.organization, signal) }
+    const options = request.organization === undefined ? {} : await this.#stepUp(request.organization, signal)
     const account = request.deviceCode
       ? await signIn.byDeviceCode(
           code => conversation.prompt({ kind: 'device-code', ...code }),
@@ -208,7 +210,14 @@ class Services implements DaemonServices {
     store.close()
   }
 
-  /** @param name as shown on the drive, a SharePoint host, or a tenant id */
+  /** Signing in where the organization asks for more than the account's own one did. */
+  async #stepUp(organization: string, signal: AbortSignal): Promise<SignInOptions> {
+    const tenant = await this.#tenantOf(organization, signal)
+    const claims = await this.#parts.tokens.claimsFor(tenant, LIBRARY_SCOPES, signal)
+    return claims === undefined ? { tenant } : { tenant, claims }
+  }
+
+  /** @param name as shown on the drive, a SharePoint host, a domain, or a tenant id */
   async #tenantOf(name: string, signal: AbortSignal): Promise<TenantId> {
     const { store, discovery } = this.#parts
     const wanted = name.toLowerCase()
@@ -222,6 +231,7 @@ class Services implements DaemonServices {
     if (GUID.test(wanted)) return wanted as TenantId
     if (wanted.endsWith(this.#environment.cloud.sharePointSuffix))
       return await discovery.tenantOf(wanted, signal)
+    if (isDomain(wanted)) return await discovery.tenantOfDomain(wanted, signal)
     throw new Fault('not-added', `No library of ${name} has been added`, {
       nextStep: 'See the organizations with:  b2bmount list',
     })
@@ -237,7 +247,7 @@ class Services implements DaemonServices {
     if (only !== undefined && another === undefined) return only
     if (another !== undefined) {
       throw new Fault('usage', `${named.length} libraries are called ${text}`, {
-        nextStep: `Say which, for example:  b2bmount remove ${shellQuote(`${another.organization}/${another.name}`)}`,
+        nextStep: `Say which by its number in \`b2bmount list\`, for example:  b2bmount remove ${another.id}`,
       })
     }
     const directory = this.#mountAround(text)

@@ -1,5 +1,6 @@
 import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
+import { plainAmpersands } from './ampersands.js'
 import { parseOneDriveAddress, type ListAddress } from './odopen.js'
 import { readablePath, sitePathOf } from './server-path.js'
 import { checkedHost, malformed } from './sharepoint-host.js'
@@ -30,7 +31,7 @@ const LONGEST = 16_384
  * @throws {Fault} `address-malformed`, `personal-account` (links of consumer OneDrive)
  */
 export function parseAddress(text: string, cloud: Pick<Cloud, 'sharePointSuffix'>): Address {
-  const trimmed = text.trim().replace(/^<(.*)>$/s, '$1')
+  const trimmed = unquoted(text.trim())
   if (trimmed === '') throw malformed('The address is empty')
   if (trimmed.length > LONGEST || /[\p{Cc}]/u.test(trimmed)) throw malformed('This is not an address')
   if (/^odopen:/i.test(trimmed)) return parseOneDriveAddress(trimmed, cloud)
@@ -39,14 +40,28 @@ export function parseAddress(text: string, cloud: Pick<Cloud, 'sharePointSuffix'
   return parseWebAddress(unwrapped(toUrl(trimmed)), cloud)
 }
 
+/** Copied together with the marks around it: of mails, shells, tables and texts. */
+function unquoted(text: string): string {
+  const match = /^(?:<(.*)>|'(.*)'|"(.*)"|`(.*)`|[“”„«‘](.*)[“”»’])$/s.exec(text)
+  return (
+    match
+      ?.slice(1)
+      .find(inside => inside !== undefined)
+      ?.trim() ?? text
+  )
+}
+
 function toUrl(text: string): URL {
   // People also copy what the browser shows, without the scheme.
-  const withScheme = /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : `https://${text}`
+  const withScheme = (/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : `https://${text}`).replace(
+    /\?.*$/s,
+    plainAmpersands,
+  )
   if (!URL.canParse(withScheme)) throw malformed('This is not an address')
   const url = new URL(withScheme)
   if (url.protocol === 'http:') url.protocol = 'https:'
   if (url.protocol !== 'https:')
-    throw malformed(`Addresses begin with https:// or odopen://, not ${url.protocol}//`)
+    throw malformed(`Addresses begin with https:// or odopen://, not with ${url.protocol}`)
   return url
 }
 
@@ -83,11 +98,12 @@ function parseWebAddress(url: URL, cloud: Pick<Cloud, 'sharePointSuffix'>): Addr
     })
   }
   const host = checkedHost(url, cloud)
-  const marker = /^\/:([a-z]{1,3}):\/([a-z])\/(.*)$/i.exec(url.pathname)
+  const marker = /^\/:([a-z]{1,3}):\/([a-z])(?:\/(.*))?$/i.exec(url.pathname)
   if (marker === null) return parseBrowserAddress(url, host)
   const [, , form, rest] = marker
   // ":f:/r/sites/…" is not opaque: the path follows.
-  if (form?.toLowerCase() === 'r') return parseBrowserAddress(new URL(`/${rest}${url.search}`, url), host)
+  if (form?.toLowerCase() === 'r')
+    return parseBrowserAddress(new URL(`/${rest ?? ''}${url.search}`, url), host)
   if (rest === undefined || rest === '') throw malformed('The sharing link is not complete')
   return { kind: 'sharing-link', host, url: url.href }
 }

@@ -1,4 +1,5 @@
 import type { Cloud } from '../model/cloud.js'
+import { plainAmpersands } from './ampersands.js'
 import { checkedHost, malformed } from './sharepoint-host.js'
 
 /** What the Sync button and "Copy library ID" give: ids instead of a path. */
@@ -28,7 +29,8 @@ export function parseOneDriveAddress(text: string, cloud: Pick<Cloud, 'sharePoin
   const parameters = parametersIn(match[2])
   const url = webUrlIn(parameters)
   const folderUrl = tryUrl(parameters.get('folderurl'), url)
-  const isFolder = parameters.get('scope')?.toUpperCase() === 'OPENFOLDER' || parameters.has('folderid')
+  const isFolder =
+    parameters.get('scope')?.toUpperCase() === 'OPENFOLDER' || (parameters.get('folderid') ?? '') !== ''
   return {
     kind: 'list',
     host: checkedHost(url, cloud),
@@ -42,7 +44,7 @@ export function parseOneDriveAddress(text: string, cloud: Pick<Cloud, 'sharePoin
 
 function parametersIn(query: string): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>()
-  for (const [name, value] of new URLSearchParams(query.replaceAll('&amp;', '&'))) {
+  for (const [name, value] of new URLSearchParams(plainAmpersands(query))) {
     parameters.set(name.toLowerCase(), value)
   }
   return parameters

@@ -8,7 +8,7 @@ import type { Drive, LinkTerms, RemoteSharing, SharedItem, Site } from '../model
 import { parseAddress, type Address } from './address.js'
 import { libraryName } from './library-name.js'
 import { Locator, type Located } from './locate.js'
-import { sitePathOf } from './server-path.js'
+import { readablePath, sitePathOf } from './server-path.js'
 
 export interface ResolvedLibrary {
   readonly library: NewLibrary
@@ -202,7 +202,7 @@ function siteOf(address: Address): string {
     case 'sharing-link':
       return sitePathInLink(address.url)
     case 'list':
-      return sitePathOf(decodeURI(new URL(address.url).pathname))
+      return sitePathOf(readablePath(new URL(address.url).pathname) ?? '')
   }
 }
 

@@ -1,14 +1,13 @@
 /** Server-relative paths of SharePoint: `/sites/Team/Shared Documents/Folder`, decoded, without a trailing slash. */
 
-/** The path of a URL, decoded. `undefined` where it is no valid UTF-8, or climbs. */
+/** The path of a URL, decoded. `undefined` where it is no valid UTF-8, climbs, or has control characters. */
 export function readablePath(pathname: string): string | undefined {
   try {
     const segments = pathname
       .split('/')
       .filter(segment => segment !== '')
       .map(decodeURIComponent)
-    if (segments.some(segment => segment === '.' || segment === '..' || segment.includes('/')))
-      return undefined
+    if (segments.some(segment => /^\.\.?$|[/\p{Cc}]/u.test(segment))) return undefined
     return segments.length === 0 ? '' : `/${segments.join('/')}`
   } catch {
     return undefined

@@ -9,8 +9,10 @@ import { Fault } from '../model/fault.js'
 export function checkedHost(url: URL, { sharePointSuffix }: Pick<Cloud, 'sharePointSuffix'>): string {
   const host = url.hostname.toLowerCase()
   const label = host.endsWith(sharePointSuffix) ? host.slice(0, -sharePointSuffix.length) : ''
-  if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label) && url.port === '' && url.username === '')
-    return host
+  if (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) {
+    if (url.port === '' && url.username === '' && url.password === '') return host
+    throw malformed('SharePoint has no addresses with a port or user name')
+  }
   throw malformed(`${host || 'This'} is not a SharePoint address (it should end with ${sharePointSuffix})`)
 }
 

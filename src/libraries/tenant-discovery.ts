@@ -11,6 +11,11 @@ export interface TenantDiscoveryDeps {
 
 const GUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 
+/** Whether `text` looks like a domain of the Internet: at least two labels, and goes into a URL as it is. */
+export function isDomain(text: string): boolean {
+  return text.length <= 253 && /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/.test(text)
+}
+
 /** Which tenant a SharePoint host belongs to, without being signed in anywhere. */
 export class TenantDiscovery {
   readonly #deps: TenantDiscoveryDeps
@@ -38,6 +43,18 @@ export class TenantDiscovery {
     })
   }
 
+  /**
+   * @param domain one that the organization has proven to be its own, lower case
+   * @throws {Fault} `tenant-not-found`; the network's
+   */
+  async tenantOfDomain(domain: string, signal: AbortSignal): Promise<TenantId> {
+    const tenant = isDomain(domain) ? await this.#askEntraFor(domain, signal) : undefined
+    if (tenant !== undefined) return tenant.toLowerCase() as TenantId
+    throw new Fault('tenant-not-found', `No organization that Microsoft knows has the domain ${domain}`, {
+      nextStep: 'Check the domain for typing errors.',
+    })
+  }
+
   /** An empty bearer token is refused with a challenge that names the tenant. Also on vanity and -my hosts. */
   async #askSharePoint(host: string, signal: AbortSignal): Promise<string | undefined> {
     const response = await this.#deps.http.send(
@@ -50,16 +67,13 @@ export class TenantDiscovery {
 
   /** By the tenant's first domain, which gave the host its name unless the organization was renamed. */
   async #askEntra(host: string, signal: AbortSignal): Promise<string | undefined> {
-    const { loginHost, sharePointSuffix } = this.#deps.cloud
-    const name = host.slice(0, -sharePointSuffix.length).replace(/-my$/, '')
-    if (!/^[a-z0-9-]+$/.test(name)) return undefined
-    const response = await this.#deps.http.send(
-      {
-        method: 'GET',
-        url: `https://${loginHost}/${name}.onmicrosoft.com/v2.0/.well-known/openid-configuration`,
-      },
-      signal,
-    )
+    const name = host.slice(0, -this.#deps.cloud.sharePointSuffix.length).replace(/-my$/, '')
+    return /^[a-z0-9-]+$/.test(name) ? await this.#askEntraFor(`${name}.onmicrosoft.com`, signal) : undefined
+  }
+
+  async #askEntraFor(domain: string, signal: AbortSignal): Promise<string | undefined> {
+    const url = `https://${this.#deps.cloud.loginHost}/${domain}/v2.0/.well-known/openid-configuration`
+    const response = await this.#deps.http.send({ method: 'GET', url }, signal)
     const issuer = response.status === 200 ? tryJsonObjectOf(response)?.['issuer'] : undefined
     return typeof issuer === 'string' ? GUID.exec(issuer.slice(0, 512))?.[0] : undefined
   }

@@ -19,6 +19,21 @@ const PAGE_CACHE_KIB = 16 * 1024
 // Checking takes about a second for 500 MiB: what is small is checked at every start, the rest after a crash.
 const ALWAYS_CHECKED: Bytes = 32 * 1024 * 1024
 
+/** `store-corrupt`, with where the damaged file is now. */
+export class DamagedStore extends Fault {
+  readonly evidence: string
+
+  constructor(evidence: string, cause: unknown) {
+    super('store-corrupt', `The store of the drive was damaged; it has been kept as ${evidence}`, {
+      nextStep:
+        'A new one has been begun. Add your libraries again with:  b2bmount add ADDRESS\n' +
+        'Nothing at the other organizations is affected; what was local will be downloaded again when it is read.',
+      cause,
+    })
+    this.evidence = evidence
+  }
+}
+
 /** One SQLite file: opened, checked, brought up to date. All calls are synchronous and short. */
 export class Database {
   readonly #path: string
@@ -29,8 +44,8 @@ export class Database {
   /**
    * @param path absolute; created with mode 0600, its folder with 0700
    * @param now names the evidence when the file is damaged
-   * @throws {Fault} `store-corrupt`: the file has been moved aside, calling again starts with an empty one;
-   *   `configuration-invalid`: a newer version of the program wrote it; `disk-full`, `local-io`
+   * @throws {DamagedStore} the file has been moved aside, calling again starts with an empty one
+   * @throws {Fault} `configuration-invalid`: a newer version of the program wrote it; `disk-full`, `local-io`
    */
   constructor(path: string, now: Milliseconds) {
     createPrivately(path)
@@ -111,7 +126,7 @@ function open(path: string, now: Milliseconds): Sqlite.Database {
     // Before it is closed, which would remove the log.
     const evidence = isCorruption(failure) ? moveAside(path, now) : undefined
     sqlite.close()
-    throw evidence === undefined ? failure : damaged(evidence, failure)
+    throw evidence === undefined ? failure : new DamagedStore(evidence, failure)
   }
 }
 
@@ -179,13 +194,4 @@ function moveAside(path: string, now: Milliseconds): string {
     if (existsSync(path + suffix)) renameSync(path + suffix, evidence + suffix)
   }
   return evidence
-}
-
-function damaged(evidence: string, cause: unknown): Fault {
-  return new Fault('store-corrupt', `The store of the drive was damaged; it has been kept as ${evidence}`, {
-    nextStep:
-      'Add your libraries again with: b2bmount add <address>. ' +
-      'Nothing at the other organizations is affected; what was local will be downloaded again when it is read',
-    cause,
-  })
 }

@@ -74,6 +74,16 @@ t.test('what other organizations share is added by its address, or refused with 
     })
   }
 
+  await t.test('who signs in where more is asked for proves what is asked for, and can add', async t => {
+    for (const organization of ['nobody.example', 'nobody'])
+      t.equal((await sandbox.cli('sign-in', organization)).status, EXIT.failed, organization)
+    const { status, stderr } = await sandbox.cli('sign-in', 'wingtip.example')
+    t.equal(status, EXIT.ok, stderr)
+    t.match(stderr, /claims=[^&]*capolids/)
+    const { library } = await sandbox.json<AddedLibrary>('add', addressOf('wingtip site'))
+    t.equal(library.organization, 'Wingtip Toys')
+  })
+
   for (const address of [
     'not an address',
     'https://example.com/',

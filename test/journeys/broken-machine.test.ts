@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { openSandbox } from '../../scripts/sandbox.js'
@@ -27,8 +28,12 @@ t.test('the store is damaged', { skip: cannotMount }, async t => {
   await store.write(Buffer.alloc(2 * 4096, 0x5a), 0, 2 * 4096, 0)
   await store.close()
 
+  const told = await sandbox.cli('mount', drive)
+  t.equal(told.status, EXIT.machine)
+  t.match(told.stderr, /store\.sqlite\.corrupt-.*\n.*b2bmount add/)
+  t.notMatch(told.stderr, /\bat .*\.js:\d+/)
   const { status, stderr } = await sandbox.cli('mount', drive)
-  t.equal(status, 0, `the drive is there all the same: ${stderr}`)
+  t.equal(status, EXIT.ok, `the drive is there all the same: ${stderr}`)
   t.ok(
     (await readdir(state)).some(file => file.startsWith('store.sqlite.corrupt-')),
     'the damaged store is kept as evidence',
@@ -67,6 +72,33 @@ t.test(
     await sandbox.json('stop')
   },
 )
+
+t.test('the disk is full, or cannot be written, before anything begins', { skip: rootOnly }, async t => {
+  const sandbox = await openSandbox()
+  t.teardown(() => sandbox.close())
+  const state = join(sandbox.home, '.local')
+  await mkdir(state)
+  await execute('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', state])
+  t.teardown(() => execute('umount', ['--lazy', state]))
+  const refused = async (code: string) => {
+    for (const args of [['list'], ['mount', '--foreground', join(sandbox.home, 'B2B')]]) {
+      const { status, stdout } = await sandbox.cli(...args, '--json')
+      t.equal(status, EXIT.machine)
+      t.match(JSON.parse(stdout), { error: { code, message: state, nextStep: /\S/ } })
+    }
+  }
+
+  const fill = join(state, 'fill')
+  await writeFile(fill, Buffer.alloc(512 * 1024)).catch(() => undefined)
+  await refused('disk-full')
+  await rm(fill)
+  t.equal((await sandbox.cli('list')).status, EXIT.ok, 'once there is room')
+  await sandbox.json('stop')
+  // Refused for as long as the daemon has its log open, which is a little longer than it answers.
+  const remount = () => execute('mount', ['-o', 'remount,ro', state]).then(() => true)
+  while (!(await remount().catch(() => false))) await setTimeout(50)
+  await refused('local-io')
+})
 
 t.test('somebody else answers in place of the service: nothing is told to him', async t => {
   const sandbox = await openSandbox()

@@ -35,6 +35,7 @@ async function cloudChecks(session: Session): Promise<readonly Check[]> {
       ...(await daemonChecks(session)),
     ]
   } catch (failure) {
+    session.signal.throwIfAborted()
     return [toCheck(configuration, failure)]
   }
 }

@@ -22,9 +22,9 @@ Examples:
     .action((library: string) =>
       run(async session => {
         // A path relative to here means nothing to the daemon.
-        const removed = await session.ask('remove', {
-          library: /^\.\.?(\/|$)/.test(library) ? resolve(library) : library,
-        })
+        const removed = /^(\/|\.\.?(\/|$))/.test(library)
+          ? await session.askAbout('remove', resolve(library), path => ({ library: path }))
+          : await session.ask('remove', { library })
         session.output.answer(removed, [`Removed ${removed.organization}/${removed.name}.`])
       }),
     )

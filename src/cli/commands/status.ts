@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type {
@@ -8,10 +7,8 @@ import type {
   LibraryState,
   LibraryStatus,
 } from '../../control/answers.js'
-import { isFault } from '../../model/fault.js'
 import { count, formatAge, formatBytes, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
-import type { Session } from '../session.js'
 
 export function statusCommand(run: RunCommand): Command {
   return new Command('status')
@@ -34,23 +31,11 @@ Examples:
           const status = await session.ask('status', {})
           session.output.answer(status, statusLines(status, Date.now()))
         } else {
-          const item = await itemStatus(session, resolve(path))
+          const item = await session.askAbout('item-status', resolve(path), at => ({ path: at }))
           session.output.answer(item, itemLines(item))
         }
       }),
     )
-}
-
-/** The daemon knows its drive by the mount point's real path; the user may have come by a symbolic link. */
-async function itemStatus(session: Session, path: string): Promise<ItemStatus> {
-  try {
-    return await session.ask('item-status', { path })
-  } catch (failure) {
-    if (!isFault(failure, 'not-mounted')) throw failure
-    const real = await realpath(path).catch(() => path)
-    if (real === path) throw failure
-    return session.ask('item-status', { path: real })
-  }
 }
 
 export function statusLines(status: DaemonStatus, now: number): readonly string[] {

@@ -11,7 +11,10 @@ export function unmountCommand(run: RunCommand): Command {
     .argument('[dir]', 'where; by default wherever it is mounted')
     .action((dir: string | undefined) =>
       run(async session => {
-        const unmounted = await session.ask('unmount', dir === undefined ? {} : { directory: resolve(dir) })
+        const unmounted =
+          dir === undefined
+            ? await session.ask('unmount', {})
+            : await session.askAbout('unmount', resolve(dir), directory => ({ directory }))
         session.output.answer(
           unmounted,
           unmounted.map(({ directory }) => `Unmounted ${directory}.`),

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { libraryViewUrl, syncUrl } from './addresses.js'
 import { APPS } from './apps.js'
@@ -83,7 +83,7 @@ export async function addLibraryFromDisk(world: World, library: LibraryFromDisk)
   const site = known ?? addSite(world, { tenant, owner, author }, 'Files', 'Files')
   if (!known) for (const each of tenant.principals) if (each.kind === 'guest') site.grant(each, 'write')
   const drive = site.addLibrary(library.name, library.name, author)
-  drive.source = new DiskMirror(drive, library.directory, () => world.clock.now())
+  drive.source = new DiskMirror(drive, await realpath(library.directory), () => world.clock.now())
   const label = `${tenant.slug} ${library.name.toLowerCase()}`
   world.addresses[label] = drive.webUrl
   world.addresses[`${label} view`] = libraryViewUrl(drive)

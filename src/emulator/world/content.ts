@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import { openPlainFile } from './plain-file.js'
 import { quickXorHash } from './quick-xor-hash.js'
 
 /** One open file's bytes. */
@@ -57,7 +57,9 @@ export class FileContent implements Content {
   }
 
   async open(): Promise<ContentReader> {
-    const file: FileHandle = await open(this.#path, 'r')
+    const file = await openPlainFile(this.#path)
+    // Gone since it was listed: as a file that has become shorter.
+    if (file === undefined) return { read: () => 0, close: () => {} }
     return {
       read: async (target, offset) => (await file.read(target, 0, target.length, offset)).bytesRead,
       close: () => file.close(),

@@ -1,9 +1,10 @@
-import { lstat, readdir } from 'node:fs/promises'
-import { createReadStream, type Stats } from 'node:fs'
+import { lstat, readdir, type FileHandle } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import { FileContent } from './content.js'
 import { type Drive, type DriveSource, type Item, pathOf } from './drive.js'
 import { guidFrom } from './guid.js'
+import { ifThere, isPlain, openPlainFile } from './plain-file.js'
 import { QuickXorHash } from './quick-xor-hash.js'
 
 /** Larger files are served without a hash, as SharePoint does for files that it has not finished with. */
@@ -12,11 +13,12 @@ const LARGEST_HASHED = 256 * 1024 * 1024
 /**
  * Keeps a drive like a directory of this machine. The directory is read when somebody asks;
  * differences become changes of the drive. Ids come from paths: a file that is renamed on disk
- * is another file. Symbolic links, sockets and devices are left out.
+ * is another file. Symbolic links, sockets, devices, what we may not read, and names that are not UTF-8 are left out.
  */
 export class DiskMirror implements DriveSource {
   readonly startedAt: number
   readonly #drive: Drive
+  /** Real. */
   readonly #directory: string
   readonly #now: () => number
 
@@ -72,6 +74,7 @@ export class DiskMirror implements DriveSource {
       return
     }
     const content = await this.#content(join(this.#pathOf(parent), name), stat.size)
+    if (content === undefined) return
     // The eTag's number comes from the file's time: it means the same after a restart.
     this.#drive.addFile(parent, name, content, { guid, ...times, eTag: floor(stat.mtimeMs) })
   }
@@ -79,11 +82,19 @@ export class DiskMirror implements DriveSource {
   async #refreshFile(item: Item, stat: Stat): Promise<void> {
     if (item.eTag === floor(stat.mtimeMs) && item.size === stat.size) return
     const content = await this.#content(this.#pathOf(item), stat.size)
-    this.#drive.replaceContent(item, content, floor(stat.mtimeMs), floor(stat.mtimeMs))
+    if (content === undefined) this.#drive.remove(item, this.#now())
+    else this.#drive.replaceContent(item, content, floor(stat.mtimeMs), floor(stat.mtimeMs))
   }
 
-  async #content(path: string, size: number): Promise<FileContent> {
-    return new FileContent(path, size, size <= LARGEST_HASHED ? await hashOf(path) : undefined)
+  /** `undefined` for what is not served. */
+  async #content(path: string, size: number): Promise<FileContent | undefined> {
+    const file = await openPlainFile(path)
+    if (file === undefined) return undefined
+    try {
+      return new FileContent(path, size, size <= LARGEST_HASHED ? await hashOf(file) : undefined)
+    } finally {
+      await file.close()
+    }
   }
 
   #pathOf(item: Item): string {
@@ -91,39 +102,24 @@ export class DiskMirror implements DriveSource {
   }
 
   async #list(path: string) {
-    try {
-      return await readdir(path, { withFileTypes: true })
-    } catch (failure) {
-      return ignoreMissing(failure, [])
-    }
+    if (!(await isPlain(path))) return []
+    return (await ifThere(readdir(path, { withFileTypes: true }))) ?? []
   }
 
-  async #stat(path: string): Promise<Stat | undefined> {
-    try {
-      return await lstat(path)
-    } catch (failure) {
-      return ignoreMissing(failure, undefined)
-    }
+  #stat(path: string): Promise<Stat | undefined> {
+    return ifThere(lstat(path))
   }
 }
 
 type Stat = Pick<Stats, 'size' | 'mtimeMs' | 'birthtimeMs' | 'isFile'>
 
-async function hashOf(path: string): Promise<string> {
+async function hashOf(file: FileHandle): Promise<string> {
   const hash = new QuickXorHash()
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
-    hash.update(chunk)
-  }
+  const options = { highWaterMark: 1024 * 1024, autoClose: false }
+  for await (const chunk of file.createReadStream(options) as AsyncIterable<Buffer>) hash.update(chunk)
   return hash.digest()
 }
 
 function floor(value: number): number {
   return Math.floor(value)
-}
-
-/** The directory is live: what was listed may be gone. */
-function ignoreMissing<Value>(failure: unknown, instead: Value): Value {
-  const { code } = failure as NodeJS.ErrnoException
-  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return instead
-  throw failure
 }

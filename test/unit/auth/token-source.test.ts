@@ -125,3 +125,30 @@ t.test('after a sign-out nothing is known', async t => {
   source.forget()
   t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token2')
 })
+
+t.test('what a tenant wants proven is known to the next sign-in there, and to no other', async t => {
+  const claims = '{"access_token":{"capolids":{"essential":true}}}'
+  const { source, calls } = world(({ tenant }) =>
+    tenant === CONTOSO
+      ? new EntraRefusal({ status: 400, error: 'interaction_required', codes: [50076], claims })
+      : {},
+  )
+  await t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'sign-in-required' })
+  t.equal(await source.claimsFor(CONTOSO, ['a'], patient), claims)
+  t.equal(calls.length, 1, 'it was told before')
+  t.equal(await source.claimsFor(HOME, ['a'], patient), undefined)
+  source.forget()
+  t.equal(await source.claimsFor(CONTOSO, ['a'], patient), claims, 'it is asked')
+  t.equal(calls.length, 3)
+})
+
+t.test('what a service challenged with is proven at the next sign-in', async t => {
+  const { source } = world(() => ({}))
+  await source.tokenFor(CONTOSO, ['a'], patient, { refused: 'x', claims: '{"nbf":1}' })
+  t.equal(await source.claimsFor(CONTOSO, ['a'], patient), '{"nbf":1}')
+})
+
+t.test('a tenant that refuses for another reason wants nothing proven', async t => {
+  const { source } = world(() => new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [65001] }))
+  t.equal(await source.claimsFor(CONTOSO, ['a'], patient), undefined)
+})

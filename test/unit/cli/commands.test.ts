@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../../src/model/fault.js'
@@ -65,6 +65,26 @@ t.test('sign-in opens $BROWSER and prints the address as well', async t => {
   t.equal(readFileSync(opened, 'utf8'), 'https://login.example/authorize?state=x\n')
 })
 
+t.test('what came by a symbolic link leaves by it', async t => {
+  const home = openHome(t)
+  const drive = join(home.directory, 'B2B')
+  const link = join(home.directory, 'link')
+  mkdirSync(drive)
+  symlinkSync('B2B', link)
+  t.match(await home.run('mount', link), { exitCode: 0, stdout: `Mounted at ${drive}.\n` })
+  t.equal((await home.run('status', drive)).exitCode, 0)
+  t.equal((await home.run('status', link)).exitCode, 0)
+  t.match(await home.run('unmount', link), { exitCode: 0, stdout: `Unmounted ${drive}.\n` })
+})
+
+t.test('no command is wrong usage, also for programs', async t => {
+  const home = openHome(t)
+  t.match(await home.run('--quiet'), { exitCode: 2, stderr: /^Usage: .*b2bmount: No command was given\.\n/s })
+  const { exitCode, stdout } = await home.run('--json')
+  t.equal(exitCode, 2)
+  t.match(JSON.parse(stdout), { error: { code: 'usage', message: 'No command was given' } })
+})
+
 t.test('sign-in --device-code prints the code and opens nothing', async t => {
   const { stderr } = await openHome(t).run('sign-in', '--device-code')
   t.equal(
@@ -80,6 +100,14 @@ t.test('Ctrl-C cancels a command that waits', async t => {
   const waiting = home.runUntil(interrupted.signal, '--verbose', 'add', 'wait')
   interrupted.abort(new Fault('cancelled', 'Cancelled'))
   t.match(await waiting, { exitCode: 130, stderr: /b2bmount: Cancelled\.\n$/ })
+})
+
+t.test('Ctrl-C ends doctor, too, and is no finding', async t => {
+  const home = openHome(t)
+  const interrupted = new AbortController()
+  const waiting = home.runUntil(interrupted.signal, 'doctor')
+  interrupted.abort(new Fault('cancelled', 'Cancelled'))
+  t.match(await waiting, { exitCode: 130, stdout: '', stderr: 'b2bmount: Cancelled.\n' })
 })
 
 t.test('a bug in the daemon is an internal error, without its message or stack', async t => {

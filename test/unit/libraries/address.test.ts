@@ -163,6 +163,35 @@ t.test('links that a mail filter has wrapped, copied without a scheme, or in ang
   t.end()
 })
 
+t.test('addresses copied from HTML, or with the quotation marks of a shell, a table or a text', t => {
+  const folder = encodeURIComponent('/sites/Design/Shared Documents/Plans')
+  const view = `${SITE}/Shared%20Documents/Forms/AllItems.aspx?viewid=1`
+  for (const and of ['&amp;', '&AMP;', '&#38;', '&#038;', '&#x26;'])
+    t.match(parse(`${view}${and}id=${folder}`), { path: '/sites/Design/Shared Documents/Plans' }, and)
+  t.match(
+    parse(`${view}&id=${encodeURIComponent('/sites/Design/Shared Documents/R&amp;D')}`),
+    { path: '/sites/Design/Shared Documents/R&amp;D' },
+    'what is encoded belongs to a name',
+  )
+  const link = `https://${host}/:f:/s/Design/EvQx12_-abc?e=5%3aXyZ`
+  t.match(parse(`${link}&amp;at=9`), { url: `${link}&at=9` })
+  for (const [open, close] of ["''", '""', '``', '“”', '„“', '«»', '‘’', '<>'])
+    t.match(parse(`${open} ${SITE} ${close}`), { kind: 'site', path: '/sites/Design' }, `${open}${close}`)
+  t.match(parse(`"odopen://sync?${query(sync())}"`), LIST)
+  t.end()
+})
+
+t.test('the address of a whole library may name an empty folder', t => {
+  t.same(parse(`odopen://sync?${query(sync({ folderId: '', folderName: '' }))}`), LIST)
+  t.end()
+})
+
+t.test('an address with a port or a name before the host is refused for that', t => {
+  for (const text of [`https://${host}:8443/sites/x`, `https://ann@${host}/sites/x`])
+    t.throws(() => parse(text), { message: /port or user name/ }, text)
+  t.end()
+})
+
 t.test('a Microsoft personal account is recognised by its hosts', t => {
   for (const text of [
     'https://1drv.ms/f/s!AbC',
@@ -204,6 +233,9 @@ t.test('everything else is refused with a sentence that helps', t => {
     'https://contoso.sharepoint.com/sites/%FF%FE',
     'https://contoso.sharepoint.com/sites/x/..%2f..%2fy',
     'https://contoso.sharepoint.com/:f:/s/',
+    'https://contoso.sharepoint.com/:f:/s',
+    'https://contoso.sharepoint.com/sites/x/%00',
+    'https://contoso.sharepoint.com/sites/x/%1b[2J',
     `${SITE}/Shared%20Documents/Forms/AllItems.aspx?id=/sites/../../x`,
     'odopen://launch',
     'odopen://sync',

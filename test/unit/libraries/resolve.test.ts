@@ -203,6 +203,12 @@ t.test("the Sync button's ids lead to the library, also where its list is not sh
   t.same(drives, ['b!ZvRDLhMQDUqEtb6TUvmZKO3FkBzEMWRMqJM0D7aRkNNfOsxf_gWEQI5TRsplWPW5'])
 })
 
+t.test('a damaged path in the address of the Sync button is no bug of ours', async t => {
+  const damaged = SYNC.replace('Design', 'Design%25FF')
+  const { resolve } = world({ itemByPath: refuse('access-denied') })
+  await t.rejects(resolve(damaged), { code: 'access-denied' })
+})
+
 t.test('a folder of the Sync button that was renamed is found by its id', async t => {
   const rootItem = shared('x', {
     isDriveRoot: true,

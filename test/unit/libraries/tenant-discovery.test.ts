@@ -74,3 +74,25 @@ t.test('what is not a SharePoint host is asked nothing', async t => {
     t.same(requests, [])
   }
 })
+
+t.test('a domain of the organization leads to it as well', async t => {
+  const issuer = `https://login.microsoftonline.com/${TENANT}/v2.0`
+  const { discovery, requests } = world(configuration(issuer))
+  t.equal(await discovery.tenantOfDomain('contoso.example', patient), TENANT)
+  t.equal(
+    requests[0]?.url,
+    'https://login.microsoftonline.com/contoso.example/v2.0/.well-known/openid-configuration',
+  )
+  await t.rejects(world(refused).discovery.tenantOfDomain('nobody.example', patient), {
+    code: 'tenant-not-found',
+    nextStep: /Check the domain/,
+  })
+})
+
+t.test('what is no domain is asked nothing', async t => {
+  for (const text of ['contoso', 'a/b.example', '../common.example', 'x.example?y', 'x..example', '']) {
+    const { discovery, requests } = world()
+    await t.rejects(discovery.tenantOfDomain(text, patient), { code: 'tenant-not-found' })
+    t.same(requests, [], text)
+  }
+})

@@ -64,6 +64,7 @@ const EXIT_BY_CODE: Readonly<Record<ProblemCode, number>> = {
   'disk-full': EXIT.machine,
   'store-corrupt': EXIT.machine,
   'local-io': EXIT.machine,
+  'transport-missing': EXIT.machine,
   'fuse-missing': EXIT.machine,
   'fusermount-missing': EXIT.machine,
   'mount-refused': EXIT.machine,

@@ -1,6 +1,7 @@
 import type { FaultCode } from '../model/fault.js'
 import type { Bytes, Milliseconds, TenantId } from '../model/ids.js'
 import type { Library } from '../model/library.js'
+import type { TransportName } from '../model/transport-name.js'
 
 /**
  * What the daemon answers. `b2bmount … --json` prints these shapes as they are (docs/CLI.md),
@@ -56,6 +57,8 @@ export interface Mount {
   /** Absolute path of the mount point. */
   readonly directory: string
   readonly since: Milliseconds
+  /** `undefined` of a mount that an earlier daemon had left. */
+  readonly transport: TransportName | undefined
 }
 
 export interface DaemonStatus {

@@ -1,4 +1,5 @@
 import { Fault } from '../model/fault.js'
+import { TRANSPORT_NAMES } from '../model/transport-name.js'
 import type { ArgumentsOf, CommandName, Nothing } from './protocol.js'
 
 /** Checks what a client sent: a typo in a script that speaks to the socket must not become a bug in the daemon. */
@@ -15,7 +16,10 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   add: fields => ({ address: fields.text('address') }),
   list: nothing,
   remove: fields => ({ library: fields.text('library') }),
-  mount: fields => ({ directory: fields.text('directory') }),
+  mount: fields => ({
+    directory: fields.text('directory'),
+    ...fields.optionalChoice('transport', TRANSPORT_NAMES),
+  }),
   unmount: fields => fields.optionalText('directory'),
   status: nothing,
   'item-status': fields => ({ path: fields.text('path') }),
@@ -44,6 +48,16 @@ class Fields {
   optionalText<Name extends string>(name: Name): Partial<Record<Name, string>> {
     if (this.#fields[name] === undefined) return {}
     return { [name]: this.text(name) } as Partial<Record<Name, string>>
+  }
+
+  optionalChoice<Name extends string, Choice extends string>(
+    name: Name,
+    choices: readonly Choice[],
+  ): Partial<Record<Name, Choice>> {
+    const value = this.#fields[name]
+    if (value === undefined) return {}
+    if (choices.includes(value as Choice)) return { [name]: value } as Partial<Record<Name, Choice>>
+    throw new Fault('usage', `"${name}" of "${this.#command}" must be one of ${choices.join(', ')}`)
   }
 
   flag(name: string): boolean {

@@ -1,4 +1,5 @@
 import type { Cloud } from '../model/cloud.js'
+import type { TransportName } from '../model/transport-name.js'
 import type { Mount } from './answers.js'
 import type { Config } from './config.js'
 import type { Paths } from './paths.js'
@@ -9,6 +10,8 @@ export interface ForegroundOptions {
   readonly paths: Paths
   /** Absolute. */
   readonly directory: string
+  /** Absent: whichever this machine has. */
+  readonly transport?: TransportName
   readonly onMounted: (mount: Mount) => void
 }
 

@@ -1,5 +1,6 @@
 import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { Library } from '../model/library.js'
+import type { TransportName } from '../model/transport-name.js'
 import type {
   Account,
   AddedLibrary,
@@ -32,7 +33,7 @@ export interface Commands {
   add: { arguments: { address: string }; answer: AddedLibrary }
   list: { arguments: Nothing; answer: readonly LibraryStatus[] }
   remove: { arguments: { library: string }; answer: Library }
-  mount: { arguments: { directory: string }; answer: Mount }
+  mount: { arguments: { directory: string; transport?: TransportName }; answer: Mount }
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
   status: { arguments: Nothing; answer: DaemonStatus }
   'item-status': { arguments: { path: string }; answer: ItemStatus }

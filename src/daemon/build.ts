@@ -16,6 +16,7 @@ import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { HttpClient } from '../http/http-client.js'
 import { ContentCache } from '../hydration/content-cache.js'
+import { hashBytes, hashFileInSlices } from '../hydration/hash-in-slices.js'
 import { Hydrator } from '../hydration/hydrator.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
 import { LibraryResolver } from '../libraries/resolve.js'
@@ -26,10 +27,14 @@ import { DamagedStore } from '../store/database.js'
 import { beginAgain } from '../store/rescue.js'
 import { Store } from '../store/store.js'
 import { LibrarySync } from '../sync/library-sync.js'
-import { loadNativeAddon, nativeTls } from '../transport/native-addon.js'
+import { loadFuseNative } from '../transport/fuse-native-package.js'
+import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
+import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
-import type { Transport } from '../transport/transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
+import { detachMount, detachMountNow } from './mount-probe.js'
+import { isDriveMounted } from './mount-table.js'
+import { Transports } from './transports.js'
 
 /** The subsystems, connected. */
 export interface Parts {
@@ -44,7 +49,7 @@ export interface Parts {
   readonly cache: ContentCache
   readonly drive: MountedDrive
   readonly sync: LibrarySync
-  readonly transport: Transport
+  readonly transports: Transports
 }
 
 /**
@@ -60,12 +65,12 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
   const organizations = new OrganizationNames()
   for (const { root, organization } of store.libraries.all()) organizations.learn(root.tenant, organization)
 
-  const addon = loadNativeAddon()
+  const addon = tryNativeAddon()
   const http = new HttpClient({
     cloud,
     userAgent: `NONISV|b2bmount|b2bmount/${productVersion()}`,
     environment: process.env,
-    native: nativeTls(addon),
+    native: addon.found && nativeTls(addon.found),
   })
   const tokenCache = new TokenCacheFile({
     file: join(paths.stateDirectory, 'tokens.json'),
@@ -98,8 +103,8 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     store,
     directory: cacheDirectory,
     clock,
-    hashFile: addon.quickXorHashFile,
-    hashBytes: addon.quickXorHash,
+    hashFile: addon.found?.quickXorHashFile ?? hashFileInSlices,
+    hashBytes: addon.found?.quickXorHash ?? hashBytes,
     onTrouble,
   })
   const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
@@ -114,9 +119,19 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     onTrouble,
   })
   const sync = new LibrarySync({ store, delta, drive, clock, offline, onTrouble })
-  const transport = new NativeTransport({
-    addon,
-    onBug: (operation, failure) => log.error('bug', { operation, failure }),
+  const onBug = (operation: string, failure: unknown) => log.error('bug', { operation, failure })
+  const transports = new Transports({
+    kernel: () => {
+      if (addon.found === undefined) throw addon.failure
+      if (process.platform !== 'linux') throw new Error('it mounts on Linux only')
+      return new NativeTransport({ addon: addon.found, onBug })
+    },
+    'fuse-native': () =>
+      new FuseNativeTransport({
+        binding: loadFuseNative(),
+        mounts: { isMounted: isDriveMounted, detach: detachMount, detachNow: detachMountNow },
+        onBug,
+      }),
   })
   return {
     store,
@@ -130,7 +145,18 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     cache,
     drive,
     sync,
-    transport,
+    transports,
+  }
+}
+
+type Found = { readonly found: NativeAddon } | { readonly found?: never; readonly failure: Error }
+
+/** Where it could not be built, others do its work, more slowly. */
+function tryNativeAddon(): Found {
+  try {
+    return { found: loadNativeAddon() }
+  } catch (failure) {
+    return { failure: failure as Error }
   }
 }
 

@@ -3,7 +3,7 @@ import type { Mount } from '../control/answers.js'
 import type { CommandHandlers } from '../control/control-server.js'
 import { isFault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
-import type { ActiveMount, DaemonServices } from './daemon-services.js'
+import { toMount, type DaemonServices } from './daemon-services.js'
 import type { MountPoints } from './mount-point.js'
 
 export interface CommandHandlerDeps {
@@ -28,8 +28,8 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     add: (request, conversation, signal) => services.addLibrary(request, conversation, signal),
     list: () => services.listLibraries(),
     remove: (request, _, signal) => services.removeLibrary(request, signal),
-    mount: async ({ directory }, _, signal) =>
-      toMount(await services.mount({ directory: await mountPoints.prepare(directory) }, signal)),
+    mount: async ({ directory, ...how }, _, signal) =>
+      toMount(await services.mount({ ...how, directory: await mountPoints.prepare(directory) }, signal)),
     unmount: request => unmount(services, mountPoints, request),
     status: async () => ({ ...about, ...(await services.status()) }),
     'item-status': request => services.itemStatus(request),
@@ -39,11 +39,6 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
       return Promise.resolve({})
     },
   }
-}
-
-/** Without what only this process can use. */
-function toMount({ directory, since }: ActiveMount): Mount {
-  return { directory, since }
 }
 
 async function unmount(
@@ -58,6 +53,6 @@ async function unmount(
     if (directory === undefined || !isFault(failure, 'not-mounted')) throw failure
     // Not ours, but it may be what an earlier daemon left behind.
     if (!(await mountPoints.detachIfDead(directory))) throw failure
-    return [{ directory: resolve(directory), since: 0 }]
+    return [{ directory: resolve(directory), since: 0, transport: undefined }]
   }
 }

@@ -5,6 +5,7 @@ import type { Paths } from '../control/paths.js'
 import { ensurePrivateDirectory } from '../control/private-directory.js'
 import { productVersion } from '../control/version.js'
 import type { Cloud } from '../model/cloud.js'
+import type { TransportName } from '../model/transport-name.js'
 import { runDaemon } from './daemon.js'
 import type { ActiveMount, OpenServices } from './daemon-services.js'
 import { JsonLog } from './json-log.js'
@@ -20,6 +21,7 @@ export interface DaemonProcessOptions {
   readonly openServices: OpenServices
   /** As in {@link runDaemon}. */
   readonly directory?: string
+  readonly transport?: TransportName
   readonly onReady: (mount: ActiveMount | undefined, log: Log) => void
 }
 

@@ -12,11 +12,24 @@ import type { Conversation } from '../control/control-server.js'
 import type { Paths } from '../control/paths.js'
 import type { Cloud } from '../model/cloud.js'
 import type { Library } from '../model/library.js'
+import type { TransportName } from '../model/transport-name.js'
 import type { Log } from './log.js'
 
 export interface ActiveMount extends Mount {
   /** Resolves when the mount is gone, whoever unmounted it. Never rejects. */
   readonly gone: Promise<void>
+}
+
+/** Without what only this process can use. */
+export function toMount({ directory, since, transport }: ActiveMount): Mount {
+  return { directory, since, transport }
+}
+
+export interface MountRequest {
+  /** Absolute, existing, empty, not a mount point: `mount-point.ts` has seen to it. */
+  readonly directory: string
+  /** Absent: whichever this machine has. */
+  readonly transport?: TransportName
 }
 
 /**
@@ -70,10 +83,10 @@ export interface DaemonServices {
   /**
    * Mounts the drive; returns when it answers.
    *
-   * @param request.directory absolute, existing, empty, not a mount point: `mount-point.ts` has seen to it
-   * @throws {Fault} `already-mounted` (the drive, elsewhere), `fuse-missing`, `fusermount-missing`, `mount-refused`
+   * @throws {Fault} `already-mounted` (the drive, elsewhere), `transport-missing`, `fuse-missing`, `fusermount-missing`,
+   *   `mount-refused`
    */
-  mount(request: { readonly directory: string }, signal: AbortSignal): Promise<ActiveMount>
+  mount(request: MountRequest, signal: AbortSignal): Promise<ActiveMount>
 
   /**
    * Returns when it is gone; files that are open answer ENOTCONN.

@@ -3,6 +3,7 @@ import { ControlServer } from '../control/control-server.js'
 import { ensurePrivateDirectory } from '../control/private-directory.js'
 import { Fault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
+import type { TransportName } from '../model/transport-name.js'
 import { commandHandlers } from './command-handlers.js'
 import { acquireDaemonLock } from './daemon-lock.js'
 import type { ActiveMount, DaemonEnvironment, DaemonServices, OpenServices } from './daemon-services.js'
@@ -22,6 +23,8 @@ export interface DaemonOptions {
   readonly mountPoints: MountPoints
   /** Mounts here before it is ready and ends when that mount is gone; absent: ends when there is nothing to do. */
   readonly directory?: string
+  /** For that mount; absent: whichever this machine has. */
+  readonly transport?: TransportName
   /** Commands are answered from now on. */
   readonly onReady: (mount: ActiveMount | undefined) => void
 }
@@ -85,7 +88,7 @@ async function serve(
   server: ControlServer,
   signal: AbortSignal,
 ): Promise<void> {
-  const { directory, environment, mountPoints, onReady } = options
+  const { directory, transport, environment, mountPoints, onReady } = options
   try {
     if (directory === undefined) {
       void removeLeftovers(mountPoints, environment.log)
@@ -97,7 +100,9 @@ async function serve(
       )
       environment.log.info('daemon-idle')
     } else {
-      const mount = await services.mount({ directory: await mountPoints.prepare(directory) }, signal)
+      const prepared = { directory: await mountPoints.prepare(directory) }
+      const request = transport === undefined ? prepared : { ...prepared, transport }
+      const mount = await services.mount(request, signal)
       onReady(mount)
       await Promise.race([mount.gone, aborted(signal)])
     }

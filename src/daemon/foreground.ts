@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { ForegroundModule } from '../control/foreground.js'
 import { runDaemonProcess } from './daemon-process.js'
+import { toMount } from './daemon-services.js'
 import type { Log } from './log.js'
 import { openServices } from './services.js'
 
@@ -10,7 +11,7 @@ export const mountInForeground: ForegroundModule['mountInForeground'] = ({ onMou
     ...options,
     openServices,
     onReady: (mount, log) => {
-      if (mount !== undefined) onMounted({ directory: mount.directory, since: mount.since })
+      if (mount !== undefined) onMounted(toMount(mount))
       void tellSystemd(log)
     },
   })

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Milliseconds } from '../model/ids.js'
 
@@ -27,13 +27,39 @@ export async function probeMount(directory: string): Promise<MountHealth> {
   }
 }
 
-/** Unmounts lazily, with the system's own programs: it is a mount of a process that has gone. */
+/** Unmounts lazily, with the system's own programs: a mount of a process that has gone, or one without a native addon. */
 export async function detachMount(directory: string): Promise<void> {
-  const limits = { timeout: DETACH_DEADLINE, killSignal: 'SIGKILL' } as const
-  try {
-    await run('fusermount3', ['-u', '-z', '--', directory], limits)
-  } catch (failure) {
-    if (process.getuid?.() !== 0) throw failure
-    await run('umount', ['--lazy', '--', directory], limits)
+  let failure: unknown
+  for (const [program, args] of detachCommands(directory)) {
+    try {
+      await run(program, args, { timeout: DETACH_DEADLINE, killSignal: 'SIGKILL' })
+      return
+    } catch (refusal) {
+      failure ??= refusal
+    }
   }
+  throw failure
+}
+
+/**
+ * The same for a process that is about to exit. Never throws. None of the programs asks the mount anything: who would
+ * have to answer waits here.
+ */
+export function detachMountNow(directory: string): void {
+  for (const [program, args] of detachCommands(directory)) {
+    const options = { timeout: DETACH_DEADLINE, killSignal: 'SIGKILL', stdio: 'ignore' } as const
+    if (spawnSync(program, args, options).status === 0) return
+  }
+}
+
+/** To be tried in this order. */
+function detachCommands(directory: string): readonly (readonly [program: string, args: readonly string[]])[] {
+  if (process.platform === 'darwin') return [['umount', ['-f', directory]]]
+  const byAnybody = ['-u', '-z', '--', directory]
+  return [
+    ['fusermount3', byAnybody],
+    // Of FUSE 2, where that is what there is.
+    ['fusermount', byAnybody],
+    ...(process.getuid?.() === 0 ? [['umount', ['--lazy', '--', directory]] as const] : []),
+  ]
 }

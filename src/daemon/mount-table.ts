@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 
 export interface MountEntry {
   readonly mountPoint: string
@@ -18,6 +20,19 @@ export async function readMountTable(): Promise<readonly MountEntry[]> {
   } catch {
     return []
   }
+}
+
+/** Whether a drive is what is mounted at `directory`, which is not touched. Rejects when the system does not say. */
+export async function isDriveMounted(directory: string): Promise<boolean> {
+  if (process.platform !== 'linux') return (await mountsOfOtherSystems()).includes(` on ${directory} (`)
+  const entries = parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'))
+  return entries.findLast(entry => entry.mountPoint === directory)?.type === DRIVE_TYPE
+}
+
+/** `b2bmount on /Users/ann/B2B (macfuse, nodev, …)` a line. @see mount(8) */
+async function mountsOfOtherSystems(): Promise<string> {
+  const limits = { timeout: 5_000, killSignal: 'SIGKILL' } as const
+  return (await promisify(execFile)('mount', [], limits)).stdout
 }
 
 /** @see proc_pid_mountinfo(5) */

@@ -13,7 +13,14 @@ import { LIBRARY_SCOPES } from '../model/scopes.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
 import { build, type Parts } from './build.js'
-import type { ActiveMount, DaemonEnvironment, DaemonServices, OpenServices } from './daemon-services.js'
+import {
+  toMount,
+  type ActiveMount,
+  type DaemonEnvironment,
+  type DaemonServices,
+  type MountRequest,
+  type OpenServices,
+} from './daemon-services.js'
 import { networkChecks, tenantChecks } from './doctor-checks.js'
 import { itemAt, itemStatus } from './item-status.js'
 
@@ -121,14 +128,15 @@ class Services implements DaemonServices {
     return library
   }
 
-  mount({ directory }: { readonly directory: string }): Promise<ActiveMount> {
+  mount({ directory, transport: wanted }: MountRequest): Promise<ActiveMount> {
     const [elsewhere] = this.#mounts.keys()
     if (elsewhere !== undefined) {
       throw new Fault('already-mounted', `The drive is mounted at ${elsewhere} already`, {
         nextStep: `To mount it elsewhere, run first:  b2bmount unmount ${shellQuote(elsewhere)}`,
       })
     }
-    const { drive, transport } = this.#parts
+    const { drive, transports } = this.#parts
+    const { name, transport } = transports.choose(wanted)
     const { log, clock } = this.#environment
     const kernel = transport.mount(drive, { directory, allowOther: false, passthrough: true })
     const detach = drive.attach(kernel.view)
@@ -137,9 +145,9 @@ class Services implements DaemonServices {
       this.#mounts.delete(directory)
       log.info('unmounted', { directory })
     })
-    const mount = { directory, since: clock.now(), gone, kernel }
+    const mount = { directory, since: clock.now(), transport: name, gone, kernel }
     this.#mounts.set(directory, mount)
-    log.info('mounted', { directory })
+    log.info('mounted', { directory, transport: name })
     return Promise.resolve(mount)
   }
 
@@ -182,7 +190,7 @@ class Services implements DaemonServices {
     const { cloud, clock } = this.#environment
     const deps = { cloud, http, clock, tokens, organizations }
     conversation.progress({ message: 'Asking the service' })
-    const network = await networkChecks(deps, signal)
+    const network = [this.#parts.transports.check(), ...(await networkChecks(deps, signal))]
     const account = await accounts.current(signal).catch(unlessNotSignedIn)
     if (account === undefined) {
       const nextStep = 'Run:  b2bmount sign-in'
@@ -268,11 +276,6 @@ class Services implements DaemonServices {
   #mountAround(path: string): string | undefined {
     return [...this.#mounts.keys()].find(directory => path === directory || path.startsWith(`${directory}/`))
   }
-}
-
-/** Without what only this process can use. */
-function toMount({ directory, since }: ActiveMount): Mount {
-  return { directory, since }
 }
 
 function unlessNotSignedIn(failure: unknown): undefined {

@@ -59,6 +59,7 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'anyone-link': errno.EINVAL,
   'already-added': errno.EEXIST,
   'not-added': errno.ENOENT,
+  'transport-missing': errno.EIO,
   'fuse-missing': errno.EIO,
   'fusermount-missing': errno.EIO,
   'mount-refused': errno.EIO,

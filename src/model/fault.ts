@@ -48,6 +48,7 @@ export type FaultCode =
   | 'disk-full'
   | 'store-corrupt'
   | 'local-io'
+  | 'transport-missing'
   | 'fuse-missing'
   | 'fusermount-missing'
   | 'mount-refused'

@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
 
 /** For tap's `skip`: why nothing can be mounted on this machine, or `false`. */
 export const cannotMount: string | false = reason()
@@ -7,6 +8,18 @@ export const cannotMount: string | false = reason()
 export function othersCannotMount(): string | false {
   // fusermount3 opens the device with the rights of who calls it.
   return (statSync('/dev/fuse').mode & 0o006) === 0o006 ? false : 'only root may open /dev/fuse here'
+}
+
+/** The same for the package fuse-native, which is optional. */
+export const cannotMountByFuseNative: string | false = cannotMount || fuseNativeReason()
+
+function fuseNativeReason(): string | false {
+  try {
+    loadFuseNative()
+    return false
+  } catch (failure) {
+    return `fuse-native cannot be loaded: ${String(failure).split('\n')[0] ?? ''}`
+  }
 }
 
 function reason(): string | false {

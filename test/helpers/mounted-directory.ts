@@ -31,10 +31,15 @@ export async function temporaryDirectory(t: Test): Promise<string> {
   return directory
 }
 
-/** An emulator, the signed-in demo user, and one library filled by `fill`: added, mounted, unmounted after the test. */
+/**
+ * An emulator, the signed-in demo user, and one library filled by `fill`: added, mounted, unmounted after the test.
+ *
+ * @param options for `b2bmount mount`
+ */
 export async function mountDirectory(
   t: Test,
   fill: (directory: string) => Promise<void>,
+  options: readonly string[] = [],
 ): Promise<MountedDirectory> {
   const source = await temporaryDirectory(t)
   await fill(source)
@@ -48,6 +53,6 @@ export async function mountDirectory(
   )
   const drive = join(sandbox.home, 'B2B')
   await mkdir(drive)
-  await sandbox.json('mount', drive)
+  await sandbox.json('mount', drive, ...options)
   return { sandbox, source, drive, library: join(drive, library.organization, library.name) }
 }

@@ -1,9 +1,21 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import type { Mount } from '../../control/answers.js'
 import type { ForegroundModule } from '../../control/foreground.js'
+import { TRANSPORT_NAMES, type TransportName } from '../../model/transport-name.js'
 import type { RunCommand } from '../program.js'
 import type { Session } from '../session.js'
+
+interface How {
+  readonly directory: string
+  readonly transport?: TransportName
+}
+
+interface Options {
+  readonly foreground?: boolean
+  readonly transport?: TransportName
+}
 
 /** @param foregroundModule URL of the daemon's module: loaded only to become the daemon */
 export function mountCommand(run: RunCommand, foregroundModule: URL): Command {
@@ -14,6 +26,12 @@ export function mountCommand(run: RunCommand, foregroundModule: URL): Command {
     )
     .argument('[dir]', 'where', join(homedir(), 'B2B'))
     .option('--foreground', 'stay in the foreground until the drive is unmounted, for systemd or a terminal')
+    .addOption(
+      new Option(
+        '--transport <transport>',
+        'how; by default "kernel", and "fuse-native" where that is not there',
+      ).choices(TRANSPORT_NAMES),
+    )
     .addHelpText(
       'after',
       `
@@ -24,29 +42,35 @@ Examples:
 
 docs/CLI.md has a unit file for systemd.`,
     )
-    .action((dir: string, { foreground = false }: { foreground?: boolean }) =>
+    .action((dir: string, { foreground = false, transport }: Options) =>
       run(session => {
-        const directory = resolve(dir)
+        const how: How = { directory: resolve(dir), ...(transport === undefined ? {} : { transport }) }
         return foreground
-          ? mountInForeground(session, directory, foregroundModule)
-          : mountInBackground(session, directory)
+          ? mountInForeground(session, how, foregroundModule)
+          : mountInBackground(session, how)
       }),
     )
 }
 
-async function mountInBackground(session: Session, directory: string): Promise<void> {
-  const mount = await session.ask('mount', { directory })
-  session.output.answer(mount, [`Mounted at ${mount.directory}.`])
+async function mountInBackground(session: Session, how: How): Promise<void> {
+  const mount = await session.ask('mount', how)
+  session.output.answer(mount, [`Mounted at ${mount.directory}${by(mount)}.`])
 }
 
-async function mountInForeground(session: Session, directory: string, foregroundModule: URL): Promise<void> {
+async function mountInForeground(session: Session, how: How, foregroundModule: URL): Promise<void> {
   const { cloud, config } = await session.cloud()
   const { mountInForeground: run } = (await import(foregroundModule.href)) as ForegroundModule
   await run({
     cloud,
     config,
-    directory,
+    ...how,
     paths: await session.paths(),
-    onMounted: mount => session.output.answer(mount, [`Mounted at ${mount.directory}. Ctrl-C unmounts.`]),
+    onMounted: mount =>
+      session.output.answer(mount, [`Mounted at ${mount.directory}${by(mount)}. Ctrl-C unmounts.`]),
   })
+}
+
+/** The usual transport is not worth a word. */
+export function by({ transport }: Pick<Mount, 'transport'>): string {
+  return transport === undefined || transport === 'kernel' ? '' : ` by ${transport}`
 }

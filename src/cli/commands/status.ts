@@ -9,6 +9,7 @@ import type {
 } from '../../control/answers.js'
 import { count, formatAge, formatBytes, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
+import { by } from './mount.js'
 
 export function statusCommand(run: RunCommand): Command {
   return new Command('status')
@@ -44,7 +45,7 @@ export function statusLines(status: DaemonStatus, now: number): readonly string[
     account === undefined ? 'Not signed in:  b2bmount sign-in' : `Signed in as ${account.username}`,
     ...(mounts.length === 0
       ? ['Not mounted:  b2bmount mount']
-      : mounts.map(({ directory }) => `Mounted at ${directory}`)),
+      : mounts.map(mount => `Mounted at ${mount.directory}${by(mount)}`)),
     ...(libraries.length === 0
       ? ['Nothing is added yet:  b2bmount add ADDRESS']
       : ['', ...libraryLines(libraries, now)]),

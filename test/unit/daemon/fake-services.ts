@@ -1,5 +1,10 @@
 import type { Account, ItemStatus, LibraryStatus } from '../../../src/control/answers.js'
-import type { ActiveMount, DaemonServices } from '../../../src/daemon/daemon-services.js'
+import {
+  toMount,
+  type ActiveMount,
+  type DaemonServices,
+  type MountRequest,
+} from '../../../src/daemon/daemon-services.js'
 import { Fault } from '../../../src/model/fault.js'
 import type { DriveId, ItemId, LibraryId, TenantId } from '../../../src/model/ids.js'
 
@@ -88,10 +93,10 @@ export class FakeServices implements DaemonServices {
     return found
   }
 
-  async mount({ directory }: { directory: string }): Promise<ActiveMount> {
+  async mount({ directory, transport = 'kernel' }: MountRequest): Promise<ActiveMount> {
     let vanish = () => {}
     const gone = new Promise<void>(resolve => (vanish = resolve))
-    const active = { directory, since: 1, gone }
+    const active = { directory, since: 1, transport, gone }
     this.mounts.set(directory, { active, vanish })
     return active
   }
@@ -105,11 +110,11 @@ export class FakeServices implements DaemonServices {
       this.mounts.delete(active.directory)
       vanish()
     }
-    return found.map(({ active }) => ({ directory: active.directory, since: active.since }))
+    return found.map(({ active }) => toMount(active))
   }
 
   async status() {
-    const mounts = [...this.mounts.values()].map(({ active: { directory, since } }) => ({ directory, since }))
+    const mounts = [...this.mounts.values()].map(({ active }) => toMount(active))
     return { account: this.account, mounts, libraries: this.libraries }
   }
 

@@ -53,6 +53,8 @@ export interface SandboxOptions {
   readonly emulator?: readonly string[]
   /** Who sits at the browser. */
   readonly user?: string
+  /** The command's main file, of another copy of the program. */
+  readonly program?: string
 }
 
 export const DEMO_USER = 'ann@fabrikam.example'
@@ -71,7 +73,7 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
     emulator = await startEmulator(join(home, 'emulator'), options.emulator ?? [])
     const env = await privateEnvironment(home, emulator.ready.cloud, options.user ?? DEMO_USER)
     const ca = await readFile(emulator.ready.ca)
-    return new OpenSandbox(home, env, emulator, ca)
+    return new OpenSandbox(home, env, emulator, ca, options.program ?? CLI)
   } catch (failure) {
     emulator?.child.kill('SIGKILL')
     await rm(home, { recursive: true, force: true })
@@ -120,19 +122,21 @@ class OpenSandbox implements Sandbox {
   readonly cloudFile: string
   readonly #emulator: RunningEmulator
   readonly #ca: Buffer
+  readonly #program: string
 
-  constructor(home: string, env: NodeJS.ProcessEnv, emulator: RunningEmulator, ca: Buffer) {
+  constructor(home: string, env: NodeJS.ProcessEnv, emulator: RunningEmulator, ca: Buffer, program: string) {
     this.home = home
     this.env = env
     this.cloudFile = emulator.ready.cloud
     this.#emulator = emulator
     this.#ca = ca
+    this.#program = program
   }
 
   async cli(...args: readonly string[]): Promise<Finished> {
     const options = { env: this.env, timeout: LONGEST_COMMAND_MILLISECONDS, killSignal: 'SIGKILL' as const }
     try {
-      return { status: 0, ...(await execute(process.execPath, [CLI, ...args], options)) }
+      return { status: 0, ...(await execute(process.execPath, [this.#program, ...args], options)) }
     } catch (failure) {
       const { code, stdout, stderr } = failure as { code?: unknown; stdout: string; stderr: string }
       return { status: typeof code === 'number' ? code : -1, stdout, stderr }

@@ -35,15 +35,20 @@ export async function temporaryDirectory(t: Test): Promise<string> {
  * An emulator, the signed-in demo user, and one library filled by `fill`: added, mounted, unmounted after the test.
  *
  * @param options for `b2bmount mount`
+ * @param program another copy of the program than this one
  */
 export async function mountDirectory(
   t: Test,
   fill: (directory: string) => Promise<void>,
   options: readonly string[] = [],
+  program?: string,
 ): Promise<MountedDirectory> {
   const source = await temporaryDirectory(t)
   await fill(source)
-  const sandbox = await openSandbox({ emulator: ['--library', `contoso/Projects=${source}`] })
+  const sandbox = await openSandbox({
+    emulator: ['--library', `contoso/Projects=${source}`],
+    ...(program === undefined ? {} : { program }),
+  })
   t.teardown(() => sandbox.close())
   await sandbox.json('sign-in')
   const { addresses } = await sandbox.admin<World>('GET', '/world')

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import type { ForegroundModule } from '../control/foreground.js'
 import { runDaemonProcess } from './daemon-process.js'
 import { toMount } from './daemon-services.js'
 import type { Log } from './log.js'
+import { runProgram } from './run-program.js'
 import { openServices } from './services.js'
 
 export const mountInForeground: ForegroundModule['mountInForeground'] = ({ onMounted, ...options }) =>
@@ -20,7 +19,8 @@ export const mountInForeground: ForegroundModule['mountInForeground'] = ({ onMou
 async function tellSystemd(log: Log): Promise<void> {
   if (process.env['NOTIFY_SOCKET'] === undefined) return
   try {
-    await promisify(execFile)('systemd-notify', ['--ready'], { timeout: 5_000, killSignal: 'SIGKILL' })
+    const code = await runProgram('systemd-notify', ['--ready'], 5_000)
+    if (code !== 0) log.warn('systemd-not-told', { code })
   } catch (failure) {
     log.warn('systemd-not-told', { failure })
   }

@@ -1,6 +1,5 @@
-import { execFile, spawnSync } from 'node:child_process'
-import { promisify } from 'node:util'
 import type { Milliseconds } from '../model/ids.js'
+import { runProgram, runProgramNow } from './run-program.js'
 
 /** `dead`: its daemon has gone (ENOTCONN). `silent`: its daemon may live, and does not answer. */
 export type MountHealth = 'answers' | 'dead' | 'silent'
@@ -12,33 +11,19 @@ const DEAD = 3
 /** Run by another process: asking a mount whose daemon hangs would cost us a thread for ever. */
 const PROBE = `require('node:fs').statfs(process.argv[1], failure => process.exit(failure?.code === 'ENOTCONN' ? ${DEAD} : 0))`
 
-const run = promisify(execFile)
-
 /** Asks whether anybody serves the FUSE mount at `directory`. */
 export async function probeMount(directory: string): Promise<MountHealth> {
-  try {
-    await run(process.execPath, ['-e', PROBE, '--', directory], {
-      timeout: PROBE_DEADLINE,
-      killSignal: 'SIGKILL',
-    })
-    return 'answers'
-  } catch (failure) {
-    return (failure as { code?: unknown }).code === DEAD ? 'dead' : 'silent'
-  }
+  const code = await runProgram(process.execPath, ['-e', PROBE, '--', directory], PROBE_DEADLINE)
+  if (code === 0) return 'answers'
+  return code === DEAD ? 'dead' : 'silent'
 }
 
 /** Unmounts lazily, with the system's own programs: a mount of a process that has gone, or one without a native addon. */
 export async function detachMount(directory: string): Promise<void> {
-  let failure: unknown
   for (const [program, args] of detachCommands(directory)) {
-    try {
-      await run(program, args, { timeout: DETACH_DEADLINE, killSignal: 'SIGKILL' })
-      return
-    } catch (refusal) {
-      failure ??= refusal
-    }
+    if ((await runProgram(program, args, DETACH_DEADLINE).catch(unlessMissing)) === 0) return
   }
-  throw failure
+  throw new Error(`${directory} cannot be unmounted`)
 }
 
 /**
@@ -47,9 +32,12 @@ export async function detachMount(directory: string): Promise<void> {
  */
 export function detachMountNow(directory: string): void {
   for (const [program, args] of detachCommands(directory)) {
-    const options = { timeout: DETACH_DEADLINE, killSignal: 'SIGKILL', stdio: 'ignore' } as const
-    if (spawnSync(program, args, options).status === 0) return
+    if (runProgramNow(program, args, DETACH_DEADLINE) === 0) return
   }
+}
+
+function unlessMissing(failure: unknown): undefined {
+  if ((failure as NodeJS.ErrnoException).code !== 'ENOENT') throw failure
 }
 
 /** To be tried in this order. */

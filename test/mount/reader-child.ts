@@ -2,13 +2,16 @@
  * Reads a mount for the test that serves it: a process that asks its own mount waits for itself. Speaks over Node's IPC
  * channel: `Ask` in, `Told` out, one after the other. Ends with the test.
  */
+import { execFile } from 'node:child_process'
 import { open, readdir, readFile, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { constants } from 'node:os'
+import { promisify } from 'node:util'
 
 export type Ask =
   | { readonly op: 'open' | 'stat' | 'list' | 'readWhole' | 'space'; readonly path: string }
   | { readonly op: 'read'; readonly file: number; readonly start: number; readonly length: number }
   | { readonly op: 'fstat' | 'close'; readonly file: number }
+  | { readonly op: 'run'; readonly program: string; readonly args: readonly string[] }
 
 export type Told = { readonly value: unknown } | { readonly code: string }
 
@@ -28,6 +31,10 @@ async function perform(ask: Ask): Promise<unknown> {
       return await statfs(ask.path)
     case 'fstat':
       return shown(await of(ask.file).stat())
+    case 'run': {
+      const limits = { timeout: 60_000, killSignal: 'SIGKILL', maxBuffer: 16 << 20 } as const
+      return (await promisify(execFile)(ask.program, ask.args, limits)).stdout
+    }
     case 'close':
       return await of(ask.file).close()
     case 'read': {

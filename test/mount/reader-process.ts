@@ -12,7 +12,12 @@ export interface ShownFile {
   readonly modified: number
 }
 
-/** Another process, which asks one thing after the other. Rejects with an error whose `code` is the errno's name. */
+/**
+ * Another process, which asks one thing after the other. Rejects with an error whose `code` is the errno's name.
+ *
+ * To be made before the test's own process mounts: what is made later inherits the package's descriptor of /dev/fuse, and
+ * would keep the mount alive, and itself waiting for it, if the test were killed.
+ */
 export class ReaderProcess {
   readonly child: ChildProcess
   #last: Promise<unknown> = Promise.resolve()
@@ -49,6 +54,11 @@ export class ReaderProcess {
 
   space(path: string): Promise<{ bsize: number; blocks: number }> {
     return this.#ask({ op: 'space', path })
+  }
+
+  /** @returns what the program prints */
+  run(program: string, ...args: readonly string[]): Promise<string> {
+    return this.#ask<string>({ op: 'run', program, args })
   }
 
   close(file: number): Promise<void> {

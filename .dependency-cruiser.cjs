@@ -21,6 +21,7 @@ const WALLED = {
   '@azure/msal-node': '^src/auth/msal-client\\.ts$',
   'better-sqlite3': '^src/store/',
   commander: '^src/(cli|emulator)/',
+  sharp: '^src/(thumbnails/decoder/|emulator/world/)',
   undici: '^src/http/',
 }
 

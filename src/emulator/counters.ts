@@ -8,6 +8,7 @@ export class Counters {
   #routes: Record<string, number> = {}
   #statuses: Record<string, number> = {}
   #content: Tally = { requests: 0, bytes: 0 }
+  #thumbnails: Tally = { requests: 0, bytes: 0 }
   #drives: Record<string, Tally> = {}
   #items: Record<string, Tally> = {}
 
@@ -27,10 +28,20 @@ export class Counters {
     for (const tally of this.#tallies(drive, item)) tally.bytes += bytes
   }
 
+  /** Of images; they are not content. */
+  countThumbnail(): void {
+    this.#thumbnails.requests++
+  }
+
+  countThumbnailBytes(bytes: number): void {
+    this.#thumbnails.bytes += bytes
+  }
+
   reset(): void {
     this.#routes = {}
     this.#statuses = {}
     this.#content = { requests: 0, bytes: 0 }
+    this.#thumbnails = { requests: 0, bytes: 0 }
     this.#drives = {}
     this.#items = {}
   }
@@ -41,6 +52,7 @@ export class Counters {
       routes: this.#routes,
       statuses: this.#statuses,
       content: this.#content,
+      thumbnails: this.#thumbnails,
       drives: this.#drives,
       items: this.#items,
     }

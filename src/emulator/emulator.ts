@@ -10,7 +10,9 @@ import { FaultBook } from './faults/fault-book.js'
 import { Graph } from './graph/graph.js'
 import { EmulatorServer, type Hosts } from './server.js'
 import { DownloadUrls } from './sharepoint/download-urls.js'
+import { Media } from './sharepoint/media.js'
 import { SharePoint } from './sharepoint/sharepoint.js'
+import { MEDIA_HOST, ThumbnailUrls } from './sharepoint/thumbnail-urls.js'
 import { B2BMOUNT_CLIENT_ID } from './world/apps.js'
 import { buildWorld, type LibraryFromDisk, type WorldName } from './world/build-world.js'
 import type { World } from './world/world.js'
@@ -49,6 +51,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const signing = await Signing.load(directory)
   const tokens = new Tokens(world, signing)
   const downloadUrls = new DownloadUrls(signing)
+  const thumbnailUrls = new ThumbnailUrls(signing)
   const faults = new FaultBook()
   const counters = new Counters()
 
@@ -59,6 +62,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     world,
     tokens,
     downloadUrls,
+    thumbnailUrls,
     around: (exchange, route) => server.around(exchange, route),
   })
   const hosts: Hosts = {
@@ -66,7 +70,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     entra,
     graph,
     sharePoint: new SharePoint({ world, tokens, graph, downloadUrls }),
-    admin: new Admin({ world, faults, counters, signIns: entra.signIns, downloadUrls, server }),
+    media: new Media({ world, thumbnailUrls }),
+    admin: new Admin({
+      world,
+      faults,
+      counters,
+      signIns: entra.signIns,
+      downloadUrls,
+      thumbnailUrls,
+      server,
+    }),
     faults,
     counters,
   }
@@ -107,6 +120,7 @@ function hostsOf(world: World): string[] {
     'microsoft.com',
     'www.microsoft.com',
     'localhost',
+    MEDIA_HOST,
     ...world.tenants.flatMap(tenant => [tenant.sharePointHost, tenant.oneDriveHost]),
   ]
 }

@@ -15,7 +15,9 @@ import { type Exchange, exchangeOf } from './http/exchange.js'
 import { type LinkShape, UNSHAPED } from './http/link.js'
 import { notEmulated, type Route } from './http/route.js'
 import { Sender } from './http/send.js'
+import type { Media } from './sharepoint/media.js'
 import type { SharePoint } from './sharepoint/sharepoint.js'
+import { MEDIA_HOST } from './sharepoint/thumbnail-urls.js'
 import type { World } from './world/world.js'
 
 export interface Hosts {
@@ -23,6 +25,7 @@ export interface Hosts {
   readonly entra: Entra
   readonly graph: Graph
   readonly sharePoint: SharePoint
+  readonly media: Media
   readonly admin: Admin
   readonly faults: FaultBook
   readonly counters: Counters
@@ -106,13 +109,15 @@ export class EmulatorServer {
   }
 
   #route(exchange: Exchange, action: () => FaultAction): Route {
-    const { entra, graph, sharePoint, world } = this.#hosts()
+    const { entra, graph, media, sharePoint, world } = this.#hosts()
     switch (exchange.host) {
       case 'login.microsoftonline.com':
       case 'login.windows.net':
         return entra.route(exchange)
       case 'graph.microsoft.com':
         return graph.route(exchange)
+      case MEDIA_HOST:
+        return media.route(exchange)
       case 'microsoft.com':
       case 'www.microsoft.com':
         return deviceLoginRoute(exchange)
@@ -140,13 +145,18 @@ export class EmulatorServer {
       }
       let action: FaultAction = {}
       const route = this.#route(exchange, () => action)
+      const isThumbnail = route.name === 'thumbnail-image'
+      if (isThumbnail) counters.countThumbnail()
       if (route.name === 'download') counters.countDownload(route.drive, route.item)
       const answer = await this.around(exchange, route, found => (action = found))
       await this.#sender.send(response, {
         answer,
         action,
         link: this.link,
-        onContentBytes: bytes => counters.countContentBytes(route.drive, route.item, bytes),
+        onContentBytes: bytes =>
+          isThumbnail
+            ? counters.countThumbnailBytes(bytes)
+            : counters.countContentBytes(route.drive, route.item, bytes),
       })
     } catch (failure) {
       this.#fail(response, failure)

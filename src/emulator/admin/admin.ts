@@ -8,6 +8,8 @@ import { type Exchange, header } from '../http/exchange.js'
 import { type LinkShape, UNSHAPED } from '../http/link.js'
 import { serve } from '../sharepoint/download.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
+import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
+import { shapeOf } from '../world/thumbnail-image.js'
 import type { World } from '../world/world.js'
 import { editItem } from './edit-item.js'
 import { AdminError } from './admin-error.js'
@@ -20,6 +22,7 @@ export interface AdminDeps {
   readonly counters: Counters
   readonly signIns: SignIns
   readonly downloadUrls: DownloadUrls
+  readonly thumbnailUrls: ThumbnailUrls
   /** Where the link's shape is kept. */
   readonly server: { link: LinkShape }
 }
@@ -82,6 +85,8 @@ export class Admin {
       case 'DELETE /counters':
         counters.reset()
         return empty(204)
+      case 'PUT /thumbnails':
+        return json(200, this.#setThumbnails(await bodyOf(exchange)))
       case 'POST /device':
         return json(200, this.#approveDevice(await bodyOf(exchange)))
       case 'POST /people':
@@ -92,6 +97,8 @@ export class Admin {
         return this.#bytes(exchange)
       case 'GET /sha256':
         return this.#sha256(exchange)
+      case 'GET /thumbnail-url':
+        return this.#thumbnailUrl(exchange)
       case 'GET /download-url':
         return this.#downloadUrl(exchange)
       default:
@@ -150,6 +157,28 @@ export class Admin {
     if (!placed || !item.content) throw new AdminError('not a file')
     const { downloadUrls, world } = this.#deps
     return json(200, { url: downloadUrls.make(placed.site, placed.drive, item, world.clock.now()) })
+  }
+
+  /** What `/thumbnails/0/c256x256/content` would redirect to. */
+  async #thumbnailUrl(exchange: Exchange): Promise<Answer> {
+    const item = await this.#item(exchange)
+    const placed = this.#deps.world.drive(exchange.query.get('drive') ?? '')
+    if (!placed || !shapeOf(item)) throw new AdminError('nothing that has a thumbnail')
+    const { thumbnailUrls, world } = this.#deps
+    const box = { width: 256, height: 256, crop: false }
+    return json(200, { url: thumbnailUrls.make(placed.site, placed.drive, item, box, world.clock.now()) })
+  }
+
+  #setThumbnails(body: Record<string, unknown>) {
+    const { thumbnails } = this.#deps.world
+    const { available, expandable, drive } = body
+    if (typeof expandable === 'boolean') thumbnails.expandable = expandable
+    if (typeof available === 'boolean') {
+      if (typeof drive !== 'string') thumbnails.unavailable = !available
+      else if (available) thumbnails.unavailableIn.delete(drive)
+      else thumbnails.unavailableIn.add(drive)
+    }
+    return { ...thumbnails, unavailableIn: [...thumbnails.unavailableIn] }
   }
 
   async #sha256(exchange: Exchange): Promise<Answer> {

@@ -1,4 +1,4 @@
-import { type Answer, json } from '../http/answer.js'
+import { type Answer, json, withHeaders } from '../http/answer.js'
 import type { FaultAction } from './fault-rule.js'
 
 interface Listing {
@@ -9,6 +9,7 @@ interface Listing {
 
 /** Bends a good JSON answer: properties left out, pages empty, doubled or turned round. */
 export function distort(answer: Answer, action: FaultAction, url: string): Answer {
+  if (action.thumbnailsOf) answer = ofAnotherVersion(answer, action.thumbnailsOf)
   const { omit, emptyPage, duplicate, reverse } = action
   if (!omit && !emptyPage && !duplicate && !reverse) return answer
   if (answer.status !== 200 || answer.body.kind !== 'text') return answer
@@ -22,6 +23,20 @@ export function distort(answer: Answer, action: FaultAction, url: string): Answe
   }
   if (value.value && reverse) value.value = [...value.value].reverse()
   return json(200, value, answer.headers)
+}
+
+/** In redirects and in JSON alike. */
+function ofAnotherVersion(answer: Answer, which: NonNullable<FaultAction['thumbnailsOf']>): Answer {
+  const bend = (text: string) =>
+    text.replace(
+      /([?&])ctag=(%22c%3A%7B[0-9A-F-]{36}%7D%2C)(\d+)%22/g,
+      (_, mark: string, tag: string, number: string) =>
+        which === 'unnamed-version' ? `${mark}ctag=` : `${mark}ctag=${tag}${Number(number) - 1}%22`,
+    )
+  const { Location: location } = answer.headers
+  const bent = typeof location === 'string' ? withHeaders(answer, { Location: bend(location) }) : answer
+  if (bent.body.kind !== 'text') return bent
+  return { ...bent, body: { ...bent.body, text: bend(bent.body.text) } }
 }
 
 function withoutDeep(value: unknown, names: ReadonlySet<string>): unknown {

@@ -53,6 +53,10 @@ export interface FaultAction {
   readonly stallAfterBytes?: number
   /** Inverts the byte at this offset of the file, if it is sent. */
   readonly corruptAt?: number
+  /** The body is only so long, and its Content-Length says so: a damaged file, well delivered. */
+  readonly keepBytes?: number
+  /** Thumbnail URLs that lead to an image of the content before the present one, or do not say of which they are. */
+  readonly thumbnailsOf?: 'earlier-version' | 'unnamed-version'
   readonly latencyMilliseconds?: number
   readonly bytesPerSecond?: number
   /** Properties that are left out of every driveItem of the answer. */

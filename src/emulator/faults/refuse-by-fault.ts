@@ -19,7 +19,7 @@ function bareAnswer(action: FaultAction, now: number): Answer | undefined {
     return {
       status: action.status ?? 200,
       headers: {},
-      body: { kind: 'text', type: JSON_TYPE, text: action.body },
+      body: { kind: 'text', type: action.headers?.['Content-Type'] ?? JSON_TYPE, text: action.body },
     }
   }
   if (action.status === undefined) return undefined

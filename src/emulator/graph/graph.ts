@@ -5,6 +5,7 @@ import { type Answer, json, Refusal, withHeaders } from '../http/answer.js'
 import { type Exchange, header } from '../http/exchange.js'
 import { notEmulated, type Route } from '../http/route.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
+import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
 import type { World } from '../world/world.js'
 import { Access } from './access.js'
 import { parseSegments } from './address.js'
@@ -15,11 +16,13 @@ import { Items } from './items.js'
 import { odataOptions } from './odata.js'
 import { Resources } from './resources.js'
 import { Shares } from './shares.js'
+import { Thumbnails } from './thumbnails.js'
 
 export interface GraphDeps {
   readonly world: World
   readonly tokens: Tokens
   readonly downloadUrls: DownloadUrls
+  readonly thumbnailUrls: ThumbnailUrls
   /** Puts counters and fault rules around a part of a batch. */
   readonly around: (exchange: Exchange, route: Route) => Promise<Answer>
 }
@@ -35,12 +38,15 @@ export class Graph {
   constructor(deps: GraphDeps) {
     this.#deps = deps
     const access = new Access(deps.world)
+    const { world, downloadUrls, thumbnailUrls } = deps
+    const thumbnails = new Thumbnails({ world, access, thumbnailUrls })
     this.#resources = new Resources({
-      world: deps.world,
+      world,
       access,
-      items: new Items({ world: deps.world, access, downloadUrls: deps.downloadUrls }),
+      items: new Items({ world, access, downloadUrls, thumbnails }),
       delta: new Delta(access),
-      shares: new Shares(deps.world, access),
+      shares: new Shares(world, access),
+      thumbnails,
     })
   }
 

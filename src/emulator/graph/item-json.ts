@@ -91,7 +91,7 @@ export function eTag(item: Item): string {
   return `"{${item.guid.toUpperCase()}},${item.eTag}"`
 }
 
-function cTag(item: Item): string {
+export function cTag(item: Item): string {
   return `"c:{${item.guid.toUpperCase()}},${item.cTag}"`
 }
 

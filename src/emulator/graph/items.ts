@@ -6,8 +6,9 @@ import type { World } from '../world/world.js'
 import type { Access, PlacedItem } from './access.js'
 import { badRequest, notFound, refuse } from './graph-error.js'
 import { eTag, itemJson, sharepointIds, viewpoint } from './item-json.js'
-import { DOWNLOAD_URL, notEmulatedOption, pick } from './odata.js'
+import { DOWNLOAD_URL, notEmulatedOption, pick, selectOf } from './odata.js'
 import { type GraphRequest, linkTo } from './request.js'
+import type { Thumbnails } from './thumbnails.js'
 
 const PAGE = 200
 
@@ -15,6 +16,7 @@ export interface ItemsDeps {
   readonly world: World
   readonly access: Access
   readonly downloadUrls: DownloadUrls
+  readonly thumbnails: Thumbnails
 }
 
 /** driveItem: get, children, content. */
@@ -29,6 +31,11 @@ export class Items {
     this.#deps.access.requireItem(request.caller, placed)
     const value = this.#render(request, placed)
     for (const expand of request.options.expand) {
+      if (/^thumbnails\b/.test(expand)) {
+        if (!this.#deps.world.thumbnails.expandable) continue
+        value['thumbnails'] = this.#deps.thumbnails.sets(placed, selectOf(expand))
+        continue
+      }
       if (expand !== 'children') throw notEmulatedOption(`$expand=${expand}`)
       const children = placed.drive.sortedChildren(placed.item).slice(0, PAGE)
       value['children'] = children.map(item => this.#render(request, { ...placed, item }, ['*']))
@@ -40,7 +47,9 @@ export class Items {
   async children(request: GraphRequest, placed: PlacedItem): Promise<Answer> {
     this.#deps.access.requireItem(request.caller, placed)
     const { options } = request
-    if (options.expand.length > 0) throw notEmulatedOption(`$expand=${options.expand.join(',')} on children`)
+    // "Using these calls to expand the thumbnails collection will not work": they do no harm either.
+    const unknown = options.expand.filter(each => !/^thumbnails\b/.test(each))
+    if (unknown.length > 0) throw notEmulatedOption(`$expand=${unknown.join(',')} on children`)
     await placed.drive.source?.refreshFolder(placed.item)
     const sorted = ordered(placed.drive.sortedChildren(placed.item), options.orderBy)
     const start = options.skipToken === undefined ? 0 : positionAfter(sorted, options.skipToken)

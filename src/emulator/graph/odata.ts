@@ -46,6 +46,14 @@ function splitOutsideParentheses(text: string): string[] {
     .filter(each => each !== '')
 }
 
+/** The `$select` in the parentheses of one `$expand`. */
+export function selectOf(expand: string): readonly string[] | undefined {
+  return /\(\$?select=([^)]*)\)/i
+    .exec(expand)?.[1]
+    ?.split(',')
+    .map(each => each.trim())
+}
+
 /** Only the selected properties; annotations stay. */
 export function pick(
   value: Readonly<Record<string, unknown>>,

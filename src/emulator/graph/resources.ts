@@ -13,6 +13,7 @@ import { pick } from './odata.js'
 import { getPermission, linkJson, listPermissions } from './permissions.js'
 import type { GraphRequest } from './request.js'
 import type { Shares } from './shares.js'
+import type { Thumbnails } from './thumbnails.js'
 
 export interface ResourcesDeps {
   readonly world: World
@@ -20,6 +21,7 @@ export interface ResourcesDeps {
   readonly items: Items
   readonly delta: Delta
   readonly shares: Shares
+  readonly thumbnails: Thumbnails
 }
 
 export interface Match {
@@ -128,6 +130,7 @@ export class Resources {
         run: async request => getPermission(access, request, await find(request), part.name),
       }
     }
+    if (head.name === 'thumbnails') return this.#thumbnails(find, rest)
     if (part) return undefined
     const call = functionCall(head.name)
     switch (call.name) {
@@ -147,6 +150,29 @@ export class Resources {
       }
       default:
         return undefined
+    }
+  }
+
+  #thumbnails(find: FindItem, [id, size, content, ...more]: readonly Segment[]): Match | undefined {
+    const { thumbnails } = this.#deps
+    if (!id)
+      return { name: 'thumbnails', run: async request => thumbnails.list(request, await find(request)) }
+    if (!size) {
+      return {
+        name: 'thumbnails',
+        run: async request => thumbnails.set(request, await find(request), id.name),
+      }
+    }
+    if (!content) {
+      return {
+        name: 'thumbnail',
+        run: async request => thumbnails.one(request, await find(request), id.name, size.name),
+      }
+    }
+    if (content.name !== 'content' || more.length > 0) return undefined
+    return {
+      name: 'thumbnail-content',
+      run: async request => thumbnails.content(request, await find(request), id.name, size.name),
     }
   }
 

@@ -36,7 +36,7 @@ export class Sender {
     if (response.destroyed) return
     const { body } = answer
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
-    const length = bodyLength(answer)
+    const length = Math.min(bodyLength(answer), action.keepBytes ?? Infinity)
     if (body.kind === 'text') response.setHeader('Content-Type', body.type)
     if (body.kind !== 'none' || answer.status !== 204) {
       response.setHeader('Content-Length', Math.max(0, length + (action.lengthOff ?? 0)))

@@ -7,6 +7,8 @@ import {
   populateDeepTree,
   populateLargeFiles,
   populateNames,
+  populatePictures,
+  populateShowcase,
   populateTeamLibrary,
   populateWideFolder,
 } from './populate.js'
@@ -197,6 +199,21 @@ function addTailspin(world: World, ann: Principal): void {
   )
   describeLibrary(world, 'tailspin ten thousand', archive, wide, ann)
   describeLibrary(world, 'tailspin hundred thousand', archive, deep, ann)
+  addGallery(world, tailspin, guest, ann)
+}
+
+/** What a file manager would like to show by its picture. */
+function addGallery(world: World, tailspin: Organization, guest: Principal, ann: Principal): void {
+  const gallery = addSite(world, tailspin, 'Gallery', 'Gallery')
+  gallery.grant(guest, 'read')
+  const showcase = gallery.addLibrary('Showcase', 'Showcase', tailspin.author, drive =>
+    populateShowcase(drive, 200),
+  )
+  const pictures = gallery.addLibrary('Five thousand', 'Five thousand', tailspin.author, drive =>
+    populatePictures(drive, 5000),
+  )
+  describeLibrary(world, 'tailspin showcase', gallery, showcase, ann)
+  describeLibrary(world, 'tailspin five thousand', gallery, pictures, ann)
 }
 
 /** Tenants where Ann gets no further, each for another reason. */

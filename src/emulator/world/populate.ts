@@ -72,6 +72,41 @@ export function populateWideFolder(drive: Drive, parent: Item, count: number): v
   }
 }
 
+/** What people look for by its picture: photos, scans, documents, and some spreadsheets, which have none. */
+export function populateShowcase(drive: Drive, count: number): void {
+  const folder = drive.addFolder(drive.root, 'Mixed')
+  for (let i = 0; i < count; i++) {
+    const number = String(i + 1).padStart(3, '0')
+    const at = { created: drive.created + i * HOUR, modified: drive.created + i * HOUR }
+    switch (i % 10) {
+      case 6:
+      case 7:
+        drive.addFile(folder, `Scan ${number}.pdf`, pdf(`Scan ${number}`), at)
+        break
+      case 8:
+        drive.addFile(folder, `Letter ${number}.docx`, docx(`Letter ${number}`, ['Dear all,']), at)
+        break
+      case 9:
+        drive.addFile(folder, `Figures ${number}.xlsx`, zip({ 'figures.csv': csv(20) }), at)
+        break
+      default:
+        drive.addFile(folder, `Photo ${number}.jpg`, teamPhotos()[i % 8] ?? '', at)
+    }
+  }
+}
+
+/** Many pictures in one folder. The bytes are generated: nobody can look at them, their thumbnails are drawn. */
+export function populatePictures(drive: Drive, count: number): void {
+  const folder = drive.addFolder(drive.root, 'Pictures')
+  for (let i = 0; i < count; i++) {
+    drive.addFile(
+      folder,
+      `Picture ${String(i + 1).padStart(4, '0')}.jpg`,
+      new GeneratedContent(i, 300_000 + i),
+    )
+  }
+}
+
 /** Folders of folders of files; `items` of them in all, the root not counted. */
 export function populateDeepTree(drive: Drive, items: number): void {
   const files = 90

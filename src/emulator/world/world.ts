@@ -19,6 +19,13 @@ export class World {
   readonly apps: App[] = []
   /** Addresses that a person would paste, by what they are; shown by the admin address. */
   readonly addresses: Record<string, string> = {}
+  /** What the service knows to draw; the admin address changes it. */
+  readonly thumbnails = {
+    unavailable: false,
+    unavailableIn: new Set<string>(),
+    /** `$expand=thumbnails` on one item. On a listing SharePoint ignores it always. */
+    expandable: true,
+  }
 
   addTenant(options: TenantOptions): Tenant {
     const tenant = new Tenant(options)

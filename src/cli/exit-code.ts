@@ -60,6 +60,7 @@ const EXIT_BY_CODE: Readonly<Record<ProblemCode, number>> = {
   'no-attribute': EXIT.failed,
   'stale-node': EXIT.failed,
   'bad-handle': EXIT.failed,
+  'no-thumbnail': EXIT.failed,
 
   'disk-full': EXIT.machine,
   'store-corrupt': EXIT.machine,

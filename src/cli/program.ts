@@ -10,6 +10,8 @@ import { signInCommand } from './commands/sign-in.js'
 import { signOutCommand } from './commands/sign-out.js'
 import { statusCommand } from './commands/status.js'
 import { stopCommand } from './commands/stop.js'
+import { thumbnailCommand, thumbnailerCommand } from './commands/thumbnail.js'
+import { thumbnailsCommand } from './commands/thumbnails.js'
 import { unmountCommand } from './commands/unmount.js'
 import { whoamiCommand } from './commands/whoami.js'
 import type { Session } from './session.js'
@@ -68,10 +70,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     mountCommand(run, FOREGROUND),
     unmountCommand(run),
     statusCommand(run),
+    thumbnailCommand(run),
+    thumbnailsCommand(run),
     doctorCommand(run),
     stopCommand(run),
   ]
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program))
+  program.addCommand(thumbnailerCommand(run).copyInheritedSettings(program), { hidden: true })
   for (const command of [
     programBeside('emulator', 'run a small Microsoft 365 on this machine', EMULATOR, args, run),
     programBeside('demo', 'try everything with the emulator, without an account', DEMO, args, run),

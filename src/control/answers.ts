@@ -89,6 +89,30 @@ export interface ItemStatus {
   readonly webUrl: string | undefined
 }
 
+/** One thumbnail. */
+export interface ThumbnailAnswer {
+  /** Who made it: the other organization; or b2bmount, of the local file or of a preview within the file. */
+  readonly source: 'service' | 'content' | 'preview'
+  /** Absolute path of the PNG. Kept for a while; copy it. */
+  readonly file: string
+  readonly bytes: Bytes
+}
+
+/** What is kept. */
+export interface ThumbnailTotals {
+  readonly images: number
+  readonly bytes: Bytes
+  /** Files of which it is known that they have no thumbnail, for now. */
+  readonly none: number
+}
+
+export interface ThumbnailsAnswer extends ThumbnailTotals {
+  /** What is being made for folders that were opened. */
+  readonly waiting: { readonly folders: number; readonly files: number }
+  /** Why nothing is made at the moment. */
+  readonly problem?: Problem
+}
+
 export interface Check {
   /** What was checked, as a short noun: `login.microsoftonline.com`, `Contoso`. */
   readonly name: string

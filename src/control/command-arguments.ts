@@ -23,6 +23,13 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   unmount: fields => fields.optionalText('directory'),
   status: nothing,
   'item-status': fields => ({ path: fields.text('path') }),
+  thumbnail: fields => ({
+    path: fields.text('path'),
+    size: fields.number('size'),
+    previews: fields.flag('previews'),
+  }),
+  'thumbnails-status': nothing,
+  'thumbnails-clear': nothing,
   doctor: nothing,
   stop: nothing,
 }
@@ -58,6 +65,12 @@ class Fields {
     if (value === undefined) return {}
     if (choices.includes(value as Choice)) return { [name]: value } as Partial<Record<Name, Choice>>
     throw new Fault('usage', `"${name}" of "${this.#command}" must be one of ${choices.join(', ')}`)
+  }
+
+  number(name: string): number {
+    const value = this.#fields[name]
+    if (typeof value === 'number' && Number.isFinite(value)) return value
+    throw new Fault('usage', `"${this.#command}" needs "${name}", a number`)
   }
 
   flag(name: string): boolean {

@@ -11,6 +11,8 @@ export interface Paths {
   readonly stateDirectory: string
   /** `~/.cache/b2bmount/<cloud>`: content that can be fetched again. */
   readonly cacheDirectory: string
+  /** `~/.cache/thumbnails`: what the file managers of this user share. Not ours, so it may not exist. */
+  readonly thumbnailDirectory: string
   /** The daemon's log; older ones are `<logFile>.1`, … */
   readonly logFile: string
   /** Holds the socket and nothing else. */
@@ -35,6 +37,7 @@ export function pathsFor(cloud: string, environment: Environment): Paths {
     configFile: configFileFor(environment),
     stateDirectory,
     cacheDirectory: join(base(environment, 'XDG_CACHE_HOME', '.cache'), 'b2bmount', cloud),
+    thumbnailDirectory: join(base(environment, 'XDG_CACHE_HOME', '.cache'), 'thumbnails'),
     logFile: join(stateDirectory, 'daemon.log'),
     runDirectory,
     socket: join(runDirectory, SOCKET_NAME),

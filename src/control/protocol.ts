@@ -12,6 +12,9 @@ import type {
   Problem,
   Progress,
   Prompt,
+  ThumbnailAnswer,
+  ThumbnailsAnswer,
+  ThumbnailTotals,
 } from './answers.js'
 
 /**
@@ -37,6 +40,10 @@ export interface Commands {
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
   status: { arguments: Nothing; answer: DaemonStatus }
   'item-status': { arguments: { path: string }; answer: ItemStatus }
+  /** `size` in pixels. `previews`: a few ranges of the file may be read for a preview that is in it. */
+  thumbnail: { arguments: { path: string; size: number; previews: boolean }; answer: ThumbnailAnswer }
+  'thumbnails-status': { arguments: Nothing; answer: ThumbnailsAnswer }
+  'thumbnails-clear': { arguments: Nothing; answer: ThumbnailTotals }
   doctor: { arguments: Nothing; answer: readonly Check[] }
   /** Unmounts, and ends the daemon after the answer. */
   stop: { arguments: Nothing; answer: Nothing }
@@ -86,6 +93,9 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   unmount: MINUTE,
   status: 10 * SECOND,
   'item-status': 10 * SECOND,
+  thumbnail: 2 * MINUTE,
+  'thumbnails-status': 10 * SECOND,
+  'thumbnails-clear': MINUTE,
   doctor: 2 * MINUTE,
   stop: 30 * SECOND,
 }

@@ -14,19 +14,30 @@ import { DownloadUrls } from '../graph/download-urls.js'
 import { GraphClient } from '../graph/graph-client.js'
 import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
+import { GraphThumbnails } from '../graph/thumbnails.js'
 import { HttpClient } from '../http/http-client.js'
 import { ContentCache } from '../hydration/content-cache.js'
 import { hashBytes, hashFileInSlices } from '../hydration/hash-in-slices.js'
 import { Hydrator } from '../hydration/hydrator.js'
+import { LocalContents } from '../hydration/local-bytes.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
 import { LibraryResolver } from '../libraries/resolve.js'
 import { TenantDiscovery } from '../libraries/tenant-discovery.js'
 import { WakeUp } from '../libraries/wake-up.js'
+import type { TenantId } from '../model/ids.js'
 import { OrganizationNames } from '../model/organization-names.js'
 import { DamagedStore } from '../store/database.js'
 import { beginAgain } from '../store/rescue.js'
 import { Store } from '../store/store.js'
 import { LibrarySync } from '../sync/library-sync.js'
+import { Decoder } from '../thumbnails/decoder/decoder.js'
+import { DesktopThumbnails } from '../thumbnails/desktop-thumbnails.js'
+import { RangedPreviews } from '../thumbnails/embedded-preview.js'
+import { FreedesktopStore } from '../thumbnails/freedesktop-store.js'
+import { OpenedFolders } from '../thumbnails/opened-folders.js'
+import { ThumbnailCache } from '../thumbnails/thumbnail-cache.js'
+import { ThumbnailService } from '../thumbnails/thumbnail-service.js'
+import { Thumbnails } from '../thumbnails/thumbnails.js'
 import { loadFuseNative } from '../transport/fuse-native-package.js'
 import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
 import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
@@ -47,6 +58,8 @@ export interface Parts {
   readonly discovery: TenantDiscovery
   readonly resolver: LibraryResolver
   readonly cache: ContentCache
+  readonly decoder: Decoder
+  readonly thumbnails: Thumbnails
   readonly drive: MountedDrive
   readonly sync: LibrarySync
   readonly transports: Transports
@@ -108,6 +121,11 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     onTrouble,
   })
   const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
+  const decoder = new Decoder()
+  const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content, decoder }, paths, {
+    remote: new GraphThumbnails({ graph, http, throttle, organizations }),
+    contents: new LocalContents(store, cache),
+  })
   const drive = new MountedDrive({
     store,
     cache,
@@ -117,6 +135,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     offline,
     cacheDirectory,
     onTrouble,
+    watcher: thumbnails,
   })
   const sync = new LibrarySync({ store, delta, drive, clock, offline, onTrouble })
   const onBug = (operation: string, failure: unknown) => log.error('bug', { operation, failure })
@@ -143,6 +162,8 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     discovery,
     resolver,
     cache,
+    decoder,
+    thumbnails,
     drive,
     sync,
     transports,
@@ -158,6 +179,42 @@ function tryNativeAddon(): Found {
   } catch (failure) {
     return { failure: failure as Error }
   }
+}
+
+interface ThumbnailParts {
+  readonly store: Store
+  readonly clock: DaemonEnvironment['clock']
+  readonly onTrouble: (event: string, failure: unknown) => void
+  readonly offline: OfflineMemory
+  readonly content: GraphContent
+  readonly decoder: Decoder
+}
+
+function buildThumbnails(
+  { store, clock, onTrouble, offline, content, decoder }: ThumbnailParts,
+  { cacheDirectory, thumbnailDirectory }: DaemonEnvironment['paths'],
+  { remote, contents }: { readonly remote: GraphThumbnails; readonly contents: LocalContents },
+): Thumbnails {
+  const cache = new ThumbnailCache({ store, directory: join(cacheDirectory, 'thumbnails'), clock, onTrouble })
+  const desktop = new DesktopThumbnails({
+    store,
+    shared: new FreedesktopStore({ directory: thumbnailDirectory, clock, onTrouble }),
+    isLocal: ({ ino, generation }) => contents.isLocal(ino, generation),
+  })
+  const previews = new RangedPreviews(content)
+  const service = new ThumbnailService({
+    store,
+    cache,
+    remote,
+    local: contents,
+    previews,
+    decoder,
+    clock,
+    onTrouble,
+  })
+  const reasonNotToAsk = (tenant: TenantId) => offline.reasonNotToAsk(tenant)
+  const folders = new OpenedFolders({ store, service, desktop, clock, reasonNotToAsk, onTrouble })
+  return new Thumbnails({ store, service, cache, desktop, folders, onTrouble })
 }
 
 /**

@@ -33,6 +33,9 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     unmount: request => unmount(services, mountPoints, request),
     status: async () => ({ ...about, ...(await services.status()) }),
     'item-status': request => services.itemStatus(request),
+    thumbnail: (request, _, signal) => services.thumbnail(request, signal),
+    'thumbnails-status': () => services.thumbnailsStatus(),
+    'thumbnails-clear': () => services.clearThumbnails(),
     doctor: (_, conversation, signal) => services.doctorChecks(conversation, signal),
     stop: () => {
       stop()

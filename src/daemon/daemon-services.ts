@@ -7,6 +7,9 @@ import type {
   ItemStatus,
   LibraryStatus,
   Mount,
+  ThumbnailAnswer,
+  ThumbnailsAnswer,
+  ThumbnailTotals,
 } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import type { Paths } from '../control/paths.js'
@@ -107,6 +110,23 @@ export interface DaemonServices {
    * @throws {Fault} `not-mounted` (not on the drive), `item-not-found`
    */
   itemStatus(request: { readonly path: string }): Promise<ItemStatus>
+
+  /**
+   * Hydrates nothing.
+   *
+   * @param request.path absolute, of a file below a mount of this daemon
+   * @param request.size in pixels; @param request.previews whether ranges of the file may be read
+   * @throws {Fault} `not-mounted`, `item-not-found`, `no-thumbnail`, `offline`, …
+   */
+  thumbnail(
+    request: { readonly path: string; readonly size: number; readonly previews: boolean },
+    signal: AbortSignal,
+  ): Promise<ThumbnailAnswer>
+
+  thumbnailsStatus(): Promise<ThumbnailsAnswer>
+
+  /** Deletes ours. @returns what there was */
+  clearThumbnails(): Promise<ThumbnailTotals>
 
   /**
    * What only the daemon can check: login and Graph host reachable, clock skew, account, each tenant's token, the store.

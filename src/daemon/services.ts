@@ -1,5 +1,14 @@
 import type { SignInOptions } from '../auth/sign-in.js'
-import type { Account, AddedLibrary, Check, LibraryState, LibraryStatus, Mount } from '../control/answers.js'
+import type {
+  Account,
+  AddedLibrary,
+  Check,
+  LibraryState,
+  LibraryStatus,
+  Mount,
+  ThumbnailAnswer,
+  ThumbnailsAnswer,
+} from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
@@ -10,6 +19,7 @@ import { Fault, isFault, type FaultCode } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
 import type { Library } from '../model/library.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
+import { boxFor } from '../model/thumbnail.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
 import { build, type Parts } from './build.js'
@@ -23,12 +33,14 @@ import {
 } from './daemon-services.js'
 import { networkChecks, tenantChecks } from './doctor-checks.js'
 import { itemAt, itemStatus } from './item-status.js'
+import { thumbnailChecks } from './thumbnail-checks.js'
 
 export const openServices: OpenServices = environment => {
   const parts = build(environment)
   parts.sync.start()
   void parts.drive.deleteRemoved()
   void parts.cache.sweep()
+  void parts.thumbnails.sweep()
   return Promise.resolve(new Services(environment, parts))
 }
 
@@ -135,13 +147,15 @@ class Services implements DaemonServices {
         nextStep: `To mount it elsewhere, run first:  b2bmount unmount ${shellQuote(elsewhere)}`,
       })
     }
-    const { drive, transports } = this.#parts
+    const { drive, transports, thumbnails } = this.#parts
     const { name, transport } = transports.choose(wanted)
     const { log, clock } = this.#environment
     const kernel = transport.mount(drive, { directory, allowOther: false, passthrough: true })
     const detach = drive.attach(kernel.view)
+    const noMoreThumbnails = thumbnails.mounted(directory)
     const gone = kernel.gone.then(() => {
       detach()
+      noMoreThumbnails()
       this.#mounts.delete(directory)
       log.info('unmounted', { directory })
     })
@@ -175,14 +189,32 @@ class Services implements DaemonServices {
   }
 
   itemStatus({ path }: { readonly path: string }) {
-    const { store } = this.#parts
-    const directory = this.#mountAround(path)
-    if (directory === undefined) {
-      throw new Fault('not-mounted', `${path} is not on the drive`, {
-        nextStep: 'See where the drive is mounted with:  b2bmount status',
-      })
-    }
-    return Promise.resolve(itemStatus(store, itemAt(store, directory, path), path))
+    return Promise.resolve(itemStatus(this.#parts.store, this.#itemOnDrive(path), path))
+  }
+
+  async thumbnail(
+    request: { readonly path: string; readonly size: number; readonly previews: boolean },
+    signal: AbortSignal,
+  ): Promise<ThumbnailAnswer> {
+    const { path, size, previews } = request
+    const { source, ...made } = await this.#parts.thumbnails.make(
+      this.#itemOnDrive(path).ino,
+      boxFor(size),
+      previews,
+      signal,
+    )
+    return { source: source === 'none' ? 'service' : source, ...made }
+  }
+
+  thumbnailsStatus(): Promise<ThumbnailsAnswer> {
+    const { waiting, ...totals } = this.#parts.thumbnails.status()
+    const { folders, files, problem } = waiting
+    const status = { ...totals, waiting: { folders, files } }
+    return Promise.resolve(problem === undefined ? status : { ...status, problem: toProblem(problem) })
+  }
+
+  clearThumbnails() {
+    return this.#parts.thumbnails.clear()
   }
 
   async doctorChecks(conversation: Conversation, signal: AbortSignal): Promise<readonly Check[]> {
@@ -191,15 +223,17 @@ class Services implements DaemonServices {
     const deps = { cloud, http, clock, tokens, organizations }
     conversation.progress({ message: 'Asking the service' })
     const network = [this.#parts.transports.check(), ...(await networkChecks(deps, signal))]
+    const local = await thumbnailChecks(this.#environment.paths.thumbnailDirectory, this.#parts.decoder)
     const account = await accounts.current(signal).catch(unlessNotSignedIn)
     if (account === undefined) {
       const nextStep = 'Run:  b2bmount sign-in'
-      return [...network, { name: 'Account', verdict: 'warn', found: 'not signed in', nextStep }]
+      return [...local, ...network, { name: 'Account', verdict: 'warn', found: 'not signed in', nextStep }]
     }
     conversation.progress({ message: 'Asking each organization' })
     const tenants = new Set(store.libraries.all().map(library => library.root.tenant))
     const organizationsFound = await tenantChecks(deps, [...tenants], signal)
-    return [...network, { name: 'Account', verdict: 'ok', found: account.username }, ...organizationsFound]
+    const signedIn = { name: 'Account', verdict: 'ok' as const, found: account.username }
+    return [...local, ...network, signedIn, ...organizationsFound]
   }
 
   isBusy(): boolean {
@@ -207,12 +241,14 @@ class Services implements DaemonServices {
   }
 
   async close(): Promise<void> {
-    const { sync, drive, http, store } = this.#parts
+    const { sync, thumbnails, decoder, drive, http, store } = this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
     }
     await sync.close()
+    await thumbnails.close()
+    decoder.close()
     await drive.close()
     await http.close()
     store.close()
@@ -270,6 +306,14 @@ class Services implements DaemonServices {
     }
     throw new Fault('not-added', `No library ${text} has been added`, {
       nextStep: 'See what has been added with:  b2bmount list',
+    })
+  }
+
+  #itemOnDrive(path: string) {
+    const directory = this.#mountAround(path)
+    if (directory !== undefined) return itemAt(this.#parts.store, directory, path)
+    throw new Fault('not-mounted', `${path} is not on the drive`, {
+      nextStep: 'See where the drive is mounted with:  b2bmount status',
     })
   }
 

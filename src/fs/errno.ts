@@ -48,6 +48,7 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'no-attribute': errno.ENODATA,
   'stale-node': errno.ESTALE,
   'bad-handle': errno.EBADF,
+  'no-thumbnail': errno.ENODATA,
 
   'disk-full': errno.ENOSPC,
   'store-corrupt': errno.EIO,

@@ -49,6 +49,15 @@ const ITEM_COUNT_GROWS_OLD: Milliseconds = 60_000
 // One transaction of a removal: about a millisecond.
 const PURGED_AT_ONCE = 200
 
+/** Who wants to know what people look at. Called after the store has the state; returns at once and never throws. */
+export interface DriveWatcher {
+  /** A program reads the names in a folder. */
+  opened(folder: Ino): void
+  changed(changes: readonly ItemChange[]): void
+  /** All bytes of this content are local and verified. */
+  localNow(ino: Ino, generation: number): void
+}
+
 export interface MountedDriveDeps {
   readonly store: Store
   readonly cache: ContentCache
@@ -60,6 +69,7 @@ export interface MountedDriveDeps {
   readonly cacheDirectory: string
   /** Something went wrong that nobody waits for. `event` in kebab case. */
   readonly onTrouble: (event: string, failure: unknown) => void
+  readonly watcher?: DriveWatcher
 }
 
 /** The drive: the libraries of the store, with content as it is needed. Knows no kernel. */
@@ -110,6 +120,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   readdir(node: NodeId): readonly Entry[] {
     const directory = this.#directory(node)
+    this.#deps.watcher?.opened(directory.ino)
     const opened = this.#openedBytes()
     return this.#deps.store.items.children(directory.ino).map(child => {
       const localBytes = opened.size === 0 ? child.localBytes : (opened.get(child.ino) ?? child.localBytes)
@@ -162,7 +173,9 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     const { ino, generation, size, present } = reader.file
     const now = attributesOf({ ...attributes, kind: 'file', generation, size }, present.size)
     this.#deps.hydrator.release(reader)
-    if (now.blocks !== attributes.blocks) this.#kernels.attributesChanged(ino, generation)
+    if (now.blocks === attributes.blocks) return
+    this.#kernels.attributesChanged(ino, generation)
+    if (reader.file.verified) this.#deps.watcher?.localNow(ino, generation)
   }
 
   statistics(): FileSystemStatistics {
@@ -279,6 +292,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       }
     }
     this.#kernels.tell(changes)
+    this.#deps.watcher?.changed(changes)
   }
 
   /** @throws {Fault} `stale-node` */

@@ -40,9 +40,16 @@ export interface GraphClientDeps {
 }
 
 export interface GetOptions {
+  /** JSON; makes a POST of it. Must be one that may be sent twice. */
+  readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
   /** Default: `foreground`. */
   readonly priority?: Priority
+}
+
+interface Sent {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
 }
 
 /** Reading from Microsoft Graph v1.0: base address, token, throttling, retries, and refusals as Faults. */
@@ -75,33 +82,28 @@ export class GraphClient {
     tenant: TenantId,
     address: string,
     signal: AbortSignal,
-    { headers = {}, priority = 'foreground' }: GetOptions = {},
+    { headers = {}, body, priority = 'foreground' }: GetOptions = {},
   ): Promise<HttpResponse> {
     const url = this.#urlOf(address)
     const { throttle, clock, random } = this.#deps
     return await withRetry({ policy: this.#retry, clock, random }, signal, () =>
       throttle.run(tenant, priority, this.#retry.deadline, signal, () =>
-        this.#once(tenant, url, headers, signal),
+        this.#once(tenant, url, { headers, body }, signal),
       ),
     )
   }
 
-  async #once(
-    tenant: TenantId,
-    url: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<HttpResponse> {
+  async #once(tenant: TenantId, url: string, sent: Sent, signal: AbortSignal): Promise<HttpResponse> {
     const { tokens, throttle, organizations } = this.#deps
     const token = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
-    let response = await this.#send(url, headers, token, signal)
+    let response = await this.#send(url, sent, token, signal)
     if (response.status === 401) {
       const claims = claimsChallengeOf(response.headers['www-authenticate'])
       const another = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal, {
         refused: token,
         ...(claims === undefined ? {} : { claims }),
       })
-      response = await this.#send(url, headers, another, signal)
+      response = await this.#send(url, sent, another, signal)
     }
     if (response.status < 400) return response
     const fault = graphFault(response, { tenant, organization: organizations.nameOf(tenant) })
@@ -111,14 +113,11 @@ export class GraphClient {
     throw fault
   }
 
-  #send(
-    url: string,
-    headers: Readonly<Record<string, string>>,
-    token: string,
-    signal: AbortSignal,
-  ): Promise<HttpResponse> {
+  #send(url: string, { headers, body }: Sent, token: string, signal: AbortSignal): Promise<HttpResponse> {
     const authorized = { accept: 'application/json', ...headers, authorization: `Bearer ${token}` }
-    return this.#deps.http.send({ method: 'GET', url, headers: authorized }, signal)
+    if (body === undefined) return this.#deps.http.send({ method: 'GET', url, headers: authorized }, signal)
+    const typed = { ...authorized, 'content-type': 'application/json' }
+    return this.#deps.http.send({ method: 'POST', url, headers: typed, body }, signal)
   }
 
   /** A link from an answer gets our token: it must not lead anywhere else. */

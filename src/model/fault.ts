@@ -43,6 +43,7 @@ export type FaultCode =
   | 'name-too-long'
   | 'no-attribute'
   | 'stale-node'
+  | 'no-thumbnail'
   | 'bad-handle'
   // this machine
   | 'disk-full'

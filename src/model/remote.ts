@@ -1,6 +1,8 @@
 import type { ByteRange } from './byte-ranges.js'
 import type { DriveChange, DriveItem } from './drive-item.js'
+import type { Fault } from './fault.js'
 import type { Bytes, ContentVersion, ItemKey } from './ids.js'
+import type { ThumbnailBox } from './thumbnail.js'
 
 /**
  * Receives a download in order. The chunk is only valid until the returned promise settles
@@ -45,6 +47,41 @@ export interface RemoteContent {
     sink: ContentSink,
     signal: AbortSignal,
   ): Promise<void>
+}
+
+/** What the service has of one thumbnail. */
+export type FoundThumbnail =
+  /** Bytes as they came; they begin like an image, nothing else of them is known. */
+  | { readonly kind: 'image'; readonly bytes: Uint8Array }
+  /** It makes none of this file. */
+  | { readonly kind: 'none' }
+  /** It promised one and delivered something else. */
+  | { readonly kind: 'unusable' }
+  /** The item, or its thumbnail, is of another version than was asked for. */
+  | { readonly kind: 'other-version' }
+  | { readonly kind: 'failed'; readonly fault: Fault }
+
+export interface WantedThumbnail {
+  readonly item: ItemKey
+  readonly version: ContentVersion
+}
+
+/** What thumbnails need of the cloud. Implemented by `graph/thumbnails.ts`. */
+export interface RemoteThumbnails {
+  /**
+   * Asks for up to {@link RemoteThumbnails.mostAtOnce} thumbnails of one tenant, in the background of everything else.
+   *
+   * @param box the image may be larger or smaller
+   * @param found called once for each wanted one, by its place, as soon as it is known
+   * @throws {Fault} what concerns all of them: `offline`, `throttled`, `sign-in-required`, …; or the signal's reason
+   */
+  fetch(
+    wanted: readonly WantedThumbnail[],
+    box: ThumbnailBox,
+    found: (place: number, thumbnail: FoundThumbnail) => void,
+    signal: AbortSignal,
+  ): Promise<void>
+  readonly mostAtOnce: number
 }
 
 /** What browsing needs of the cloud. Implemented by `graph/children.ts`. */

@@ -9,6 +9,7 @@ import { isRemoteFolder, type ItemRecord } from './item-record.js'
 import { ItemTable } from './item-table.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
+import { ThumbnailTable } from './thumbnail-table.js'
 
 /** All tables, and what has to be done to several of them at once. Everything is synchronous. */
 export class Store {
@@ -16,6 +17,7 @@ export class Store {
   readonly libraries: LibraryTable
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
+  readonly thumbnails: ThumbnailTable
   readonly #database: Database
   readonly #statements: ItemStatements
 
@@ -26,6 +28,7 @@ export class Store {
     this.libraries = new LibraryTable(this.#database)
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
+    this.thumbnails = new ThumbnailTable(this.#database)
     this.#statements = new ItemStatements(this.#database)
   }
 

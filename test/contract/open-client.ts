@@ -16,6 +16,7 @@ import { DownloadUrls } from '../../src/graph/download-urls.js'
 import { GraphClient } from '../../src/graph/graph-client.js'
 import { GraphSharing } from '../../src/graph/sharing.js'
 import { Throttle } from '../../src/graph/throttle.js'
+import { GraphThumbnails } from '../../src/graph/thumbnails.js'
 import { HttpClient } from '../../src/http/http-client.js'
 import { LibraryResolver } from '../../src/libraries/resolve.js'
 import { TenantDiscovery } from '../../src/libraries/tenant-discovery.js'
@@ -55,6 +56,7 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
     folder: new GraphFolder({ graph, report }),
     delta: new GraphDelta({ graph, report }),
     content: new GraphContent({ http, urls, throttle, clock, random, organizations, retry }),
+    thumbnails: new GraphThumbnails({ graph, http, throttle, organizations }),
     resolver: new LibraryResolver({
       cloud,
       sharing,

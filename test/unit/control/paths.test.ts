@@ -10,6 +10,7 @@ t.test('everything has its place below the home directory', t => {
     stateDirectory: '/home/ann/.local/state/b2bmount/global',
     cacheDirectory: '/home/ann/.cache/b2bmount/global',
     logFile: '/home/ann/.local/state/b2bmount/global/daemon.log',
+    thumbnailDirectory: '/home/ann/.cache/thumbnails',
     runDirectory: '/home/ann/.local/state/b2bmount/global/run',
     socket: '/home/ann/.local/state/b2bmount/global/run/control.sock',
   })

@@ -1,4 +1,4 @@
-import type { Account, ItemStatus, LibraryStatus } from '../../../src/control/answers.js'
+import type { Account, ItemStatus, LibraryStatus, ThumbnailAnswer } from '../../../src/control/answers.js'
 import {
   toMount,
   type ActiveMount,
@@ -132,6 +132,19 @@ export class FakeServices implements DaemonServices {
       library: PROJECTS,
       webUrl: undefined,
     }
+  }
+
+  async thumbnail({ path }: { path: string }): Promise<ThumbnailAnswer> {
+    if (path.endsWith('.txt')) throw new Fault('no-thumbnail', 'There is none')
+    return { source: 'service', file: path, bytes: 1000 }
+  }
+
+  async thumbnailsStatus() {
+    return { images: 2, bytes: 2000, none: 1, waiting: { folders: 0, files: 0 } }
+  }
+
+  async clearThumbnails() {
+    return { images: 2, bytes: 2000, none: 1 }
   }
 
   async doctorChecks() {

@@ -1,0 +1,47 @@
+import type { Priority } from '../concurrency/limiter.js'
+import { isJsonObject, type JsonObject } from '../http/json.js'
+import type { HttpResponse } from '../http/message.js'
+import { Fault } from '../model/fault.js'
+import type { TenantId } from '../model/ids.js'
+import type { GraphClient } from './graph-client.js'
+
+/** Graph's own limit. @see https://learn.microsoft.com/graph/json-batching */
+export const LARGEST_BATCH = 20
+
+/**
+ * Up to {@link LARGEST_BATCH} GETs of one tenant in one request. Redirects are answers, as everywhere.
+ *
+ * @param paths below `/v1.0`
+ * @returns an answer for each path, in the order of the paths
+ * @throws {Fault} as {@link GraphClient.get}; `protocol-error` where a part was not answered
+ */
+export async function batch(
+  graph: GraphClient,
+  tenant: TenantId,
+  paths: readonly string[],
+  priority: Priority,
+  signal: AbortSignal,
+): Promise<HttpResponse[]> {
+  const requests = paths.map((url, i) => ({ id: String(i), method: 'GET', url }))
+  const answer = await graph.get(tenant, '/$batch', signal, { body: JSON.stringify({ requests }), priority })
+  const responses = Array.isArray(answer['responses']) ? (answer['responses'] as readonly unknown[]) : []
+  const byId = new Map(responses.filter(isJsonObject).map(response => [response['id'], response]))
+  return requests.map(({ id }) => partOf(byId.get(id)))
+}
+
+function partOf(response: JsonObject | undefined): HttpResponse {
+  const status = response?.['status']
+  if (typeof status !== 'number') {
+    throw new Fault('protocol-error', 'The service did not answer all parts of a batch')
+  }
+  const headers = isJsonObject(response?.['headers']) ? response['headers'] : {}
+  return {
+    status,
+    headers: Object.fromEntries(
+      Object.entries(headers).flatMap(([name, value]) =>
+        typeof value === 'string' ? [[name.toLowerCase(), value]] : [],
+      ),
+    ),
+    body: Buffer.from(JSON.stringify(response?.['body'] ?? null)),
+  }
+}

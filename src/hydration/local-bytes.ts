@@ -1,0 +1,45 @@
+import { read } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Bytes, Ino } from '../model/ids.js'
+import type { Store } from '../store/store.js'
+import type { ContentCache } from './content-cache.js'
+import { localFault } from './local-fault.js'
+
+const readAt = promisify(read)
+
+/** Whole contents that are here and verified, for who wants to look at them without fetching anything. */
+export class LocalContents {
+  readonly #store: Pick<Store, 'content' | 'items'>
+  readonly #cache: ContentCache
+
+  constructor(store: Pick<Store, 'content' | 'items'>, cache: ContentCache) {
+    this.#store = store
+    this.#cache = cache
+  }
+
+  isLocal(ino: Ino, generation: number): boolean {
+    const opened = this.#cache.opened(ino, generation)
+    return opened?.verified ?? this.#store.content.get(ino, generation)?.verified === true
+  }
+
+  /** @returns `undefined` where not all bytes are here, or more than `largest` @throws {Fault} `local-io` */
+  async read(ino: Ino, generation: number, largest: Bytes): Promise<Uint8Array | undefined> {
+    const size = this.#store.items.byIno(ino)?.size ?? Infinity
+    if (size > largest || !this.isLocal(ino, generation)) return undefined
+    const file = this.#cache.open(ino, generation, size)
+    try {
+      if (!file.verified) return undefined
+      const bytes = Buffer.allocUnsafe(size)
+      for (let done = 0; done < size;) {
+        const { bytesRead } = await readAt(file.fd, bytes, done, size - done, done)
+        if (bytesRead === 0) return undefined
+        done += bytesRead
+      }
+      return bytes
+    } catch (failure) {
+      throw localFault(failure)
+    } finally {
+      this.#cache.release(file)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { contentVersion } from '../model/drive-item.js'
+import type { Bytes, ContentVersion, Ino, ItemKey, Milliseconds } from '../model/ids.js'
+import type { ItemRecord } from '../store/item-record.js'
+import type { Store } from '../store/store.js'
+
+/** One content of one file, of which there may be a thumbnail. */
+export interface Subject {
+  readonly ino: Ino
+  readonly generation: number
+  readonly item: ItemKey
+  readonly version: ContentVersion
+  readonly name: string
+  readonly size: Bytes
+  readonly modified: Milliseconds
+}
+
+export type SubjectStore = Pick<Store, 'items' | 'libraries'>
+
+export function subjectOf(store: SubjectStore, ino: Ino): Subject | undefined {
+  const record = store.items.byIno(ino)
+  return record && subjectOfRecord(store, record)
+}
+
+export function subjectOfRecord(store: SubjectStore, record: ItemRecord): Subject | undefined {
+  if (record.kind !== 'file' || record.size === 0) return undefined
+  const library = store.libraries.byId(record.library)
+  if (library === undefined) return undefined
+  const { ino, generation, name, size, modified } = record
+  const { tenant, drive } = library.root
+  const item = { tenant, drive, item: record.remoteId }
+  return { ino, generation, item, version: contentVersion(record), name, size, modified }
+}
+
+/** Whether the item still has this content: every await is a place where it may have got another. */
+export function isPresent(store: SubjectStore, { ino, generation, version }: Subject): boolean {
+  const record = store.items.byIno(ino)
+  return record?.generation === generation && contentVersion(record) === version
+}
+
+/** The path below the drive's root, of names as they are shown; `undefined` where the item is on no drive any more. */
+export function pathOnDrive(store: SubjectStore, ino: Ino): string | undefined {
+  const names: string[] = []
+  for (let at = store.items.byIno(ino); at?.kind !== 'root'; at = store.items.byIno(at.parent)) {
+    if (at === undefined) return undefined
+    names.unshift(at.name)
+  }
+  return names.join('/')
+}

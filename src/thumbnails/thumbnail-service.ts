@@ -1,0 +1,238 @@
+import type { Clock } from '../concurrency/clock.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
+import type { FoundThumbnail, RemoteThumbnails } from '../model/remote.js'
+import { imageFormatOf, type ThumbnailBox } from '../model/thumbnail.js'
+import type { ThumbnailSource } from '../store/thumbnail-table.js'
+import type { Decoder } from './decoder/decoder.js'
+import { isPicture, maybeServed } from './file-kinds.js'
+import { isPresent, type Subject, type SubjectStore } from './subject.js'
+import type { ThumbnailCache } from './thumbnail-cache.js'
+
+/** What is local. Implemented by `hydration/local-bytes.ts`. */
+export interface LocalBytes {
+  /** All bytes of a content, where all are here and verified. Never fetches any. */
+  read(ino: Ino, generation: number, largest: Bytes): Promise<Uint8Array | undefined>
+}
+
+/** A preview that a file carries within itself. Implemented by `embedded-preview.ts`. */
+export interface EmbeddedPreviews {
+  /** Reads a few ranges of the file, never all of it. @throws {Fault} what reading throws */
+  find(subject: Subject, signal: AbortSignal): Promise<Uint8Array | undefined>
+}
+
+export interface ThumbnailServiceDeps {
+  readonly store: SubjectStore
+  readonly cache: ThumbnailCache
+  readonly remote: RemoteThumbnails
+  readonly local: LocalBytes
+  readonly previews: EmbeddedPreviews
+  readonly decoder: Pick<Decoder, 'decode'>
+  readonly clock: Clock
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/** PNGs by the box that each fits into; the largest is kept. */
+export interface Thumbnail {
+  readonly kind: 'image'
+  readonly source: ThumbnailSource
+  readonly pngs: ReadonlyMap<ThumbnailBox, Uint8Array>
+}
+
+export type Outcome =
+  | Thumbnail
+  | { readonly kind: 'none' }
+  /** Nothing is known, and nothing was written down: ask again. */
+  | { readonly kind: 'failed'; readonly fault: Fault }
+  /** The item has another content by now: whoever asked is late. */
+  | { readonly kind: 'over' }
+
+export interface AskOptions {
+  /** Also a few ranges of the file may be read, for a preview that is in it: somebody asked for this very file. */
+  readonly mayReadRanges: boolean
+}
+
+const MINUTE: Milliseconds = 60_000
+const DAY: Milliseconds = 24 * 60 * MINUTE
+/** When to ask again where there was none. The service needs a while for what was just uploaded. */
+const NONE_FOR: Milliseconds = DAY
+const NONE_OF_NEW_FOR: Milliseconds = 10 * MINUTE
+const NEW_FOR: Milliseconds = 60 * MINUTE
+const LATE_FOR: Milliseconds = 5 * MINUTE
+const UNUSABLE_FOR: Milliseconds = 60 * MINUTE
+const LARGEST_LOCAL: Bytes = 60 * 1024 * 1024
+
+/**
+ * Thumbnails, asked for in order: our own store, the service, the content where all of it is local, a preview within the
+ * file; else it is written down that there is none, for a while. Hydrates nothing.
+ */
+export class ThumbnailService {
+  readonly #deps: ThumbnailServiceDeps
+
+  constructor(deps: ThumbnailServiceDeps) {
+    this.#deps = deps
+  }
+
+  /** How many {@link ask} takes at once. */
+  get mostAtOnce(): number {
+    return this.#deps.remote.mostAtOnce
+  }
+
+  /** What our store has, with `smaller` boxes made of it. */
+  async known(
+    subject: Subject,
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+  ): Promise<Outcome | undefined> {
+    const { cache } = this.#deps
+    const kept = await cache.get(subject.item, subject.version, box)
+    if (kept?.kind !== 'image') return kept
+    if (smaller.length === 0) return { kind: 'image', source: kept.source, pngs: new Map([[box, kept.png]]) }
+    const made = await this.#decoded(subject, kept.png, box, smaller, kept.source)
+    return made === 'refused' ? undefined : made
+  }
+
+  /** Whether our store has an answer; cheap. */
+  isKnown({ item, version }: Subject, box: ThumbnailBox): boolean {
+    return this.#deps.cache.record(item, version, box) !== undefined
+  }
+
+  /**
+   * Asks the service, and the rest, for contents of which nothing is known.
+   *
+   * @param subjects of one tenant, at most {@link mostAtOnce}
+   * @param done called once for each, as soon as it is known
+   * @throws {Fault} what concerns all of them: `offline`, `throttled`, …; `done` was then not called for some
+   */
+  async ask(
+    subjects: readonly Subject[],
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+    done: (subject: Subject, outcome: Outcome) => void,
+    signal: AbortSignal,
+    options: AskOptions = { mayReadRanges: false },
+  ): Promise<void> {
+    const work: Promise<void>[] = []
+    const finish = async (subject: Subject, found: FoundThumbnail) => {
+      const outcome = await this.#finish(subject, found, box, smaller, options, signal)
+      done(subject, isPresent(this.#deps.store, subject) ? outcome : { kind: 'over' })
+    }
+    const served = subjects.filter(({ name }) => maybeServed(name))
+    for (const subject of subjects) {
+      if (!served.includes(subject)) work.push(finish(subject, { kind: 'none' }))
+    }
+    const found = (place: number, thumbnail: FoundThumbnail) => {
+      const subject = served[place]
+      if (subject) work.push(finish(subject, thumbnail))
+    }
+    try {
+      const wanted = served.map(({ item, version }) => ({ item, version }))
+      await this.#deps.remote.fetch(wanted, box, found, signal)
+    } finally {
+      await Promise.all(work)
+    }
+  }
+
+  /** Of a content that is all here, in place of the answer that there is none. */
+  async ofLocal(
+    subject: Subject,
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+  ): Promise<Outcome | undefined> {
+    const { signal } = new AbortController()
+    return this.#ownOf(subject, box, smaller, { mayReadRanges: false }, signal)
+  }
+
+  async #finish(
+    subject: Subject,
+    found: FoundThumbnail,
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+    options: AskOptions,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    if (found.kind === 'image') {
+      const made = await this.#made(subject, found.bytes, box, smaller, 'service')
+      if (made !== 'refused') return made
+    }
+    try {
+      const own = await this.#ownOf(subject, box, smaller, options, signal)
+      if (own) return own
+    } catch (failure) {
+      signal.throwIfAborted()
+      if (!isFault(failure)) throw failure
+      return { kind: 'failed', fault: failure }
+    }
+    if (found.kind === 'failed') return found
+    if (!isPresent(this.#deps.store, subject)) return { kind: 'over' }
+    const until = this.#deps.clock.now() + this.#noneFor(subject, found)
+    await this.#deps.cache.putNone(subject.item, subject.version, box, until)
+    return { kind: 'none' }
+  }
+
+  /** Made here: of the content, or of a preview in it. */
+  async #ownOf(
+    subject: Subject,
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+    { mayReadRanges }: AskOptions,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const { local, previews } = this.#deps
+    const sources: [Exclude<ThumbnailSource, 'none'>, () => Promise<Uint8Array | undefined>][] = []
+    if (isPicture(subject.name)) {
+      sources.push(['content', () => local.read(subject.ino, subject.generation, LARGEST_LOCAL)])
+    }
+    if (mayReadRanges) sources.push(['preview', () => previews.find(subject, signal)])
+    for (const [source, read] of sources) {
+      const image = await read()
+      if (image === undefined || imageFormatOf(image) === undefined) continue
+      const made = await this.#made(subject, image, box, smaller, source)
+      if (made !== 'refused') return made
+    }
+    return undefined
+  }
+
+  async #made(
+    subject: Subject,
+    image: Uint8Array,
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+    source: Exclude<ThumbnailSource, 'none'>,
+  ): Promise<Outcome | 'refused'> {
+    const made = await this.#decoded(subject, image, box, smaller, source)
+    if (made === 'refused' || made.kind !== 'image') return made
+    const png = made.pngs.get(box)
+    if (png === undefined || !isPresent(this.#deps.store, subject)) return { kind: 'over' }
+    await this.#deps.cache.putImage(subject.item, subject.version, box, source, png)
+    return made
+  }
+
+  async #decoded(
+    { ino }: Subject,
+    image: Uint8Array,
+    box: ThumbnailBox,
+    smaller: readonly ThumbnailBox[],
+    source: ThumbnailSource,
+  ): Promise<Thumbnail | Extract<Outcome, { kind: 'failed' }> | 'refused'> {
+    try {
+      const boxes = [box, ...smaller]
+      const decoded = await this.#deps.decoder.decode(image, boxes)
+      if (decoded.kind === 'refused') {
+        this.#deps.onTrouble('image-refused', new Fault('protocol-error', `inode ${ino}: ${decoded.reason}`))
+        return 'refused'
+      }
+      const pngs = new Map(boxes.map((each, i) => [each, decoded.pngs[i] ?? new Uint8Array(0)]))
+      return { kind: 'image', source, pngs }
+    } catch (failure) {
+      if (!isFault(failure)) throw failure
+      return { kind: 'failed', fault: failure }
+    }
+  }
+
+  #noneFor({ modified }: Subject, { kind }: FoundThumbnail): Milliseconds {
+    if (kind === 'other-version') return LATE_FOR
+    if (this.#deps.clock.now() - modified < NEW_FOR) return NONE_OF_NEW_FOR
+    return kind === 'none' ? NONE_FOR : UNUSABLE_FOR
+  }
+}

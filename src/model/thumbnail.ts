@@ -15,8 +15,8 @@ export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif'
  * may refer to other files and hosts.
  */
 export function imageFormatOf(bytes: Uint8Array): ImageFormat | undefined {
-  const starts = (offset: number, text: string) =>
-    bytes.length >= offset + text.length && [...text].every((c, i) => bytes[offset + i] === c.charCodeAt(0))
+  const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
+  const starts = (offset: number, text: string) => head.startsWith(text, offset)
   if (starts(0, '\xff\xd8\xff')) return 'jpeg'
   if (starts(0, '\x89PNG\r\n\x1a\n')) return 'png'
   if (starts(0, 'RIFF') && starts(8, 'WEBP')) return 'webp'

@@ -92,14 +92,14 @@ export class Thumbnails {
     const { store, service, cache, desktop } = this.#deps
     const subject = subjectOf(store, ino)
     if (subject === undefined) throw noThumbnail('Only files that are not empty have thumbnails')
-    let outcome = await service.known(subject, box, [])
+    const known = await service.known(subject, box, [])
+    const answers: Outcome[] = known === undefined ? [] : [known]
     // That there is none was found out without looking into the file.
-    if (outcome === undefined || (outcome.kind === 'none' && mayReadRanges)) {
-      outcome = undefined
-      const done = (_: unknown, found: Outcome) => void (outcome = found)
+    if (known === undefined || (known.kind === 'none' && mayReadRanges)) {
+      const done = (_: unknown, outcome: Outcome) => void answers.unshift(outcome)
       await service.ask([subject], box, [], done, signal, { mayReadRanges })
     }
-    const found = outcome as Outcome | undefined
+    const [found] = answers
     switch (found?.kind) {
       case 'image': {
         await desktop.show(subject, found)

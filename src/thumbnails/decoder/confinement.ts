@@ -34,9 +34,17 @@ export async function findConfinement(): Promise<Confinement> {
 }
 
 /** The command that runs the decoder. */
-export function confined(confinement: Confinement, node = process.execPath): Confined {
-  const run = [...wrapper(confinement, node), node, '--max-old-space-size=128', PROGRAM]
-  return { confinement, program: '/bin/sh', args: ['-c', LIMITS, 'decoder', ...run] }
+export function confined(confinement: Confinement): Confined {
+  return wrapped(confinement, [process.execPath, '--max-old-space-size=128', PROGRAM])
+}
+
+/** Any command, as far shut in as the decoder is. */
+export function wrapped(confinement: Confinement, command: readonly string[]): Confined {
+  return {
+    confinement,
+    program: '/bin/sh',
+    args: ['-c', LIMITS, 'decoder', ...wrapper(confinement), ...command],
+  }
 }
 
 /** By the shell that every machine has; what a limit is not known by is left. */
@@ -48,14 +56,14 @@ const LIMITS = [
   `exec "$@"`,
 ].join('; ')
 
-function wrapper(confinement: Confinement, node: string): string[] {
+function wrapper(confinement: Confinement): string[] {
   switch (confinement) {
     case 'sandbox':
       return [
         'bwrap',
         ...BARE,
         ...readOnly(SYSTEM),
-        ...readOnly([dirname(realpathSync(node)), PRODUCT]),
+        ...readOnly([dirname(realpathSync(process.execPath)), PRODUCT]),
         '--',
       ]
     case 'namespace':
@@ -87,9 +95,9 @@ function readOnly(paths: readonly string[]): string[] {
 }
 
 function works(confinement: Exclude<Confinement, 'limits'>): Promise<boolean> {
-  const [program = '', ...args] = [...wrapper(confinement, process.execPath), process.execPath, '--version']
+  const { program, args } = wrapped(confinement, [process.execPath, '--version'])
   return new Promise(resolve => {
-    execFile(program, args, { env: { PATH: '/usr/bin:/bin' }, timeout: TRIAL_MILLISECONDS }, failure =>
+    execFile(program, [...args], { env: { PATH: '/usr/bin:/bin' }, timeout: TRIAL_MILLISECONDS }, failure =>
       resolve(failure === null),
     )
   })

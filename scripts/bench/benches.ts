@@ -6,6 +6,7 @@ import { median, medianOf, run, time } from './measure.js'
 import { fuseNativeMount, rcloneMount } from './peers.js'
 import { format, type Beside, type Row } from './row.js'
 import type { Subject } from './subject.js'
+import { thumbnails } from './thumbnails.js'
 
 const MIB = 1024 * 1024
 const LARGE = 'Disk image 2 GiB.img'
@@ -29,8 +30,19 @@ export const BENCHES: readonly Bench[] = [
   { id: 'hydrate', measure: hydrate },
   { id: 'read-fresh', measure: readFresh },
   { id: 'read-warm', measure: readWarm },
+  { id: 'thumbs-first', measure: async subject => (await thumbnailRows(subject))[0] },
+  { id: 'thumbs-all', measure: async subject => (await thumbnailRows(subject))[1] },
   { id: 'rss', measure: rss },
 ]
+
+// One folder is opened once: both rows come of it.
+const measured = new WeakMap<Subject, ReturnType<typeof thumbnails>>()
+
+function thumbnailRows(subject: Subject): ReturnType<typeof thumbnails> {
+  const rows = measured.get(subject) ?? thumbnails(subject)
+  measured.set(subject, rows)
+  return rows
+}
 
 async function getattr({ client, media, sandbox }: Subject): Promise<Row> {
   const microseconds = async (file: string) =>

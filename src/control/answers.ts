@@ -93,9 +93,10 @@ export interface ItemStatus {
 export interface ThumbnailAnswer {
   /** Who made it: the other organization; or b2bmount, of the local file or of a preview within the file. */
   readonly source: 'service' | 'content' | 'preview'
-  /** Absolute path of the PNG. Kept for a while; copy it. */
-  readonly file: string
-  readonly bytes: Bytes
+  /** Absolute path of the PNG, where file managers look for it; `undefined` where it could not be written there. */
+  readonly file: string | undefined
+  /** The PNG, in base64. */
+  readonly png: string
 }
 
 /** What is kept. */

@@ -197,13 +197,9 @@ class Services implements DaemonServices {
     signal: AbortSignal,
   ): Promise<ThumbnailAnswer> {
     const { path, size, previews } = request
-    const { source, ...made } = await this.#parts.thumbnails.make(
-      this.#itemOnDrive(path).ino,
-      boxFor(size),
-      previews,
-      signal,
-    )
-    return { source: source === 'none' ? 'service' : source, ...made }
+    const { thumbnails } = this.#parts
+    const made = await thumbnails.make(this.#itemOnDrive(path).ino, boxFor(size), previews, signal)
+    return { ...made, png: Buffer.from(made.png).toString('base64') }
   }
 
   thumbnailsStatus(): Promise<ThumbnailsAnswer> {

@@ -5,7 +5,7 @@ import { fileUri } from './file-uri.js'
 import type { Depicted, FreedesktopStore } from './freedesktop-store.js'
 import { maybeRead } from './file-kinds.js'
 import { isPresent, pathOnDrive, type Subject, type SubjectStore } from './subject.js'
-import type { Outcome } from './thumbnail-service.js'
+import type { Shown } from './thumbnail-service.js'
 
 export interface DesktopThumbnailsDeps {
   readonly store: SubjectStore
@@ -47,7 +47,7 @@ export class DesktopThumbnails {
   }
 
   /** Writes what is known down for the desktop. */
-  async show(subject: Subject, outcome: Outcome): Promise<void> {
+  async show(subject: Subject, outcome: Shown): Promise<void> {
     const { store, shared } = this.#deps
     if (outcome.kind !== 'image' && outcome.kind !== 'none') return
     for (const depicted of this.#depicted(subject)) {
@@ -77,10 +77,11 @@ export class DesktopThumbnails {
     }
   }
 
-  /** Where the thumbnail of a file is, for the first mount; to hand it on. */
-  pathFor(subject: Subject, box: ThumbnailBox): string | undefined {
+  /** Where the thumbnail of a file stands, for the first mount; to hand it on. */
+  async fileOf(subject: Subject, box: ThumbnailBox): Promise<string | undefined> {
+    const { shared } = this.#deps
     const [first] = this.#depicted(subject)
-    return first && this.#deps.shared.pathOf(first.uri, box)
+    return first && (await shared.holds(first, box)) ? shared.pathOf(first.uri, box) : undefined
   }
 
   async forgetChild(ino: Ino): Promise<void> {

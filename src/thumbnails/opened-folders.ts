@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
 import { isFault, type Fault } from '../model/fault.js'
 import type { Ino, Milliseconds, TenantId } from '../model/ids.js'
@@ -5,7 +6,7 @@ import type { ThumbnailBox } from '../model/thumbnail.js'
 import type { DesktopThumbnails } from './desktop-thumbnails.js'
 import { maybeRead } from './file-kinds.js'
 import { subjectOf, type Subject, type SubjectStore } from './subject.js'
-import type { Outcome, ThumbnailService } from './thumbnail-service.js'
+import type { Answer, ThumbnailService } from './thumbnail-service.js'
 
 export interface OpenedFoldersDeps {
   readonly store: SubjectStore
@@ -19,7 +20,7 @@ export interface OpenedFoldersDeps {
 
 /** What is written for a folder that is opened: what file managers ask for. The larger one is kept. */
 const BOX: ThumbnailBox = 256
-const SMALLER: readonly ThumbnailBox[] = [128]
+const BOXES: readonly ThumbnailBox[] = [256, 128]
 
 // What a person may come back to. A walk through a tree leaves the last ones, and nothing of the others.
 const MOST_FOLDERS = 16
@@ -27,7 +28,10 @@ const MOST_FOLDERS = 16
 const QUIET: Milliseconds = 120
 // A file manager counts what is in the folders that it shows; they come after the folder that is looked at.
 const LOOKED_AT: Milliseconds = 2_000
-const BATCHES_AT_ONCE = 4
+// Two of the requests that a tenant gets at once are left to whoever waits for a folder or a file.
+const BATCHES_AT_ONCE = 6
+// The decoder takes one at a time; the other is being written.
+const SHOWN_AT_ONCE = 2
 // Handled between two turns of the event loop.
 const SLICE = 40
 const FIRST_PAUSE: Milliseconds = 15_000
@@ -40,7 +44,9 @@ interface Folder {
   opened: Milliseconds
   /** Of its files that are still to be looked at, the last first; not made before its turn. */
   left: Ino[] | undefined
-  /** Batches of it that are under way. */
+  /** Of its files those of which our store has an answer, which is to be shown. The last first. */
+  ready: Ino[]
+  /** What of it is under way. */
   busy: number
   failures: number
   pausedUntil: Milliseconds
@@ -61,6 +67,8 @@ export class OpenedFolders {
   /** The newest last. */
   #folders: Folder[] = []
   #problem: Fault | undefined
+  #asking = 0
+  readonly #waitingForReady = new Set<() => void>()
   #working: Promise<void> | undefined
   #wake: AbortController = new AbortController()
   readonly #closed = new AbortController()
@@ -70,7 +78,7 @@ export class OpenedFolders {
   }
 
   get status(): OpenedFoldersStatus {
-    const files = this.#folders.reduce((sum, { left }) => sum + (left?.length ?? 0), 0)
+    const files = this.#folders.reduce((sum, { left, ready }) => sum + (left?.length ?? 0) + ready.length, 0)
     return { folders: this.#folders.length, files, problem: this.#problem }
   }
 
@@ -81,11 +89,12 @@ export class OpenedFolders {
     const item = store.items.byIno(ino)
     if (item?.kind !== 'folder' && item?.kind !== 'library') return
     const now = clock.now()
-    const fresh = {
+    const fresh: Folder = {
       ino,
       parent: item.parent,
       opened: now,
       left: undefined,
+      ready: [],
       busy: 0,
       failures: 0,
       pausedUntil: 0,
@@ -108,6 +117,7 @@ export class OpenedFolders {
   async close(): Promise<void> {
     this.#closed.abort()
     this.#folders = []
+    this.#toldReady()
     await this.#working
   }
 
@@ -117,7 +127,11 @@ export class OpenedFolders {
     try {
       await clock.sleep(QUIET, signal)
       while (this.#folders.length > 0) {
-        await Promise.all(Array.from({ length: BATCHES_AT_ONCE }, () => this.#workOff(signal)))
+        await allEnded([
+          ...Array.from({ length: BATCHES_AT_ONCE }, () => this.#askAll(signal)),
+          ...Array.from({ length: SHOWN_AT_ONCE }, () => this.#showAll(signal)),
+        ])
+        this.#folders = this.#folders.filter(hasWork)
         const wait = this.#pause()
         if (wait === undefined) continue
         this.#wake = new AbortController()
@@ -130,36 +144,36 @@ export class OpenedFolders {
     }
   }
 
-  /** Takes from the newest folder, again and again, until there is nothing that could be done now. */
-  async #workOff(signal: AbortSignal): Promise<void> {
-    for (let turn; (turn = this.#next());) {
-      signal.throwIfAborted()
-      turn.busy++
-      try {
-        await this.#batch(turn, signal)
-      } finally {
-        turn.busy--
+  /** Asks for the newest folder, again and again, until there is nothing that could be asked now. */
+  async #askAll(signal: AbortSignal): Promise<void> {
+    this.#asking++
+    try {
+      for (let folder; (folder = this.#nextToAsk());) {
+        signal.throwIfAborted()
+        folder.busy++
+        await this.#ask(folder, signal)
+        folder.busy--
       }
+    } finally {
+      if (--this.#asking === 0) this.#toldReady()
     }
   }
 
-  #next(): Folder | undefined {
-    const now = this.#deps.clock.now()
-    this.#folders = this.#folders.filter(folder => folder.busy > 0 || folder.left?.length !== 0)
-    return this.#folders.findLast(folder => folder.left?.length !== 0 && folder.pausedUntil <= now)
-  }
-
-  /** Until the first folder may be tried again; `undefined`: there is something to do. */
+  /** Until the first folder may be tried again; `undefined`: there is something to do, or nothing at all. */
   #pause(): Milliseconds | undefined {
     const now = this.#deps.clock.now()
-    const waits = this.#folders
-      .filter(({ left }) => left?.length !== 0)
-      .map(({ pausedUntil }) => pausedUntil - now)
+    const waits = this.#folders.map(({ pausedUntil }) => pausedUntil - now)
     return waits.length > 0 && waits.every(wait => wait > 0) ? Math.min(...waits) : undefined
   }
 
-  async #batch(folder: Folder, signal: AbortSignal): Promise<void> {
-    const { service, desktop } = this.#deps
+  #nextToAsk(): Folder | undefined {
+    const now = this.#deps.clock.now()
+    this.#folders = this.#folders.filter(hasWork)
+    return this.#folders.findLast(({ left, pausedUntil }) => left?.length !== 0 && pausedUntil <= now)
+  }
+
+  async #ask(folder: Folder, signal: AbortSignal): Promise<void> {
+    const { service } = this.#deps
     folder.left ??= this.#filesOf(folder.ino)
     const unknown: Subject[] = []
     for (let looked = 0; looked < SLICE && unknown.length < service.mostAtOnce; looked++) {
@@ -167,39 +181,70 @@ export class OpenedFolders {
       if (ino === undefined) break
       const subject = subjectOf(this.#deps.store, ino)
       if (subject === undefined) continue
-      if (service.isKnown(subject, BOX)) await this.#showKnown(subject)
+      if (service.isKnown(subject, BOX)) this.#isReady(folder, subject)
       else unknown.push(subject)
     }
     const [first] = unknown
-    if (first === undefined) return
+    if (first === undefined) return setImmediate()
     const left = new Set(unknown)
-    const shown: Promise<void>[] = []
-    const done = (subject: Subject, outcome: Outcome) => {
+    const done = (subject: Subject, answer: Answer) => {
       left.delete(subject)
-      if (outcome.kind === 'failed') this.#failedOne(folder, subject, outcome.fault)
-      else shown.push(desktop.show(subject, outcome))
+      if (answer.kind === 'failed') this.#failedOne(folder, subject, answer.fault)
+      else if (answer.kind !== 'over') this.#isReady(folder, subject)
     }
     try {
       const reason = this.#deps.reasonNotToAsk(first.item.tenant)
       if (reason) throw reason
-      await service.ask(unknown, BOX, SMALLER, done, signal)
+      await service.ask(unknown, BOX, done, signal)
       this.#problem = undefined
       folder.failures = 0
     } catch (failure) {
       signal.throwIfAborted()
       if (!isFault(failure)) throw failure
       this.#failed(folder, [...left], failure)
-    } finally {
-      await Promise.all(shown)
     }
   }
 
-  async #showKnown(subject: Subject): Promise<void> {
-    const { service, desktop } = this.#deps
-    const isNone = (await service.known(subject, BOX, []))?.kind === 'none'
-    if (await desktop.isComplete(subject, [BOX, ...SMALLER], isNone)) return
-    const outcome = isNone ? { kind: 'none' as const } : await service.known(subject, BOX, SMALLER)
-    if (outcome) await desktop.show(subject, outcome)
+  #isReady(folder: Folder, { ino }: Subject): void {
+    folder.ready.unshift(ino)
+    this.#toldReady()
+  }
+
+  /** Shows what is ready, of the newest folder first, until nothing more will be. */
+  async #showAll(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const folder = this.#folders.findLast(({ ready }) => ready.length > 0)
+      const ino = folder?.ready.pop()
+      if (folder === undefined || ino === undefined) {
+        if (this.#asking === 0) return
+        await new Promise<void>(resolve => this.#waitingForReady.add(resolve))
+        signal.throwIfAborted()
+        continue
+      }
+      folder.busy++
+      await this.#show(ino)
+      folder.busy--
+      signal.throwIfAborted()
+    }
+  }
+
+  #toldReady(): void {
+    for (const resolve of this.#waitingForReady) resolve()
+    this.#waitingForReady.clear()
+  }
+
+  async #show(ino: Ino): Promise<void> {
+    const { store, service, desktop, onTrouble } = this.#deps
+    const subject = subjectOf(store, ino)
+    if (subject === undefined) return
+    try {
+      if (await desktop.isComplete(subject, BOXES, service.isKnownToHaveNone(subject, BOX))) return
+      const shown = await service.shown(subject, BOX, BOXES)
+      if (shown) await desktop.show(subject, shown)
+    } catch (failure) {
+      if (!isFault(failure)) throw failure
+      onTrouble('thumbnail-failed', failure)
+    }
   }
 
   /** One of many: it is tried again only where the service asked for patience. */
@@ -232,4 +277,15 @@ export class OpenedFolders {
     const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
     return files.sort((a, b) => collator.compare(b.name, a.name)).map(({ ino }) => ino)
   }
+}
+
+/** As Promise.all, but nothing goes on behind a failure. */
+async function allEnded(work: readonly Promise<void>[]): Promise<void> {
+  for (const ended of await Promise.allSettled(work)) {
+    if (ended.status === 'rejected') throw ended.reason
+  }
+}
+
+function hasWork({ left, ready, busy }: Folder): boolean {
+  return busy > 0 || ready.length > 0 || left?.length !== 0
 }

@@ -1,4 +1,4 @@
-const SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
+export const SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
 /** Length, type, 13 bytes, checksum. */
 const HEADER_CHUNK = 25
 /** Length and type before the data, checksum behind. */
@@ -52,7 +52,7 @@ export function emptyPng(): Buffer {
   ])
 }
 
-function chunk(type: string, data: Buffer): Buffer {
+export function chunk(type: string, data: Buffer): Buffer {
   const typed = Buffer.concat([Buffer.from(type, 'latin1'), data])
   const whole = Buffer.alloc(typed.length + 8)
   whole.writeUInt32BE(data.length, 0)

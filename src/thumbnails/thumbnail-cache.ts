@@ -19,12 +19,12 @@ export interface ThumbnailCacheDeps {
 }
 
 export type Kept =
-  | { readonly kind: 'image'; readonly png: Uint8Array; readonly source: ThumbnailSource }
+  | { readonly kind: 'image'; readonly image: Uint8Array; readonly source: ThumbnailSource }
   | { readonly kind: 'none' }
 
 const DAY: Milliseconds = 24 * 60 * 60_000
-// Some 20,000 thumbnails.
-const LARGEST: Bytes = 1024 * 1024 * 1024
+// Some 20,000 to 50,000 thumbnails.
+const LARGEST: Bytes = 512 * 1024 * 1024
 const OLDEST: Milliseconds = 180 * DAY
 const ACCESS_RESOLUTION: Milliseconds = DAY
 const EVICTED_AT_ONCE = 100
@@ -32,7 +32,8 @@ const PUTS_BETWEEN_LOOKS = 200
 const FOREVER = Number.MAX_SAFE_INTEGER
 
 /**
- * Our own thumbnails, whatever the drive is called on this machine: one PNG for each item, version and size.
+ * Our own thumbnails, whatever the drive is called on this machine: one image for each item, version and size, as it
+ * came. Whoever shows it has the decoder look at it first.
  *
  * Bytes first, then the record. A record without its file counts as nothing; a file without a record is overwritten
  * when its thumbnail is made again.
@@ -59,19 +60,13 @@ export class ThumbnailCache {
     const record = this.record(item, version, box)
     if (record === undefined || record.source === 'none') return record && { kind: 'none' }
     try {
-      const png = await readFile(this.pathOf(item, version, box))
+      const image = await readFile(this.#pathOf(item, version, box))
       if (clock.now() - record.accessed >= ACCESS_RESOLUTION) store.thumbnails.touch(item, box, clock.now())
-      return { kind: 'image', png, source: record.source }
+      return { kind: 'image', image, source: record.source }
     } catch {
       store.thumbnails.remove(item, box)
       return undefined
     }
-  }
-
-  pathOf({ tenant, drive, item }: ItemKey, version: ContentVersion, box: ThumbnailBox): string {
-    const text = [tenant, drive, item, version, box].join('\0')
-    const name = createHash('sha256').update(text).digest('hex').slice(0, 40)
-    return join(this.#deps.directory, name.slice(0, 2), `${name}.png`)
   }
 
   /** Never rejects: what cannot be kept is made again another time. */
@@ -80,13 +75,13 @@ export class ThumbnailCache {
     version: ContentVersion,
     box: ThumbnailBox,
     source: Exclude<ThumbnailSource, 'none'>,
-    png: Uint8Array,
+    image: Uint8Array,
   ): Promise<void> {
-    const path = this.pathOf(item, version, box)
+    const path = this.#pathOf(item, version, box)
     try {
       await this.#makeFolder(dirname(path))
-      await writeSafely(path, png)
-      await this.#list({ item, version, box, source, bytes: png.length, expires: FOREVER })
+      await writeSafely(path, image)
+      await this.#list({ item, version, box, source, bytes: image.length, expires: FOREVER })
       this.#complained = false
       if (++this.#puts % PUTS_BETWEEN_LOOKS === 0) await this.makeRoom()
     } catch (failure) {
@@ -151,6 +146,12 @@ export class ThumbnailCache {
     if (left.length > 0) await rm(directory, { recursive: true, force: true })
   }
 
+  #pathOf({ tenant, drive, item }: ItemKey, version: ContentVersion, box: ThumbnailBox): string {
+    const text = [tenant, drive, item, version, box].join('\0')
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 40)
+    return join(this.#deps.directory, name.slice(0, 2), name)
+  }
+
   async #list(record: Omit<ThumbnailRecord, 'accessed'>): Promise<void> {
     const { store, clock } = this.#deps
     const before = store.thumbnails.get(record.item, record.box)
@@ -170,7 +171,7 @@ export class ThumbnailCache {
   }
 
   async #unlink({ item, version, box }: ThumbnailRecord): Promise<void> {
-    await unlink(this.pathOf(item, version, box)).catch(() => {})
+    await unlink(this.#pathOf(item, version, box)).catch(() => {})
   }
 
   async #makeFolder(folder: string): Promise<void> {

@@ -32,20 +32,24 @@ export interface ThumbnailServiceDeps {
   readonly onTrouble: (event: string, failure: unknown) => void
 }
 
-/** PNGs by the box that each fits into; the largest is kept. */
-export interface Thumbnail {
-  readonly kind: 'image'
-  readonly source: ThumbnailSource
-  readonly pngs: ReadonlyMap<ThumbnailBox, Uint8Array>
-}
-
-export type Outcome =
-  | Thumbnail
+/** What became of asking. */
+export type Answer =
+  /** It stands in our store; nobody has looked at it yet. */
+  | { readonly kind: 'kept' }
   | { readonly kind: 'none' }
   /** Nothing is known, and nothing was written down: ask again. */
   | { readonly kind: 'failed'; readonly fault: Fault }
   /** The item has another content by now: whoever asked is late. */
   | { readonly kind: 'over' }
+
+/** A thumbnail that can be shown: a PNG for each box that was asked for. */
+export interface Thumbnail {
+  readonly kind: 'image'
+  readonly source: Exclude<ThumbnailSource, 'none'>
+  readonly pngs: ReadonlyMap<ThumbnailBox, Uint8Array>
+}
+
+export type Shown = Thumbnail | Exclude<Answer, { kind: 'kept' }>
 
 export interface AskOptions {
   /** Also a few ranges of the file may be read, for a preview that is in it: somebody asked for this very file. */
@@ -78,23 +82,37 @@ export class ThumbnailService {
     return this.#deps.remote.mostAtOnce
   }
 
-  /** What our store has, with `smaller` boxes made of it. */
-  async known(
+  /**
+   * What our store has, decoded. An image that cannot be is replaced by the answer that there is none.
+   *
+   * @returns `undefined` where our store has no answer
+   * @throws {Fault} where the decoder cannot be run
+   */
+  async shown(
     subject: Subject,
     box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
-  ): Promise<Outcome | undefined> {
-    const { cache } = this.#deps
+    boxes: readonly ThumbnailBox[],
+  ): Promise<Shown | undefined> {
+    const { cache, decoder, onTrouble } = this.#deps
     const kept = await cache.get(subject.item, subject.version, box)
     if (kept?.kind !== 'image') return kept
-    if (smaller.length === 0) return { kind: 'image', source: kept.source, pngs: new Map([[box, kept.png]]) }
-    const made = await this.#decoded(subject, kept.png, box, smaller, kept.source)
-    return made === 'refused' ? undefined : made
+    const decoded = await decoder.decode(kept.image, boxes)
+    if (decoded.kind === 'refused') {
+      onTrouble('image-refused', new Fault('protocol-error', `inode ${subject.ino}: ${decoded.reason}`))
+      return await this.#withoutService(subject, { kind: 'unusable' }, box, boxes)
+    }
+    if (!isPresent(this.#deps.store, subject)) return { kind: 'over' }
+    const pngs = new Map(boxes.map((each, i) => [each, decoded.pngs[i] ?? new Uint8Array(0)]))
+    return { kind: 'image', source: kept.source === 'none' ? 'service' : kept.source, pngs }
   }
 
   /** Whether our store has an answer; cheap. */
   isKnown({ item, version }: Subject, box: ThumbnailBox): boolean {
     return this.#deps.cache.record(item, version, box) !== undefined
+  }
+
+  isKnownToHaveNone({ item, version }: Subject, box: ThumbnailBox): boolean {
+    return this.#deps.cache.record(item, version, box)?.source === 'none'
   }
 
   /**
@@ -107,15 +125,14 @@ export class ThumbnailService {
   async ask(
     subjects: readonly Subject[],
     box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
-    done: (subject: Subject, outcome: Outcome) => void,
+    done: (subject: Subject, answer: Answer) => void,
     signal: AbortSignal,
     options: AskOptions = { mayReadRanges: false },
   ): Promise<void> {
     const work: Promise<void>[] = []
     const finish = async (subject: Subject, found: FoundThumbnail) => {
-      const outcome = await this.#finish(subject, found, box, smaller, options, signal)
-      done(subject, isPresent(this.#deps.store, subject) ? outcome : { kind: 'over' })
+      const answer = await this.#finish(subject, found, box, options, signal)
+      done(subject, isPresent(this.#deps.store, subject) ? answer : { kind: 'over' })
     }
     const served = subjects.filter(({ name }) => maybeServed(name))
     for (const subject of subjects) {
@@ -134,51 +151,68 @@ export class ThumbnailService {
   }
 
   /** Of a content that is all here, in place of the answer that there is none. */
-  async ofLocal(
-    subject: Subject,
-    box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
-  ): Promise<Outcome | undefined> {
+  async askLocal(subject: Subject, box: ThumbnailBox): Promise<Answer | undefined> {
     const { signal } = new AbortController()
-    return this.#ownOf(subject, box, smaller, { mayReadRanges: false }, signal)
+    return (await this.#ownOf(subject, box, { mayReadRanges: false }, signal)) ? { kind: 'kept' } : undefined
   }
 
   async #finish(
     subject: Subject,
     found: FoundThumbnail,
     box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
     options: AskOptions,
     signal: AbortSignal,
-  ): Promise<Outcome> {
+  ): Promise<Answer> {
+    const { store, cache } = this.#deps
     if (found.kind === 'image') {
-      const made = await this.#made(subject, found.bytes, box, smaller, 'service')
-      if (made !== 'refused') return made
+      if (!isPresent(store, subject)) return { kind: 'over' }
+      await cache.putImage(subject.item, subject.version, box, 'service', found.bytes)
+      return { kind: 'kept' }
     }
     try {
-      const own = await this.#ownOf(subject, box, smaller, options, signal)
-      if (own) return own
+      if (await this.#ownOf(subject, box, options, signal)) return { kind: 'kept' }
     } catch (failure) {
       signal.throwIfAborted()
       if (!isFault(failure)) throw failure
       return { kind: 'failed', fault: failure }
     }
     if (found.kind === 'failed') return found
-    if (!isPresent(this.#deps.store, subject)) return { kind: 'over' }
-    const until = this.#deps.clock.now() + this.#noneFor(subject, found)
-    await this.#deps.cache.putNone(subject.item, subject.version, box, until)
+    return await this.#putNone(subject, found, box)
+  }
+
+  async #withoutService(
+    subject: Subject,
+    found: FoundThumbnail,
+    box: ThumbnailBox,
+    boxes: readonly ThumbnailBox[],
+  ): Promise<Shown | undefined> {
+    const answer = await this.#putNone(subject, found, box)
+    if (answer.kind !== 'none' || (await this.askLocal(subject, box)) === undefined) return answer
+    return await this.shown(subject, box, boxes)
+  }
+
+  async #putNone(
+    subject: Subject,
+    found: FoundThumbnail,
+    box: ThumbnailBox,
+  ): Promise<{ readonly kind: 'none' | 'over' }> {
+    const { store, cache, clock } = this.#deps
+    if (!isPresent(store, subject)) return { kind: 'over' }
+    await cache.putNone(subject.item, subject.version, box, clock.now() + this.#noneFor(subject, found))
     return { kind: 'none' }
   }
 
-  /** Made here: of the content, or of a preview in it. */
+  /**
+   * Made here: of the content, or of a preview in it. What is kept is the PNG: the content itself may be large, and
+   * one that cannot be decoded is none.
+   */
   async #ownOf(
     subject: Subject,
     box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
     { mayReadRanges }: AskOptions,
     signal: AbortSignal,
-  ): Promise<Outcome | undefined> {
-    const { local, previews } = this.#deps
+  ): Promise<boolean> {
+    const { store, local, previews, cache, decoder } = this.#deps
     const sources: [Exclude<ThumbnailSource, 'none'>, () => Promise<Uint8Array | undefined>][] = []
     if (isPicture(subject.name)) {
       sources.push(['content', () => local.read(subject.ino, subject.generation, LARGEST_LOCAL)])
@@ -187,47 +221,13 @@ export class ThumbnailService {
     for (const [source, read] of sources) {
       const image = await read()
       if (image === undefined || imageFormatOf(image) === undefined) continue
-      const made = await this.#made(subject, image, box, smaller, source)
-      if (made !== 'refused') return made
+      const decoded = await decoder.decode(image, [box])
+      const png = decoded.kind === 'thumbnails' ? decoded.pngs[0] : undefined
+      if (png === undefined || !isPresent(store, subject)) continue
+      await cache.putImage(subject.item, subject.version, box, source, png)
+      return true
     }
-    return undefined
-  }
-
-  async #made(
-    subject: Subject,
-    image: Uint8Array,
-    box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
-    source: Exclude<ThumbnailSource, 'none'>,
-  ): Promise<Outcome | 'refused'> {
-    const made = await this.#decoded(subject, image, box, smaller, source)
-    if (made === 'refused' || made.kind !== 'image') return made
-    const png = made.pngs.get(box)
-    if (png === undefined || !isPresent(this.#deps.store, subject)) return { kind: 'over' }
-    await this.#deps.cache.putImage(subject.item, subject.version, box, source, png)
-    return made
-  }
-
-  async #decoded(
-    { ino }: Subject,
-    image: Uint8Array,
-    box: ThumbnailBox,
-    smaller: readonly ThumbnailBox[],
-    source: ThumbnailSource,
-  ): Promise<Thumbnail | Extract<Outcome, { kind: 'failed' }> | 'refused'> {
-    try {
-      const boxes = [box, ...smaller]
-      const decoded = await this.#deps.decoder.decode(image, boxes)
-      if (decoded.kind === 'refused') {
-        this.#deps.onTrouble('image-refused', new Fault('protocol-error', `inode ${ino}: ${decoded.reason}`))
-        return 'refused'
-      }
-      const pngs = new Map(boxes.map((each, i) => [each, decoded.pngs[i] ?? new Uint8Array(0)]))
-      return { kind: 'image', source, pngs }
-    } catch (failure) {
-      if (!isFault(failure)) throw failure
-      return { kind: 'failed', fault: failure }
-    }
+    return false
   }
 
   #noneFor({ modified }: Subject, { kind }: FoundThumbnail): Milliseconds {

@@ -1,14 +1,14 @@
 import { Fault } from '../model/fault.js'
-import type { Bytes, Ino } from '../model/ids.js'
+import type { Ino } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ThumbnailSource, ThumbnailTotals } from '../store/thumbnail-table.js'
 import type { DesktopThumbnails } from './desktop-thumbnails.js'
 import { isPicture } from './file-kinds.js'
 import type { OpenedFolders, OpenedFoldersStatus } from './opened-folders.js'
-import { subjectOf, type SubjectStore } from './subject.js'
+import { subjectOf, type Subject, type SubjectStore } from './subject.js'
 import type { ThumbnailCache } from './thumbnail-cache.js'
-import type { Outcome, ThumbnailService } from './thumbnail-service.js'
+import type { Answer, ThumbnailService } from './thumbnail-service.js'
 
 export interface ThumbnailsDeps {
   readonly store: SubjectStore
@@ -19,12 +19,16 @@ export interface ThumbnailsDeps {
   readonly onTrouble: (event: string, failure: unknown) => void
 }
 
+/** What is shown of files in folders. */
+const BOX: ThumbnailBox = 256
+const BOXES: readonly ThumbnailBox[] = [256, 128]
+
 /** One thumbnail, made to order. */
 export interface MadeThumbnail {
-  readonly source: ThumbnailSource
-  /** PNG. */
-  readonly file: string
-  readonly bytes: Bytes
+  readonly source: Exclude<ThumbnailSource, 'none'>
+  readonly png: Uint8Array
+  /** Where it stands for file managers; `undefined` where it could not be written. */
+  readonly file: string | undefined
 }
 
 export interface ThumbnailsStatus extends ThumbnailTotals {
@@ -60,15 +64,13 @@ export class Thumbnails {
     const subject = subjectOf(this.#deps.store, ino)
     if (subject?.generation !== generation) return
     const { service, desktop } = this.#deps
-    const record = service.isKnown(subject, 256)
-    if (!record) return
+    if (!service.isKnownToHaveNone(subject, BOX)) return
     this.#later(
       (async () => {
-        if ((await service.known(subject, 256, []))?.kind !== 'none') return
         await desktop.localNow(subject)
-        if (!isPicture(subject.name)) return
-        const outcome = await service.ofLocal(subject, 256, [128])
-        if (outcome) await desktop.show(subject, outcome)
+        if (!isPicture(subject.name) || (await service.askLocal(subject, BOX)) === undefined) return
+        const shown = await service.shown(subject, BOX, BOXES)
+        if (shown) await desktop.show(subject, shown)
       })(),
     )
   }
@@ -89,25 +91,27 @@ export class Thumbnails {
     mayReadRanges: boolean,
     signal: AbortSignal,
   ): Promise<MadeThumbnail> {
-    const { store, service, cache, desktop } = this.#deps
+    const { store, service, desktop } = this.#deps
     const subject = subjectOf(store, ino)
     if (subject === undefined) throw noThumbnail('Only files that are not empty have thumbnails')
-    const known = await service.known(subject, box, [])
-    const answers: Outcome[] = known === undefined ? [] : [known]
     // That there is none was found out without looking into the file.
-    if (known === undefined || (known.kind === 'none' && mayReadRanges)) {
-      const done = (_: unknown, outcome: Outcome) => void answers.unshift(outcome)
-      await service.ask([subject], box, [], done, signal, { mayReadRanges })
+    const isToBeAsked =
+      !service.isKnown(subject, box) || (mayReadRanges && service.isKnownToHaveNone(subject, box))
+    if (isToBeAsked) {
+      const done = (_: Subject, answer: Answer) => {
+        if (answer.kind === 'failed') throw answer.fault
+      }
+      await service.ask([subject], box, done, signal, { mayReadRanges })
     }
-    const [found] = answers
-    switch (found?.kind) {
+    const shown = await service.shown(subject, box, [box])
+    switch (shown?.kind) {
       case 'image': {
-        await desktop.show(subject, found)
-        const file = cache.pathOf(subject.item, subject.version, box)
-        return { source: found.source, file, bytes: found.pngs.get(box)?.length ?? 0 }
+        await desktop.show(subject, shown)
+        const png = shown.pngs.get(box) ?? new Uint8Array(0)
+        return { source: shown.source, png, file: await desktop.fileOf(subject, box) }
       }
       case 'failed':
-        throw found.fault
+        throw shown.fault
       case 'over':
         throw new Fault('stale-content', 'The file was replaced meanwhile', { nextStep: 'Try again.' })
       case 'none':

@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { LocalContents } from '../../src/hydration/local-bytes.js'
@@ -69,7 +71,9 @@ export interface ThumbnailWorld extends DriveWorld {
 }
 
 export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): ThumbnailWorld {
-  const world = startWorld(t, options)
+  // Not t.testdir(): that is gone before teardown.
+  const directory = mkdtempSync(join(tmpdir(), 'b2bmount-thumbnails-'))
+  const world = startWorld(t, { ...options, directory })
   const { store, clock, cache, remote } = world
   const onTrouble = (event: string) => void world.troubles.push(event)
   const decoded: Uint8Array[] = []
@@ -112,7 +116,11 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   })
   const thumbnails = new Thumbnails({ store, service: made, cache: cache2, desktop, folders, onTrouble })
   thumbnails.mounted(MOUNT)
-  t.teardown(() => thumbnails.close())
+  t.teardown(async () => {
+    await thumbnails.close()
+    await world.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
   const look = async (...names: string[]) => {
     const node = await world.node(...names)
     await world.names(node)

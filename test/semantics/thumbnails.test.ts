@@ -39,36 +39,36 @@ function replace(world: ThumbnailWorld, library: LibraryId, newer: DriveItem): v
   world.thumbnails.changed(changes)
 }
 
-t.test('files are asked for in the order of their names, twenty at a time, four times at once', async t => {
+t.test('files are asked for in the order of their names, twenty at a time, six times at once', async t => {
   const world = startThumbnailWorld(t)
-  putPhotos(world, 'trip', 100)
+  putPhotos(world, 'trip', 140)
   await world.look('trip')
-  await until(() => world.service.batches.length === 4)
+  await until(() => world.service.batches.length === 6)
   await aWhile()
   const { batches } = world.service
-  t.equal(batches.length, 4, 'no more before one is answered')
+  t.equal(batches.length, 6, 'no more before one is answered')
   t.same(batches[0]?.names.slice(0, 3), ['trip-1', 'trip-2', 'trip-3'])
-  t.same(batches[3]?.names.at(-1), 'trip-80')
+  t.same(batches[5]?.names.at(-1), 'trip-120')
   batches[0]?.answer(image)
-  await until(() => batches.length === 5)
-  t.equal(batches[4]?.names.length, 20)
+  await until(() => batches.length === 7)
+  t.equal(batches[6]?.names.length, 20)
 })
 
 t.test(
   'a folder that is opened meanwhile goes first, and the work on the other goes on after it',
   async t => {
     const world = startThumbnailWorld(t)
-    putPhotos(world, 'trip', 100)
+    putPhotos(world, 'trip', 140)
     putPhotos(world, 'party', 30)
     await world.look('trip')
-    await until(() => world.service.batches.length === 4)
+    await until(() => world.service.batches.length === 6)
     world.clock.advance(60_000)
     await world.look('party')
     const { batches } = world.service
-    for (let i = 0; i < 4; i++) batches[i]?.answer(image)
-    await until(() => batches.length === 7)
+    for (let i = 0; i < 6; i++) batches[i]?.answer(image)
+    await until(() => batches.length === 9)
     t.same(
-      batches.slice(4).map(({ names }) => names[0]?.split('-')[0]),
+      batches.slice(6).map(({ names }) => names[0]?.split('-')[0]),
       ['party', 'party', 'trip'],
     )
   },
@@ -233,7 +233,7 @@ t.test('what is local is drawn from what is local, and others may try', async t 
     drawn = await world.shared.holds(await depicted(world, 'trip', 'photo.jpg'), 256)
   }
   t.ok(drawn)
-  t.same(world.decoded.at(-1), photo)
+  t.ok(world.decoded.some(image => Buffer.from(image).equals(photo)))
   t.notOk(await world.shared.holdsFailure(await depicted(world, 'trip', 'film.mp4')))
 })
 
@@ -243,7 +243,7 @@ t.test('what is too much is deleted, the longest unused first', async t => {
   world.service.answersAtOnce = image
   const ino = inoOf(await world.node('trip', 'photo 1.jpg'))
   const { file } = await world.thumbnails.make(ino, 256, false, forever)
-  t.ok(file.startsWith(world.directory))
+  t.ok(file?.startsWith(world.directory))
   world.clock.advance(200 * 24 * 60 * 60_000)
   await world.thumbnails.make(inoOf(await world.node('trip', 'photo 2.jpg')), 256, false, forever)
   t.match(world.thumbnails.status(), { images: 2 })

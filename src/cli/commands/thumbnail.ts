@@ -1,4 +1,4 @@
-import { constants, copyFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
@@ -35,14 +35,20 @@ Examples:
         const answer = await onDrive(resolve(path), real =>
           session.ask('thumbnail', { path: real, ...request }),
         )
+        const { source, png } = answer
         const file = options.output === undefined ? answer.file : resolve(options.output)
-        if (options.output !== undefined) await copy(answer.file, file)
-        const { source, bytes } = answer
+        const bytes = Buffer.from(png, 'base64')
+        if (options.output !== undefined) await write(resolve(options.output), bytes)
+        if (file === undefined) {
+          throw new Fault('local-io', 'The thumbnail could not be written where file managers look for it', {
+            nextStep: 'Say where to write it, with --output',
+          })
+        }
         session.output.answer(
-          { ...answer, file },
+          { source, file, bytes: bytes.length },
           table([
             ['Thumbnail', file],
-            ['Size', formatBytes(bytes)],
+            ['Size', formatBytes(bytes.length)],
             ['From', MADE_OF[source]],
           ]),
         )
@@ -62,11 +68,12 @@ export function thumbnailerCommand(run: RunCommand): Command {
     .argument('[size]', 'in pixels', parseSize, 256)
     .action((uri: string, output: string, size: number) =>
       run(async session => {
-        const answer = await onDrive(pathOf(uri), path =>
+        const { source, png } = await onDrive(pathOf(uri), path =>
           session.ask('thumbnail', { path, size, previews: false }),
         )
-        await copy(answer.file, resolve(output))
-        session.output.answer({ ...answer, file: resolve(output) }, [])
+        const bytes = Buffer.from(png, 'base64')
+        await write(resolve(output), bytes)
+        session.output.answer({ source, file: resolve(output), bytes: bytes.length }, [])
       }),
     )
 }
@@ -86,9 +93,9 @@ function pathOf(uri: string): string {
   }
 }
 
-async function copy(from: string, to: string): Promise<void> {
+async function write(to: string, bytes: Uint8Array): Promise<void> {
   try {
-    await copyFile(from, to, constants.COPYFILE_FICLONE)
+    await writeFile(to, bytes)
   } catch (cause) {
     const { code = 'unknown error' } = cause as NodeJS.ErrnoException
     throw new Fault(code === 'ENOSPC' ? 'disk-full' : 'local-io', `${to} cannot be written (${code})`, {

@@ -2,6 +2,7 @@ import sharp from 'sharp'
 import { imageFormatOf } from '../../model/thumbnail.js'
 import { frame, FrameReader, piecesOf } from './frames.js'
 import { LARGEST_JOB, LARGEST_PIXELS } from './limits.js'
+import { halved, pngOf, type Pixels } from './pixels.js'
 
 /**
  * A program of its own: images of other organizations in, PNGs out, over its standard input and output. It knows no
@@ -54,15 +55,25 @@ async function thumbnailsOf(image: Buffer, boxes: readonly number[]): Promise<Ui
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })
-  const raw = { width: info.width, height: info.height, channels: info.channels }
-  return await Promise.all(
-    boxes.map(box => {
-      const pixels = sharp(data, { raw })
-      const fitting =
-        box >= largest ? pixels : pixels.resize(box, box, { fit: 'inside', withoutEnlargement: true })
-      return fitting.png({ compressionLevel: 3, adaptiveFiltering: false }).toBuffer()
-    }),
-  )
+  const pixels = { data, width: info.width, height: info.height, channels: info.channels }
+  return await Promise.all(boxes.map(async box => pngOf(await within(pixels, box))))
+}
+
+async function within(pixels: Pixels, box: number): Promise<Pixels> {
+  const longest = Math.max(pixels.width, pixels.height)
+  if (longest <= box) return pixels
+  if (longest === 2 * box) return halved(pixels)
+  const { data, width, height, channels } = pixels
+  const small = await sharp(data, { raw: { width, height, channels } })
+    .resize(box, box, { fit: 'inside' })
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  return {
+    data: small.data,
+    width: small.info.width,
+    height: small.info.height,
+    channels: small.info.channels,
+  }
 }
 
 function boxesIn(bytes: Uint8Array): number[] {

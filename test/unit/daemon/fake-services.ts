@@ -136,7 +136,7 @@ export class FakeServices implements DaemonServices {
 
   async thumbnail({ path }: { path: string }): Promise<ThumbnailAnswer> {
     if (path.endsWith('.txt')) throw new Fault('no-thumbnail', 'There is none')
-    return { source: 'service', file: path, bytes: 1000 }
+    return { source: 'service', file: path, png: '' }
   }
 
   async thumbnailsStatus() {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
 import { isFault, type Fault } from '../model/fault.js'
@@ -49,6 +50,8 @@ interface Folder {
   /** What of it is under way. */
   busy: number
   failures: number
+  /** Whether it was said that single files of it fail: thousands may. */
+  isSaid: boolean
   pausedUntil: Milliseconds
 }
 
@@ -75,6 +78,8 @@ export class OpenedFolders {
 
   constructor(deps: OpenedFoldersDeps) {
     this.#deps = deps
+    // A hundred images are under way at once; nothing leaks.
+    setMaxListeners(0, this.#closed.signal)
   }
 
   get status(): OpenedFoldersStatus {
@@ -97,6 +102,7 @@ export class OpenedFolders {
       ready: [],
       busy: 0,
       failures: 0,
+      isSaid: false,
       pausedUntil: 0,
     }
     const others = this.#folders.filter(folder => folder.ino !== ino)
@@ -250,7 +256,8 @@ export class OpenedFolders {
   /** One of many: it is tried again only where the service asked for patience. */
   #failedOne(folder: Folder, subject: Subject, fault: Fault): void {
     if (fault.code === 'throttled') this.#failed(folder, [subject], fault)
-    else this.#deps.onTrouble('thumbnail-failed', fault)
+    else if (!folder.isSaid) this.#deps.onTrouble('thumbnail-failed', fault)
+    folder.isSaid = true
   }
 
   #failed(folder: Folder, subjects: readonly Subject[], fault: Fault): void {

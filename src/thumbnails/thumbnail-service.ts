@@ -72,6 +72,7 @@ const LARGEST_LOCAL: Bytes = 60 * 1024 * 1024
  */
 export class ThumbnailService {
   readonly #deps: ThumbnailServiceDeps
+  #quietUntil: Milliseconds = 0
 
   constructor(deps: ThumbnailServiceDeps) {
     this.#deps = deps
@@ -93,12 +94,12 @@ export class ThumbnailService {
     box: ThumbnailBox,
     boxes: readonly ThumbnailBox[],
   ): Promise<Shown | undefined> {
-    const { cache, decoder, onTrouble } = this.#deps
+    const { cache, decoder } = this.#deps
     const kept = await cache.get(subject.item, subject.version, box)
     if (kept?.kind !== 'image') return kept
     const decoded = await decoder.decode(kept.image, boxes)
     if (decoded.kind === 'refused') {
-      onTrouble('image-refused', new Fault('protocol-error', `inode ${subject.ino}: ${decoded.reason}`))
+      this.#sayRefused(subject, decoded.reason)
       return await this.#withoutService(subject, { kind: 'unusable' }, box, boxes)
     }
     if (!isPresent(this.#deps.store, subject)) return { kind: 'over' }
@@ -228,6 +229,14 @@ export class ThumbnailService {
       return true
     }
     return false
+  }
+
+  /** A library may be full of such images. */
+  #sayRefused({ ino }: Subject, reason: string): void {
+    const { clock, onTrouble } = this.#deps
+    if (clock.now() < this.#quietUntil) return
+    this.#quietUntil = clock.now() + MINUTE
+    onTrouble('image-refused', new Fault('protocol-error', `inode ${ino}: ${reason}`))
   }
 
   #noneFor({ modified }: Subject, { kind }: FoundThumbnail): Milliseconds {

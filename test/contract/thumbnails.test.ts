@@ -131,6 +131,17 @@ t.test('a URL that is refused is asked for again, by the redirect, and never wit
   t.match(await fetched([photo]), [{ kind: 'failed', fault: { code: 'access-denied' } }])
 })
 
+// From here on: the client remembers it of the tenant.
+t.test('where a tenant does not bring thumbnails along, item and redirect are asked for apart', async t => {
+  emulator.world.thumbnails.expandable = false
+  const all = await fetched([...pictures.slice(0, 20), ...(sheet ? [sheet] : [])].slice(-20).map(wantedOf))
+  t.equal(kinds(all).filter(kind => kind === 'image').length, 19)
+  t.equal(kinds(all).at(-1), 'none')
+  t.equal(routes()['batch'], 3)
+  t.equal(routes()['thumbnail-content'], 20)
+})
+
+// The last one: the tenant is left alone for a while.
 t.test('who wants to be asked less is, by the whole batch and by its parts', async t => {
   const three = pictures.slice(0, 3).map(wantedOf)
   emulator.faults.put({ match: { route: 'item' }, times: 1, action: { status: 429, retryAfterSeconds: 0 } })
@@ -140,14 +151,4 @@ t.test('who wants to be asked less is, by the whole batch and by its parts', asy
   emulator.faults.clear()
   emulator.faults.put({ match: { route: 'batch' }, action: { status: 429, retryAfterSeconds: 900 } })
   await t.rejects(fetched(three), { code: 'throttled' })
-})
-
-// The last one: the client remembers it of the tenant.
-t.test('where a tenant does not bring thumbnails along, item and redirect are asked for apart', async t => {
-  emulator.world.thumbnails.expandable = false
-  const all = await fetched([...pictures.slice(0, 20), ...(sheet ? [sheet] : [])].slice(-20).map(wantedOf))
-  t.equal(kinds(all).filter(kind => kind === 'image').length, 19)
-  t.equal(kinds(all).at(-1), 'none')
-  t.equal(routes()['batch'], 3)
-  t.equal(routes()['thumbnail-content'], 20)
 })

@@ -6,7 +6,6 @@ import type { ThumbnailAnswer } from '../../control/answers.js'
 import { Fault } from '../../model/fault.js'
 import { formatBytes, table } from '../format.js'
 import type { RunCommand } from '../program.js'
-import { onDrive } from './on-drive.js'
 
 const MADE_OF: Readonly<Record<ThumbnailAnswer['source'], string>> = {
   service: 'the other organization',
@@ -32,9 +31,7 @@ Examples:
     .action((path: string, options: { readonly size: number; readonly output?: string }) =>
       run(async session => {
         const request = { size: options.size, previews: true }
-        const answer = await onDrive(resolve(path), real =>
-          session.ask('thumbnail', { path: real, ...request }),
-        )
+        const answer = await session.askAbout('thumbnail', resolve(path), at => ({ path: at, ...request }))
         const { source, png } = answer
         const file = options.output === undefined ? answer.file : resolve(options.output)
         const bytes = Buffer.from(png, 'base64')
@@ -68,9 +65,11 @@ export function thumbnailerCommand(run: RunCommand): Command {
     .argument('[size]', 'in pixels', parseSize, 256)
     .action((uri: string, output: string, size: number) =>
       run(async session => {
-        const { source, png } = await onDrive(pathOf(uri), path =>
-          session.ask('thumbnail', { path, size, previews: false }),
-        )
+        const { source, png } = await session.askAbout('thumbnail', pathOf(uri), at => ({
+          path: at,
+          size,
+          previews: false,
+        }))
         const bytes = Buffer.from(png, 'base64')
         await write(resolve(output), bytes)
         session.output.answer({ source, file: resolve(output), bytes: bytes.length }, [])

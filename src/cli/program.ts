@@ -4,6 +4,7 @@ import { addCommand } from './commands/add.js'
 import { doctorCommand } from './commands/doctor.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
+import { openCommand } from './commands/open.js'
 import { programBeside } from './commands/program-beside.js'
 import { removeCommand } from './commands/remove.js'
 import { signInCommand } from './commands/sign-in.js'
@@ -68,6 +69,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     mountCommand(run, FOREGROUND),
     unmountCommand(run),
     statusCommand(run),
+    openCommand(run),
     doctorCommand(run),
     stopCommand(run),
   ]

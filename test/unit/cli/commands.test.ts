@@ -85,6 +85,34 @@ t.test('no command is wrong usage, also for programs', async t => {
   t.match(JSON.parse(stdout), { error: { code: 'usage', message: 'No command was given' } })
 })
 
+t.test('open shows an item in the browser, or prints where it is', async t => {
+  const home = openHome(t)
+  const drive = join(home.directory, 'drive')
+  await home.run('mount', drive)
+  const page = 'https://contoso.sharepoint.com/sites/Projects/Shared%20Documents/file'
+  const browser = join(home.directory, 'browser')
+  writeFileSync(browser, '#!/bin/sh\necho "$1" >> "$HOME/opened"\n', { mode: 0o755 })
+  const opened = join(home.environment['HOME'] ?? '', 'opened')
+
+  t.same(await home.run('open', join(drive, 'file')), {
+    exitCode: 0,
+    stdout: `${page}\n`,
+    stderr: 'There is no browser here: open this address where there is one, or set BROWSER.\n',
+  })
+  home.environment['BROWSER'] = browser
+  t.match(await home.run('open', '--print', join(drive, 'file')), { stdout: `${page}\n`, stderr: '' })
+  const { stdout } = await home.run('open', '--json', join(drive, 'file'))
+  t.same(JSON.parse(stdout), { path: join(drive, 'file'), webUrl: page, opened: true })
+  await until(() => existsSync(opened) && readFileSync(opened, 'utf8').endsWith('\n'))
+  t.equal(readFileSync(opened, 'utf8'), `${page}\n`)
+
+  t.match(await home.run('open', join(drive, 'hostile')), {
+    exitCode: 1,
+    stderr: /Contoso gives an address for .*hostile that is not at contoso\.sharepoint\.com/,
+  })
+  t.equal(readFileSync(opened, 'utf8'), `${page}\n`, 'nothing else was opened')
+})
+
 t.test('sign-in --device-code prints the code and opens nothing', async t => {
   const { stderr } = await openHome(t).run('sign-in', '--device-code')
   t.equal(

@@ -125,7 +125,7 @@ export class FakeServices implements DaemonServices {
       localBytes: 0,
       modified: 0,
       library: PROJECTS,
-      webUrl: undefined,
+      webUrl: path.endsWith('hostile') ? 'https://evil.example/x' : `${PROJECTS.webUrl}/file`,
     }
   }
 

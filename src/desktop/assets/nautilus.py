@@ -3,12 +3,10 @@
 For nautilus-python 4 and Nautilus 43 or newer. Written by `b2bmount desktop install`, removed by `desktop uninstall`.
 
 The state of a file is an extended attribute, which the drive answers from this machine: no content is read and
-nothing is downloaded. It is asked on a thread, so Files never waits for the drive.
+nothing is downloaded. GIO asks for it on a thread of its own, so Files never waits for the drive. (A thread of Python's
+would not do: Files holds the interpreter's lock while it waits for events.)
 """
 
-import os
-import queue
-import threading
 import time
 from collections import OrderedDict
 
@@ -16,7 +14,8 @@ from gi.repository import Gio, GLib, GObject, Nautilus
 
 COMMAND = []
 
-ATTRIBUTE = "user.b2bmount.state"
+# GIO's name for `user.b2bmount.state`.
+ATTRIBUTE = "xattr::b2bmount.state"
 # Of states that are not here nothing is shown.
 EMBLEMS = {
     "online-only": "b2bmount-online-only",
@@ -71,13 +70,6 @@ def unescape(path):
     return path
 
 
-def read_state(path):
-    try:
-        return os.getxattr(path, ATTRIBUTE, follow_symlinks=False).decode("ascii", "replace")
-    except OSError:
-        return None
-
-
 class B2BMount(GObject.GObject, Nautilus.InfoProvider, Nautilus.MenuProvider):
     def __init__(self):
         super().__init__()
@@ -85,8 +77,6 @@ class B2BMount(GObject.GObject, Nautilus.InfoProvider, Nautilus.MenuProvider):
         # Path -> state, as last read; path -> (weak reference to Files' object, when asked). Oldest first.
         self._states = OrderedDict()
         self._watched = OrderedDict()
-        self._questions = queue.SimpleQueue()
-        threading.Thread(target=self._answer, name="b2bmount", daemon=True).start()
         GLib.timeout_add_seconds(REFRESH_SECONDS, self._refresh)
 
     # Emblems
@@ -101,7 +91,7 @@ class B2BMount(GObject.GObject, Nautilus.InfoProvider, Nautilus.MenuProvider):
         _, asked = self._watched.pop(path, (None, float("-inf")))
         now = time.monotonic()
         if now - asked >= FRESH_SECONDS:
-            self._questions.put(path)
+            self._ask(path)
             asked = now
         self._watched[path] = (file.weak_ref(), asked)
         while len(self._watched) > WATCHED:
@@ -109,20 +99,28 @@ class B2BMount(GObject.GObject, Nautilus.InfoProvider, Nautilus.MenuProvider):
         while len(self._states) > REMEMBERED:
             self._states.popitem(last=False)
 
-    def _answer(self):
-        """The thread."""
-        while True:
-            path = self._questions.get()
-            GLib.idle_add(self._answered, path, read_state(path))
+    def _ask(self, path):
+        Gio.File.new_for_path(path).query_info_async(
+            ATTRIBUTE,
+            Gio.FileQueryInfoFlags.NOFOLLOW_SYMLINKS,
+            GLib.PRIORITY_LOW,
+            None,
+            self._answered,
+            path,
+        )
 
-    def _answered(self, path, state):
-        if self._states.get(path) != state:
-            self._states[path] = state
-            file = self._watched.get(path, (lambda: None, 0))[0]()
-            # Files asks update_file_info again, which finds the state.
-            if file is not None:
-                file.invalidate_extension_info()
-        return GLib.SOURCE_REMOVE
+    def _answered(self, location, result, path):
+        try:
+            state = location.query_info_finish(result).get_attribute_string(ATTRIBUTE)
+        except GLib.Error:
+            state = None
+        if self._states.get(path) == state:
+            return
+        self._states[path] = state
+        file = self._watched.get(path, (lambda: None, 0))[0]()
+        # Files asks update_file_info again, which finds the state.
+        if file is not None:
+            file.invalidate_extension_info()
 
     def _refresh(self):
         now = time.monotonic()
@@ -131,7 +129,7 @@ class B2BMount(GObject.GObject, Nautilus.InfoProvider, Nautilus.MenuProvider):
                 del self._watched[path]
             else:
                 self._watched[path] = (reference, now)
-                self._questions.put(path)
+                self._ask(path)
         return GLib.SOURCE_CONTINUE
 
     # Menus
@@ -166,7 +164,7 @@ class B2BMount(GObject.GObject, Nautilus.InfoProvider, Nautilus.MenuProvider):
             some = paths[start : start + PATHS_AT_ONCE]
             # What goes wrong, the command shows by itself.
             command = Gio.Subprocess.new(COMMAND + [verb] + some, Gio.SubprocessFlags.NONE)
-            command.wait_async(None, lambda *_, asked=some: [self._questions.put(path) for path in asked])
+            command.wait_async(None, lambda *_, asked=some: [self._ask(path) for path in asked])
 
     def _path_on_drive(self, file):
         if file.get_uri_scheme() != "file":

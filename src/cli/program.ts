@@ -9,6 +9,7 @@ import { mountCommand } from './commands/mount.js'
 import { openCommand } from './commands/open.js'
 import { programBeside } from './commands/program-beside.js'
 import { removeCommand } from './commands/remove.js'
+import { serviceCommand } from './commands/service.js'
 import { signInCommand } from './commands/sign-in.js'
 import { signOutCommand } from './commands/sign-out.js'
 import { statusCommand } from './commands/status.js'
@@ -73,6 +74,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     statusCommand(run),
     openCommand(run),
     desktopCommand(run),
+    serviceCommand(run),
     doctorCommand(run),
     stopCommand(run),
   ]

@@ -23,6 +23,11 @@ export function systemdExec(command: Command): string {
   })
 }
 
+/** For `Environment=` of a unit, where a dollar sign is one. @see systemd.exec(5) */
+export function systemdAssignment(name: string, value: string): string {
+  return `"${checked(`${name}=${value}`).replace(/["\\]/g, '\\$&').replaceAll('%', '%%')}"`
+}
+
 function words(command: Command, quote: (word: string) => string): string {
   return command.map(word => quote(checked(word))).join(' ')
 }

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Argument, Command } from 'commander'
+import type { Mount } from '../../control/answers.js'
 import { installDesktop, uninstallDesktop } from '../../desktop/desktop.js'
 import type { Change } from '../../desktop/installer.js'
 import { isFault } from '../../model/fault.js'
@@ -51,12 +52,12 @@ Emblems in GNOME Files need the package python3-nautilus.`,
 
 /** Where the drive is, else where it is going to be. */
 export async function driveDirectory(session: Session): Promise<string> {
-  const [mount] = await mounts(session)
+  const [mount] = await runningMounts(session)
   return mount?.directory ?? join(session.environment['HOME'] ?? homedir(), 'B2B')
 }
 
 /** Of a daemon that runs; none is started. */
-async function mounts(session: Session) {
+export async function runningMounts(session: Session): Promise<readonly Mount[]> {
   try {
     const daemon = await session.runningDaemon()
     if (daemon?.compatible !== true) return []

@@ -4,6 +4,7 @@ import { addCommand } from './commands/add.js'
 import { desktopActionCommand } from './commands/desktop-action.js'
 import { desktopCommand } from './commands/desktop.js'
 import { doctorCommand } from './commands/doctor.js'
+import { findCommand } from './commands/find.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
 import { openCommand } from './commands/open.js'
@@ -73,6 +74,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     unmountCommand(run),
     statusCommand(run),
     openCommand(run),
+    findCommand(run),
     desktopCommand(run),
     serviceCommand(run),
     doctorCommand(run),

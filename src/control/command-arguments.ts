@@ -1,5 +1,5 @@
 import { Fault } from '../model/fault.js'
-import type { ArgumentsOf, CommandName, Nothing } from './protocol.js'
+import { MOST_FOUND, type ArgumentsOf, type CommandName, type Nothing } from './protocol.js'
 
 /** Checks what a client sent: a typo in a script that speaks to the socket must not become a bug in the daemon. */
 export function parseArguments<Name extends CommandName>(command: Name, raw: unknown): ArgumentsOf<Name> {
@@ -19,6 +19,7 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   unmount: fields => fields.optionalText('directory'),
   status: nothing,
   'item-status': fields => ({ path: fields.text('path') }),
+  find: fields => ({ words: fields.text('words'), limit: fields.count('limit', MOST_FOUND) }),
   doctor: nothing,
   stop: nothing,
 }
@@ -44,6 +45,13 @@ class Fields {
   optionalText<Name extends string>(name: Name): Partial<Record<Name, string>> {
     if (this.#fields[name] === undefined) return {}
     return { [name]: this.text(name) } as Partial<Record<Name, string>>
+  }
+
+  /** A whole number from 1 to `most`. */
+  count(name: string, most: number): number {
+    const value = this.#fields[name]
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value
+    throw new Fault('usage', `"${this.#command}" needs "${name}", a whole number from 1 to ${most}`)
   }
 
   flag(name: string): boolean {

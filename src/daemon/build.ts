@@ -30,6 +30,7 @@ import { loadNativeAddon, nativeTls } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
 import type { Transport } from '../transport/transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
+import { NameSearch } from './name-search.js'
 
 /** The subsystems, connected. */
 export interface Parts {
@@ -44,6 +45,7 @@ export interface Parts {
   readonly cache: ContentCache
   readonly drive: MountedDrive
   readonly sync: LibrarySync
+  readonly search: NameSearch
   readonly transport: Transport
 }
 
@@ -114,6 +116,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     onTrouble,
   })
   const sync = new LibrarySync({ store, delta, drive, clock, offline, onTrouble })
+  const search = new NameSearch({ store, clock, onTrouble })
   const transport = new NativeTransport({
     addon,
     onBug: (operation, failure) => log.error('bug', { operation, failure }),
@@ -130,6 +133,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     cache,
     drive,
     sync,
+    search,
     transport,
   }
 }

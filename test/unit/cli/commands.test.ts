@@ -113,6 +113,31 @@ t.test('open shows an item in the browser, or prints where it is', async t => {
   t.equal(readFileSync(opened, 'utf8'), `${page}\n`, 'nothing else was opened')
 })
 
+t.test('find shows what is called so, and says when that is not all', async t => {
+  const home = openHome(t)
+  await home.run('mount', join(home.directory, 'drive'))
+  t.same(await home.run('find', 'annual', 'budget'), {
+    exitCode: 0,
+    stdout: `online-only  20 bytes  ${join(home.directory, 'drive/Contoso/Projects/annual budget.docx')}\n`,
+    stderr: '',
+  })
+  t.match(await home.run('find', 'nothing'), {
+    exitCode: 0,
+    stdout: '',
+    stderr: /^Nothing that the drive knows/,
+  })
+  t.match(await home.run('find', 'many', '--limit', '7'), { stdout: / 7 bytes /, stderr: /There are more/ })
+  t.match(await home.run('find', 'early'), { stderr: /try again in a moment/ })
+  const { stdout } = await home.run('find', 'budget', '--json')
+  t.match(JSON.parse(stdout), {
+    items: [{ kind: 'file', state: 'online-only' }],
+    more: false,
+    complete: true,
+  })
+  for (const limit of ['0', '1001', 'x'])
+    t.match(await home.run('find', 'x', '--limit', limit), { exitCode: 2 })
+})
+
 t.test('sign-in --device-code prints the code and opens nothing', async t => {
   const { stderr } = await openHome(t).run('sign-in', '--device-code')
   t.equal(

@@ -129,6 +129,15 @@ export class FakeServices implements DaemonServices {
     }
   }
 
+  async find({ words, limit }: { words: string; limit: number }) {
+    const [directory = 'nowhere'] = this.mounts.keys()
+    const item = {
+      ...(await this.itemStatus({ path: `${directory}/Contoso/Projects/${words}.docx` })),
+      size: limit,
+    }
+    return { items: words === 'nothing' ? [] : [item], more: words === 'many', complete: words !== 'early' }
+  }
+
   async doctorChecks() {
     return [{ name: 'graph.example', verdict: 'ok' as const, found: 'reachable' }]
   }

@@ -17,6 +17,8 @@ using Kind = RequestQueue::Kind;
 
 // The attributes that we have; JavaScript knows their values.
 constexpr std::string_view kOurAttributes = "user.b2bmount.";
+// Where a file is from.
+constexpr std::string_view kOriginAttribute = "user.xdg.origin.url";
 constexpr std::string_view kUserAttributes = "user.";
 
 bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
@@ -303,7 +305,7 @@ void Server::Getxattr(const Incoming& request) {
     device_.ReplyError(request.header.unique, EIO);
     return;
   }
-  if (!StartsWith(*name, kOurAttributes) || !IsUtf8(*name)) {
+  if (!(StartsWith(*name, kOurAttributes) || *name == kOriginAttribute) || !IsUtf8(*name)) {
     // "Not supported" makes ls(1) and others stop asking for security labels and access lists on this file system.
     device_.ReplyError(request.header.unique, StartsWith(*name, kUserAttributes) ? ENODATA : EOPNOTSUPP);
     return;

@@ -89,6 +89,16 @@ export interface ItemStatus {
   readonly webUrl: string | undefined
 }
 
+/** What a search has found; the best first. */
+export interface FoundItems {
+  /** Paths are absolute where the drive is mounted, else from the drive's root on. */
+  readonly items: readonly ItemStatus[]
+  /** There are more than were asked for. */
+  readonly more: boolean
+  /** Everything that the drive knows of was looked through; `false`: the index is still being made. */
+  readonly complete: boolean
+}
+
 export interface Check {
   /** What was checked, as a short noun: `login.microsoftonline.com`, `Contoso`. */
   readonly name: string

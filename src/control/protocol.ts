@@ -6,6 +6,7 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  FoundItems,
   ItemStatus,
   LibraryStatus,
   Mount,
@@ -37,10 +38,14 @@ export interface Commands {
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
   status: { arguments: Nothing; answer: DaemonStatus }
   'item-status': { arguments: { path: string }; answer: ItemStatus }
+  find: { arguments: { words: string; limit: number }; answer: FoundItems }
   doctor: { arguments: Nothing; answer: readonly Check[] }
   /** Unmounts, and ends the daemon after the answer. */
   stop: { arguments: Nothing; answer: Nothing }
 }
+
+/** What one search may ask for: a longer list is for programs that list folders. */
+export const MOST_FOUND = 1_000
 
 export type Nothing = Readonly<Record<string, never>>
 export type CommandName = keyof Commands
@@ -86,6 +91,7 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   unmount: MINUTE,
   status: 10 * SECOND,
   'item-status': 10 * SECOND,
+  find: 10 * SECOND,
   doctor: 2 * MINUTE,
   stop: 30 * SECOND,
 }

@@ -35,6 +35,7 @@ import type { DaemonEnvironment } from './daemon-services.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
 import { Transports } from './transports.js'
+import { NameSearch } from './name-search.js'
 
 /** The subsystems, connected. */
 export interface Parts {
@@ -50,6 +51,7 @@ export interface Parts {
   readonly drive: MountedDrive
   readonly sync: LibrarySync
   readonly transports: Transports
+  readonly search: NameSearch
 }
 
 /**
@@ -133,6 +135,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
         onBug,
       }),
   })
+  const search = new NameSearch({ store, clock, onTrouble })
   return {
     store,
     http,
@@ -146,6 +149,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     drive,
     sync,
     transports,
+    search,
   }
 }
 

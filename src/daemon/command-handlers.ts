@@ -33,6 +33,7 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     unmount: request => unmount(services, mountPoints, request),
     status: async () => ({ ...about, ...(await services.status()) }),
     'item-status': request => services.itemStatus(request),
+    find: (request, _, signal) => services.find(request, signal),
     doctor: (_, conversation, signal) => services.doctorChecks(conversation, signal),
     stop: () => {
       stop()

@@ -4,6 +4,7 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  FoundItems,
   ItemStatus,
   LibraryStatus,
   Mount,
@@ -107,6 +108,12 @@ export interface DaemonServices {
    * @throws {Fault} `not-mounted` (not on the drive), `item-not-found`
    */
   itemStatus(request: { readonly path: string }): Promise<ItemStatus>
+
+  /**
+   * Items whose names have words that begin so. Never asks the network.
+   * @throws {Fault} `usage`: there is no letter and no digit in it
+   */
+  find(request: { readonly words: string; readonly limit: number }, signal: AbortSignal): Promise<FoundItems>
 
   /**
    * What only the daemon can check: login and Graph host reachable, clock skew, account, each tenant's token, the store.

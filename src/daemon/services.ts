@@ -1,5 +1,13 @@
 import type { SignInOptions } from '../auth/sign-in.js'
-import type { Account, AddedLibrary, Check, LibraryState, LibraryStatus, Mount } from '../control/answers.js'
+import type {
+  Account,
+  AddedLibrary,
+  Check,
+  FoundItems,
+  LibraryState,
+  LibraryStatus,
+  Mount,
+} from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
@@ -185,6 +193,24 @@ class Services implements DaemonServices {
     return Promise.resolve(itemStatus(store, itemAt(store, directory, path), path))
   }
 
+  async find(
+    { words, limit }: { readonly words: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<FoundItems> {
+    const { store, search } = this.#parts
+    if (!store.names.isSearchable(words)) {
+      throw new Fault('usage', `There is no letter and no digit in ${JSON.stringify(words)}`, {
+        nextStep: 'Search for the beginnings of words of the name.',
+      })
+    }
+    const { found, ...rest } = await search.search(words, limit, signal)
+    const [directory] = this.#mounts.keys()
+    const items = found.map(({ item, path }) =>
+      itemStatus(store, item, [...(directory === undefined ? [] : [directory]), ...path].join('/')),
+    )
+    return { items, ...rest }
+  }
+
   async doctorChecks(conversation: Conversation, signal: AbortSignal): Promise<readonly Check[]> {
     const { store, http, tokens, organizations, accounts } = this.#parts
     const { cloud, clock } = this.#environment
@@ -207,11 +233,12 @@ class Services implements DaemonServices {
   }
 
   async close(): Promise<void> {
-    const { sync, drive, http, store } = this.#parts
+    const { sync, search, drive, http, store } = this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
     }
+    search.close()
     await sync.close()
     await drive.close()
     await http.close()

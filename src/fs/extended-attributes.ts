@@ -2,10 +2,15 @@ import { availability } from '../model/content-state.js'
 import { contentVersion } from '../model/drive-item.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes } from '../model/ids.js'
+import { trustedPage } from '../model/item-page.js'
 import { NO_LIBRARY, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 
 const PREFIX = 'user.b2bmount.'
+/** Where a file is from, for whoever decides how far to trust it. @see https://www.freedesktop.org/wiki/CommonExtendedAttributes/ */
+const ORIGIN = 'user.xdg.origin.url'
+/** The same on a Mac: Gatekeeper asks before it runs what has it. */
+const QUARANTINE = 'com.apple.quarantine'
 
 type Source = Pick<Store, 'items' | 'libraries' | 'webUrlOf'>
 
@@ -22,6 +27,12 @@ const VALUES: Readonly<Record<string, Value>> = {
   'content-version': (_, item) => (item.kind === 'file' ? contentVersion(item) : undefined),
 }
 
+/** Mark of the web: every file of the drive comes from another organization. */
+const MARKS: Readonly<Record<string, Value>> = {
+  [ORIGIN]: origin,
+  ...(process.platform === 'darwin' ? { [QUARANTINE]: quarantine } : {}),
+}
+
 /** @throws {Fault} `no-attribute` */
 export function extendedAttribute(
   store: Source,
@@ -29,12 +40,28 @@ export function extendedAttribute(
   name: string,
   localBytes: Bytes,
 ): Uint8Array {
-  const key = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : ''
-  const value = Object.hasOwn(VALUES, key) ? VALUES[key]?.(store, item, localBytes) : undefined
+  const isOurs = name.startsWith(PREFIX)
+  const [values, key] = isOurs ? [VALUES, name.slice(PREFIX.length)] : [MARKS, name]
+  const value = Object.hasOwn(values, key) ? values[key]?.(store, item, localBytes) : undefined
   if (value === undefined) throw new Fault('no-attribute', `There is no attribute ${name} here`)
   return Buffer.from(value, 'utf8')
 }
 
 function libraryOf(store: Source, item: ItemRecord) {
   return item.library === NO_LIBRARY ? undefined : store.libraries.byId(item.library)
+}
+
+function origin(store: Source, item: ItemRecord): string | undefined {
+  const library = item.kind === 'file' ? libraryOf(store, item) : undefined
+  if (library === undefined) return undefined
+  const page = store.webUrlOf(item)
+  // Where the address of the item is not to be trusted, the library's still says from whom the file is.
+  const trusted = page === undefined ? undefined : trustedPage(page, library.host)
+  return trusted ?? trustedPage(library.webUrl, library.host)
+}
+
+/** Flags (downloaded, not yet approved), time in hexadecimal seconds, program, nothing: as browsers write it. */
+export function quarantine(_: Source, item: ItemRecord): string | undefined {
+  if (item.kind !== 'file') return undefined
+  return `0081;${Math.floor(item.created / 1000).toString(16)};b2bmount;`
 }

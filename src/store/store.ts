@@ -1,5 +1,5 @@
 import { Fault } from '../model/fault.js'
-import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import { ROOT_INO, type Ino, type LibraryId, type Milliseconds } from '../model/ids.js'
 import type { NewLibrary } from '../model/library.js'
 import { ContentTable } from './content-table.js'
 import { Database } from './database.js'
@@ -8,7 +8,11 @@ import { ItemEdit, ItemStatements } from './item-edit.js'
 import { isRemoteFolder, type ItemRecord } from './item-record.js'
 import { ItemTable } from './item-table.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
+import { NameIndex } from './name-index.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
+
+// A chain of folders that is longer than a path may be has a ring in it.
+const DEEPEST = 4_096
 
 /** All tables, and what has to be done to several of them at once. Everything is synchronous. */
 export class Store {
@@ -16,8 +20,10 @@ export class Store {
   readonly libraries: LibraryTable
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
+  readonly names: NameIndex
   readonly #database: Database
   readonly #statements: ItemStatements
+  readonly #watchers = new Set<() => void>()
 
   /** @throws {Fault} as {@link Database} */
   constructor(path: string, now: Milliseconds) {
@@ -26,17 +32,26 @@ export class Store {
     this.libraries = new LibraryTable(this.#database)
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
+    this.names = new NameIndex(this.#database)
     this.#statements = new ItemStatements(this.#database)
   }
 
   /** Runs `work` in one transaction. @returns what changed on the drive */
   change(now: Milliseconds, work: (edit: ItemEdit) => void): readonly ItemChange[] {
-    return this.#database.transaction(() => {
+    const changes = this.#database.transaction(() => {
       const edit = new ItemEdit(this.items, this.#statements, now)
       work(edit)
       edit.finish()
       return edit.changes
     })
+    if (changes.length > 0) for (const watcher of this.#watchers) watcher()
+    return changes
+  }
+
+  /** `onChange` is called after each {@link change} that changed something, until the returned function is called. */
+  watch(onChange: () => void): () => void {
+    this.#watchers.add(onChange)
+    return () => this.#watchers.delete(onChange)
   }
 
   /**
@@ -118,6 +133,17 @@ export class Store {
     if (current?.kind !== 'library') return undefined
     const library = this.libraries.byId(current.library)
     return library && [library.webUrl, ...names].join('/')
+  }
+
+  /** Names from the root on; `undefined`: nothing leads there any more. */
+  readonly pathOf = (item: ItemRecord): readonly string[] | undefined => {
+    const names: string[] = []
+    for (let current: ItemRecord | undefined = item; current; current = this.items.byIno(current.parent)) {
+      if (current.ino === ROOT_INO) return names
+      if (names.length === DEEPEST) return undefined
+      names.unshift(current.name)
+    }
+    return undefined
   }
 
   /** The containing folder; the root's is itself. */

@@ -121,19 +121,22 @@ t.test('nothing can be changed', async t => {
   }
 })
 
+const FORWARDED = ['user.b2bmount.state', 'user.xdg.origin.url']
+
 t.test('our extended attributes are asked of JavaScript, others are not, and none is listed', async t => {
   const drive = await driveWithFolder(t, 2)
   const program = `
 import os, sys
 path = sys.argv[1]
 print(os.getxattr(path, 'user.b2bmount.state').decode())
-for name in ['user.other', 'security.selinux', 'system.posix_acl_access']:
+print(os.getxattr(path, 'user.xdg.origin.url').decode())
+for name in ['user.other', 'user.xdg.origin.urls', 'security.selinux', 'system.posix_acl_access']:
     try: print(os.getxattr(path, name))
     except OSError as e: print(e.errno)
 print(os.listxattr(path))`
   const { stdout } = await run('python3', '-c', program, drive.path('folder', 'file-1'))
-  t.equal(stdout, 'value of user.b2bmount.state\n61\n95\n95\n[]\n')
-  t.ok(drive.events.every(event => event.op !== 'getxattr' || event.name === 'user.b2bmount.state'))
+  t.equal(stdout, 'value of user.b2bmount.state\nvalue of user.xdg.origin.url\n61\n61\n95\n95\n[]\n')
+  t.ok(drive.events.every(event => event.op !== 'getxattr' || FORWARDED.includes(event.name)))
 })
 
 t.test('no more entries are held than allowed: the directories used longest ago go first', async t => {

@@ -130,8 +130,17 @@ export class FakeServices implements DaemonServices {
       localBytes: 0,
       modified: 0,
       library: PROJECTS,
-      webUrl: undefined,
+      webUrl: path.endsWith('hostile') ? 'https://evil.example/x' : `${PROJECTS.webUrl}/file`,
     }
+  }
+
+  async find({ words, limit }: { words: string; limit: number }) {
+    const [directory = 'nowhere'] = this.mounts.keys()
+    const item = {
+      ...(await this.itemStatus({ path: `${directory}/Contoso/Projects/${words}.docx` })),
+      size: limit,
+    }
+    return { items: words === 'nothing' ? [] : [item], more: words === 'many', complete: words !== 'early' }
   }
 
   async doctorChecks() {

@@ -6,7 +6,9 @@ import { SignIn } from '../auth/sign-in.js'
 import { TokenCacheFile } from '../auth/token-cache-file.js'
 import { TokenSource } from '../auth/token-source.js'
 import { productVersion } from '../control/version.js'
+import { HydrationGate } from '../fs/hydration-gate.js'
 import { MountedDrive } from '../fs/mounted-drive.js'
+import { ProcPrograms } from '../fs/proc-programs.js'
 import { GraphFolder } from '../graph/children.js'
 import { GraphContent } from '../graph/content.js'
 import { GraphDelta } from '../graph/delta.js'
@@ -16,6 +18,8 @@ import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { HttpClient } from '../http/http-client.js'
 import { ContentCache } from '../hydration/content-cache.js'
+import { HydrationLog } from '../hydration/hydration-log.js'
+import { HydrationPolicy } from '../hydration/hydration-policy.js'
 import { Hydrator } from '../hydration/hydrator.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
 import { LibraryResolver } from '../libraries/resolve.js'
@@ -30,6 +34,7 @@ import { loadNativeAddon, nativeTls } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
 import type { Transport } from '../transport/transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
+import { hydrationRules } from './hydration-rules.js'
 
 /** The subsystems, connected. */
 export interface Parts {
@@ -42,6 +47,7 @@ export interface Parts {
   readonly discovery: TenantDiscovery
   readonly resolver: LibraryResolver
   readonly cache: ContentCache
+  readonly hydrationLog: HydrationLog
   readonly drive: MountedDrive
   readonly sync: LibrarySync
   readonly transport: Transport
@@ -51,7 +57,7 @@ export interface Parts {
  * The composition root: the only function that knows every class. Asks no network.
  * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`; `store-corrupt`: the next call succeeds
  */
-export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
+export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): Parts {
   const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
   const report = (problem: string) => log.warn('answer-unusable', { problem })
   const random = () => Math.random()
@@ -103,10 +109,15 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     onTrouble,
   })
   const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
+  const policy = new HydrationPolicy(hydrationRules(config))
+  const hydrationLog = new HydrationLog({ store, clock, onTrouble })
+  const programs = new ProcPrograms({ clock, needsArguments: names => policy.needsArguments(names) })
+  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog })
   const drive = new MountedDrive({
     store,
     cache,
     hydrator,
+    gate,
     folders,
     clock,
     offline,
@@ -128,6 +139,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     discovery,
     resolver,
     cache,
+    hydrationLog,
     drive,
     sync,
     transport,

@@ -9,6 +9,7 @@ import type {
   Mount,
 } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
+import type { Config } from '../control/config.js'
 import type { Paths } from '../control/paths.js'
 import type { Cloud } from '../model/cloud.js'
 import type { Library } from '../model/library.js'
@@ -111,6 +112,7 @@ export interface DaemonServices {
 /** What the composition root is given. */
 export interface DaemonEnvironment {
   readonly cloud: Cloud
+  readonly config: Config
   readonly paths: Paths
   readonly log: Log
   readonly clock: Clock

@@ -199,13 +199,14 @@ class Services implements DaemonServices {
   }
 
   async close(): Promise<void> {
-    const { sync, drive, http, store } = this.#parts
+    const { sync, drive, hydrationLog, http, store } = this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
     }
     await sync.close()
     await drive.close()
+    hydrationLog.close()
     await http.close()
     store.close()
   }

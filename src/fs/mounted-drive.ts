@@ -37,6 +37,7 @@ import type {
 } from './file-system.js'
 import { FolderLister } from './folder-lister.js'
 import { HandleTable } from './handle-table.js'
+import type { HydrationGate } from './hydration-gate.js'
 import { KernelCaches } from './kernel-caches.js'
 
 const readAt = promisify(readFile)
@@ -53,6 +54,7 @@ export interface MountedDriveDeps {
   readonly store: Store
   readonly cache: ContentCache
   readonly hydrator: Hydrator
+  readonly gate: HydrationGate
   readonly folders: RemoteFolder
   readonly clock: Clock
   readonly offline: OfflineMemory
@@ -121,27 +123,27 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     return nodeId(this.#deps.store.parentOf(this.#item(node)), 0)
   }
 
-  // Not async by need: a later policy may have to look at the caller.
-  // eslint-disable-next-line @typescript-eslint/require-await -- see above
-  async open(node: NodeId, flags: number, _caller: Caller, signal: AbortSignal): Promise<OpenFile> {
-    signal.throwIfAborted()
-    const item = this.#item(node)
-    if (isDirectory(item.kind)) throw new Fault('is-a-directory', 'This is a folder')
+  async open(node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<OpenFile> {
+    if (isDirectory(this.#item(node).kind)) throw new Fault('is-a-directory', 'This is a folder')
     if ((flags & (constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC)) !== 0) {
       throw new Fault('read-only', 'Files on this drive cannot be changed yet')
     }
-    const reader = this.#deps.hydrator.open(item.ino, item.generation, item.size)
-    const handle = this.#handles.add({ reader, attributes: this.#attributes(item) })
+    const admission = await this.#deps.gate.admit(caller, flags)
+    signal.throwIfAborted()
+    const item = this.#item(node)
+    const reader = this.#deps.gate.open(item, admission)
+    const handle = this.#handles.add({ reader, admission, attributes: this.#attributes(item) })
     return { handle, content: reader.file }
   }
 
   async ensurePresent(handle: number, range: ByteRange, signal: AbortSignal): Promise<void> {
-    await this.#deps.hydrator.ensure(this.#handles.get(handle).reader, range, signal)
+    const { reader, admission } = this.#handles.get(handle)
+    await this.#deps.gate.ensure(reader, admission, range, signal)
   }
 
   async read(handle: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
+    await this.ensurePresent(handle, range, signal)
     const { reader } = this.#handles.get(handle)
-    await this.#deps.hydrator.ensure(reader, range, signal)
     const { fd, size } = reader.file
     const length = Math.max(0, Math.min(range.end, size) - range.start)
     const bytes = Buffer.allocUnsafe(length)

@@ -3,6 +3,7 @@ import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { NewLibrary } from '../model/library.js'
 import { ContentTable } from './content-table.js'
 import { Database } from './database.js'
+import { HydrationTable, type HydrationRecord, type RefusalRecord } from './hydration-table.js'
 import type { ItemChange } from './item-change.js'
 import { ItemEdit, ItemStatements } from './item-edit.js'
 import { isRemoteFolder, type ItemRecord } from './item-record.js'
@@ -16,6 +17,7 @@ export class Store {
   readonly libraries: LibraryTable
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
+  readonly hydrations: HydrationTable
   readonly #database: Database
   readonly #statements: ItemStatements
 
@@ -26,6 +28,7 @@ export class Store {
     this.libraries = new LibraryTable(this.#database)
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
+    this.hydrations = new HydrationTable(this.#database)
     this.#statements = new ItemStatements(this.#database)
   }
 
@@ -118,6 +121,21 @@ export class Store {
     if (current?.kind !== 'library') return undefined
     const library = this.libraries.byId(current.library)
     return library && [library.webUrl, ...names].join('/')
+  }
+
+  /** Adds to what is known of who has downloaded what. */
+  recordHydrations(hydrations: Iterable<HydrationRecord>, refusals: Iterable<RefusalRecord>): void {
+    this.#database.transaction(() => this.hydrations.add(hydrations, refusals))
+  }
+
+  /** Names from the drive's root to the item, both included; the root's is none. */
+  namesTo(item: ItemRecord): string[] {
+    const names: string[] = []
+    for (let current: ItemRecord | undefined = item; current && current.parent !== 0;) {
+      names.unshift(current.name)
+      current = this.items.byIno(current.parent)
+    }
+    return names
   }
 
   /** The containing folder; the root's is itself. */

@@ -3,9 +3,12 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { OpenFile } from '../../src/fs/file-system.js'
+import { HydrationGate } from '../../src/fs/hydration-gate.js'
 import { MountedDrive } from '../../src/fs/mounted-drive.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
 import type { HashBytes } from '../../src/hydration/content-file.js'
+import { HydrationLog } from '../../src/hydration/hydration-log.js'
+import { HydrationPolicy, type HydrationRule, type Program } from '../../src/hydration/hydration-policy.js'
 import { Hydrator } from '../../src/hydration/hydrator.js'
 import { OfflineMemory } from '../../src/hydration/offline-memory.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
@@ -71,6 +74,11 @@ export function fileItem(
   }
 }
 
+/** A program as it is recognised by its name alone. */
+export function program(name: string): Program {
+  return { name, path: `/usr/bin/${name}`, names: [name], comm: name.slice(0, 15), arguments: [] }
+}
+
 /** Bytes that differ everywhere: a range at the wrong place is not equal by chance. */
 export function pattern(size: number, seed = 1): Uint8Array {
   const words = new Uint32Array(Math.ceil(size / 4))
@@ -88,6 +96,8 @@ export interface DriveWorldOptions {
   readonly directory?: string
   readonly remote?: FakeRemote
   readonly clock?: TestClock
+  /** Before the defaults. */
+  readonly rules?: readonly HydrationRule[]
 }
 
 /** One run of the daemon, without a kernel: a drive over a fake other side. */
@@ -103,6 +113,9 @@ export class DriveWorld {
   readonly told: string[] = []
   readonly troubles: string[] = []
   readonly hashed: string[] = []
+  /** Who runs, by process id: the program and its ancestors. */
+  readonly programs = new Map<number, readonly Program[]>()
+  readonly hydrationLog: HydrationLog
 
   constructor(options: DriveWorldOptions & { readonly directory: string }) {
     this.directory = options.directory
@@ -127,10 +140,18 @@ export class DriveWorld {
     })
     const offline = new OfflineMemory(clock)
     this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })
+    this.hydrationLog = new HydrationLog({ store, clock, onTrouble })
+    const gate = new HydrationGate({
+      programs: { lineageOf: pid => Promise.resolve(this.programs.get(pid) ?? []) },
+      policy: new HydrationPolicy(options.rules),
+      hydrator: this.hydrator,
+      log: this.hydrationLog,
+    })
     this.drive = new MountedDrive({
       store,
       cache: this.cache,
       hydrator: this.hydrator,
+      gate,
       folders: remote,
       clock,
       offline,
@@ -162,7 +183,12 @@ export class DriveWorld {
   }
 
   async open(...names: string[]): Promise<OpenFile> {
-    return this.drive.open(await this.node(...names), 0, { pid: 1, uid: 0 }, forever)
+    return this.openAs(1, ...names)
+  }
+
+  /** @param pid a key of {@link programs}, or of nobody that is known */
+  async openAs(pid: number, ...names: string[]): Promise<OpenFile> {
+    return this.drive.open(await this.node(...names), 0, { pid, uid: 0 }, forever)
   }
 
   async names(node: NodeId): Promise<string[]> {
@@ -176,6 +202,7 @@ export class DriveWorld {
 
   async stop(): Promise<void> {
     await this.drive.close()
+    this.hydrationLog.close()
     this.store.close()
   }
 }

@@ -1,0 +1,140 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../concurrency/clock.js'
+import { withDeadline } from '../concurrency/deadline.js'
+import { Fault } from '../model/fault.js'
+import type { Milliseconds } from '../model/ids.js'
+import type { Program } from '../hydration/hydration-policy.js'
+
+const REMEMBERED = 512
+// A thumbnailer's script, its interpreter, the sandbox around it.
+const ANCESTORS = 3
+// Reading a command line waits for the memory map of that program, and that may be waiting for us.
+const COMMAND_LINE_DEADLINE: Milliseconds = 100
+// Their names say nothing: the script's does.
+const INTERPRETER = /^(python|perl|ruby|node|gjs|sh|bash|dash|zsh)[\d.]*$/
+
+export interface ProcProgramsDeps {
+  readonly clock: Clock
+  /** Whether the arguments of a program of these names matter. */
+  readonly needsArguments: (names: readonly string[]) => boolean
+  /** `/proc`, elsewhere in tests. */
+  readonly proc?: string
+}
+
+/** What `/proc/<pid>/stat` says. */
+interface Stat {
+  readonly comm: string
+  readonly parent: number
+  /** In clock ticks since the machine started. With the pid, names one process for ever. */
+  readonly started: string
+}
+
+/**
+ * Tells by `/proc` which program a request comes from. About 20 microseconds for one that was seen before.
+ *
+ * A process that has ended, or is of another pid namespace, is not told: an empty lineage.
+ */
+export class ProcPrograms {
+  readonly #deps: ProcProgramsDeps
+  readonly #proc: string
+  /** By thread, its start, and its name, which changes with every exec. */
+  readonly #known = new LRUCache<string, Promise<readonly Program[]>>({ max: REMEMBERED })
+
+  constructor(deps: ProcProgramsDeps) {
+    this.#deps = deps
+    this.#proc = deps.proc ?? '/proc'
+  }
+
+  /**
+   * The program, and who started it. Never rejects.
+   * @param thread a thread id; 0 when it is not visible from here
+   */
+  lineageOf(thread: number): Promise<readonly Program[]> {
+    const stat = thread === 0 ? undefined : this.#stat(thread)
+    if (stat === undefined) return Promise.resolve([])
+    const key = `${thread} ${stat.started} ${stat.comm}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const lineage = this.#lineage(thread, () => this.#known.delete(key))
+    this.#known.set(key, lineage)
+    return lineage
+  }
+
+  /** @param onUnsure something could not be had this time */
+  async #lineage(thread: number, onUnsure: () => void): Promise<readonly Program[]> {
+    const lineage: Program[] = []
+    // The thread's own name may be "pool-3": its process is asked.
+    for (let pid = this.#processOf(thread); pid > 1 && lineage.length <= ANCESTORS;) {
+      const stat = this.#stat(pid)
+      if (stat === undefined) break
+      lineage.push(await this.#program(pid, stat.comm, onUnsure))
+      pid = stat.parent
+    }
+    return lineage
+  }
+
+  async #program(pid: number, comm: string, onUnsure: () => void): Promise<Program> {
+    const path = this.#executable(pid)
+    const file = path === undefined ? [] : [basename(path)]
+    const isInterpreted = file.some(name => INTERPRETER.test(name))
+    const asks = path === undefined || isInterpreted || this.#deps.needsArguments([...file, comm])
+    const [called = comm, ...rest] = asks ? await this.#commandLine(pid, onUnsure) : []
+    const script = isInterpreted ? rest.filter(argument => !argument.startsWith('-')).slice(0, 1) : []
+    const names = [...script, ...file, called].map(each => basename(each))
+    return { name: names[0] ?? comm, path, names, comm, arguments: rest }
+  }
+
+  #processOf(thread: number): number {
+    const status = this.#read(`${thread}/status`)
+    return Number(/^Tgid:\s*(\d+)$/m.exec(status ?? '')?.[1] ?? 0)
+  }
+
+  #stat(pid: number): Stat | undefined {
+    const text = this.#read(`${pid}/stat`)
+    if (text === undefined) return undefined
+    // A name can hold anything, also ") ".
+    const end = text.lastIndexOf(')')
+    const fields = text.slice(end + 2).split(' ')
+    return {
+      comm: text.slice(text.indexOf('(') + 1, end),
+      parent: Number(fields[1] ?? 0),
+      started: fields[19] ?? '',
+    }
+  }
+
+  #executable(pid: number): string | undefined {
+    try {
+      return readlinkSync(`${this.#proc}/${pid}/exe`).replace(/ \(deleted\)$/, '')
+    } catch {
+      return undefined // of another user, or gone
+    }
+  }
+
+  /** These files need no lock of the program's: reading them takes microseconds, whatever it does. */
+  #read(name: string): string | undefined {
+    try {
+      return readFileSync(`${this.#proc}/${name}`, 'utf8')
+    } catch {
+      return undefined
+    }
+  }
+
+  async #commandLine(pid: number, onUnsure: () => void): Promise<readonly string[]> {
+    const read = readFile(`${this.#proc}/${pid}/cmdline`, 'utf8')
+    const late = () => new Fault('timed-out', 'The command line was not to be had')
+    try {
+      const text = await withDeadline(read, this.#deps.clock, COMMAND_LINE_DEADLINE, NEVER, late)
+      const [first = '', ...rest] = text.split('\0').filter(part => part !== '')
+      // A program that renames itself, as KDE's do, puts everything into one text.
+      return rest.length > 0 ? [first, ...rest] : first.split(' ')
+    } catch {
+      onUnsure()
+      return []
+    }
+  }
+}
+
+const NEVER = new AbortController().signal

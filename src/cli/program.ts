@@ -2,8 +2,10 @@ import { Command } from 'commander'
 import { productVersion } from '../control/version.js'
 import { addCommand } from './commands/add.js'
 import { doctorCommand } from './commands/doctor.js'
+import { freeUpCommand } from './commands/free-up.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
+import { pinCommand } from './commands/pin.js'
 import { programBeside } from './commands/program-beside.js'
 import { removeCommand } from './commands/remove.js'
 import { signInCommand } from './commands/sign-in.js'
@@ -11,6 +13,7 @@ import { signOutCommand } from './commands/sign-out.js'
 import { statusCommand } from './commands/status.js'
 import { stopCommand } from './commands/stop.js'
 import { unmountCommand } from './commands/unmount.js'
+import { unpinCommand } from './commands/unpin.js'
 import { whoamiCommand } from './commands/whoami.js'
 import type { Session } from './session.js'
 
@@ -68,6 +71,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     mountCommand(run, FOREGROUND),
     unmountCommand(run),
     statusCommand(run),
+    pinCommand(run),
+    unpinCommand(run),
+    freeUpCommand(run),
     doctorCommand(run),
     stopCommand(run),
   ]

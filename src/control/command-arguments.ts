@@ -19,6 +19,10 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   unmount: fields => fields.optionalText('directory'),
   status: nothing,
   'item-status': fields => ({ path: fields.text('path') }),
+  hydrations: nothing,
+  pin: fields => ({ path: fields.text('path') }),
+  unpin: fields => ({ path: fields.text('path') }),
+  'free-up': fields => ({ path: fields.text('path') }),
   doctor: nothing,
   stop: nothing,
 }

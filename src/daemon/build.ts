@@ -8,6 +8,7 @@ import { TokenSource } from '../auth/token-source.js'
 import { productVersion } from '../control/version.js'
 import { HydrationGate } from '../fs/hydration-gate.js'
 import { MountedDrive } from '../fs/mounted-drive.js'
+import { PinKeeper } from '../fs/pin-keeper.js'
 import { ProcPrograms } from '../fs/proc-programs.js'
 import { GraphFolder } from '../graph/children.js'
 import { GraphContent } from '../graph/content.js'
@@ -17,6 +18,7 @@ import { GraphClient } from '../graph/graph-client.js'
 import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { HttpClient } from '../http/http-client.js'
+import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
 import { HydrationLog } from '../hydration/hydration-log.js'
 import { HydrationPolicy } from '../hydration/hydration-policy.js'
@@ -34,6 +36,7 @@ import { loadNativeAddon, nativeTls } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
 import type { Transport } from '../transport/transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
+import { freeBytesAt, limitsOf } from './cache-limits-config.js'
 import { hydrationRules } from './hydration-rules.js'
 
 /** The subsystems, connected. */
@@ -48,6 +51,8 @@ export interface Parts {
   readonly resolver: LibraryResolver
   readonly cache: ContentCache
   readonly hydrationLog: HydrationLog
+  readonly keeper: PinKeeper
+  readonly limits: CacheLimits
   readonly drive: MountedDrive
   readonly sync: LibrarySync
   readonly transport: Transport
@@ -110,14 +115,25 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   })
   const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
   const policy = new HydrationPolicy(hydrationRules(config))
-  const hydrationLog = new HydrationLog({ store, clock, onTrouble })
+  const limits = new CacheLimits({
+    store,
+    cache,
+    clock,
+    limits: limitsOf(config),
+    freeBytes: () => freeBytesAt(cacheDirectory),
+    onTrouble,
+  })
+  const hydrationLog = new HydrationLog({ store, clock, onArrived: bytes => limits.grew(bytes), onTrouble })
   const programs = new ProcPrograms({ clock, needsArguments: names => policy.needsArguments(names) })
-  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog })
+  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits })
+  const keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
   const drive = new MountedDrive({
     store,
     cache,
     hydrator,
     gate,
+    keeper,
+    limits,
     folders,
     clock,
     offline,
@@ -140,6 +156,8 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
     resolver,
     cache,
     hydrationLog,
+    keeper,
+    limits,
     drive,
     sync,
     transport,

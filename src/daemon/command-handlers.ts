@@ -33,6 +33,10 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     unmount: request => unmount(services, mountPoints, request),
     status: async () => ({ ...about, ...(await services.status()) }),
     'item-status': request => services.itemStatus(request),
+    hydrations: () => services.hydrations(),
+    pin: (request, conversation, signal) => services.pin(request, conversation, signal),
+    unpin: request => services.unpin(request),
+    'free-up': (request, _, signal) => services.freeUp(request, signal),
     doctor: (_, conversation, signal) => services.doctorChecks(conversation, signal),
     stop: () => {
       stop()

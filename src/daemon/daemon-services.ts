@@ -4,9 +4,13 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  FreeUpReport,
+  HydrationReport,
   ItemStatus,
   LibraryStatus,
   Mount,
+  PinReport,
+  UnpinReport,
 } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import type { Config } from '../control/config.js'
@@ -95,6 +99,23 @@ export interface DaemonServices {
    * @throws {Fault} `not-mounted` (not on the drive), `item-not-found`
    */
   itemStatus(request: { readonly path: string }): Promise<ItemStatus>
+
+  /** Which programs have downloaded what, and which were refused. Never asks the network. */
+  hydrations(): Promise<HydrationReport>
+
+  /**
+   * Keeps an item, and everything in it, always local. Returns when it is; the pin stays when the command is cancelled.
+   *
+   * @param request.path as of {@link itemStatus}
+   * @throws {Fault} `not-mounted`, `item-not-found`; what cannot be downloaded is in the answer
+   */
+  pin(request: { readonly path: string }, conversation: Conversation, signal: AbortSignal): Promise<PinReport>
+
+  /** Ends that; bytes stay until somebody needs the room. @throws {Fault} `not-mounted`, `item-not-found` */
+  unpin(request: { readonly path: string }): Promise<UnpinReport>
+
+  /** Makes an item, and everything in it, online-only. @throws {Fault} `not-mounted`, `item-not-found` */
+  freeUp(request: { readonly path: string }, signal: AbortSignal): Promise<FreeUpReport>
 
   /**
    * What only the daemon can check: login and Graph host reachable, clock skew, account, each tenant's token, the store.

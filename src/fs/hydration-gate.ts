@@ -4,7 +4,7 @@ import type { HydrationPolicy, Program, Verdict } from '../hydration/hydration-p
 import type { ContentReader, Hydrator } from '../hydration/hydrator.js'
 import { SNIFFED, type Appetite } from '../hydration/read-ahead.js'
 import type { ByteRange } from '../model/byte-ranges.js'
-import { Fault } from '../model/fault.js'
+import { Fault, isFault } from '../model/fault.js'
 import type { Ino } from '../model/ids.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Caller } from './file-system.js'
@@ -20,6 +20,13 @@ export interface HydrationGateDeps {
   readonly policy: HydrationPolicy
   readonly hydrator: Hydrator
   readonly log: HydrationLog
+  readonly room: Room
+}
+
+/** Who can make room on a full disk. Implemented by `hydration/cache-limits.ts`. */
+export interface Room {
+  /** @returns whether there is more than before */
+  makeRoom(): Promise<boolean>
 }
 
 /** What a program may do with the file that it opens; decided once, because a READ does not tell who wants it. */
@@ -52,9 +59,9 @@ export class HydrationGate {
   }
 
   /** @throws {Fault} `hydration-refused`; as {@link Hydrator.open} */
-  open({ ino, generation, size }: ItemRecord, admission: Admission): ContentReader {
+  async open({ ino, generation, size }: ItemRecord, admission: Admission): Promise<ContentReader> {
     if (admission.verdict === 'deny') throw this.#refusal(ino, admission)
-    return this.#deps.hydrator.open(ino, generation, size, admission.appetite)
+    return this.#withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
   }
 
   /** @throws {Fault} `hydration-refused`; as {@link Hydrator.ensure} */
@@ -71,7 +78,7 @@ export class HydrationGate {
       if (admission.verdict !== 'local-only') log.asks(file, admission)
       if (admission.verdict !== 'full') await this.#ensureHead(reader, admission, clamped, signal)
     }
-    await hydrator.ensure(reader, range, signal)
+    await this.#withRoom(() => hydrator.ensure(reader, range, signal))
   }
 
   /**
@@ -92,10 +99,21 @@ export class HydrationGate {
     if (file.unwritten({ start, end }).length > 0) throw this.#refusal(file.ino, admission)
   }
 
+  /** What was not used for long goes before a read fails. */
+  async #withRoom<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    try {
+      return await work()
+    } catch (failure) {
+      if (!isFault(failure, 'disk-full') || !(await this.#deps.room.makeRoom())) throw failure
+      return work()
+    }
+  }
+
   #refusal(ino: Ino, admission: Admission): Fault {
     this.#deps.log.refused(ino, admission)
     return new Fault('hydration-refused', `${admission.program} may not download files`, {
-      nextStep: 'Open the file with another program, or allow this one in config.json: see "hydration" in docs/CLI.md',
+      nextStep:
+        'Open the file with another program, or allow this one in config.json: see "hydration" in docs/CLI.md',
     })
   }
 }

@@ -17,6 +17,8 @@ export interface Hydrating {
 export interface HydrationLogDeps {
   readonly store: Pick<Store, 'items' | 'recordHydrations'>
   readonly clock: Clock
+  /** Bytes have come. */
+  readonly onArrived: (bytes: Bytes) => void
   readonly onTrouble: (event: string, failure: unknown) => void
 }
 
@@ -71,6 +73,7 @@ export class HydrationLog {
   }
 
   #arrived(ino: Ino, { program, verdict }: Hydrating, bytes: Bytes): void {
+    this.#deps.onArrived(bytes)
     const key = `${ino} ${program}`
     const before = this.#hydrations.get(key)?.bytes ?? 0
     const name = this.#nameOf(ino)

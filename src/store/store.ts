@@ -1,6 +1,7 @@
 import { Fault } from '../model/fault.js'
 import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { NewLibrary } from '../model/library.js'
+import type { Pin } from '../model/pin.js'
 import { ContentTable } from './content-table.js'
 import { Database } from './database.js'
 import { HydrationTable, type HydrationRecord, type RefusalRecord } from './hydration-table.js'
@@ -9,6 +10,7 @@ import { ItemEdit, ItemStatements } from './item-edit.js'
 import { isRemoteFolder, type ItemRecord } from './item-record.js'
 import { ItemTable } from './item-table.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
+import { PinTable } from './pin-table.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
 
 /** All tables, and what has to be done to several of them at once. Everything is synchronous. */
@@ -18,6 +20,7 @@ export class Store {
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
   readonly hydrations: HydrationTable
+  readonly pins: PinTable
   readonly #database: Database
   readonly #statements: ItemStatements
 
@@ -29,6 +32,7 @@ export class Store {
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
     this.hydrations = new HydrationTable(this.#database)
+    this.pins = new PinTable(this.#database, this.items)
     this.#statements = new ItemStatements(this.#database)
   }
 
@@ -126,6 +130,30 @@ export class Store {
   /** Adds to what is known of who has downloaded what. */
   recordHydrations(hydrations: Iterable<HydrationRecord>, refusals: Iterable<RefusalRecord>): void {
     this.#database.transaction(() => this.hydrations.add(hydrations, refusals))
+  }
+
+  /**
+   * Says what is wanted of an item and of everything in it, whatever was said before.
+   * @param pin `undefined`: as its folder
+   */
+  setPin(ino: Ino, pin: Pin | undefined): void {
+    const { pins } = this
+    try {
+      this.#database.transaction(() => {
+        for (const said of [...pins.all.keys()]) if (pins.isWithin(said, ino)) pins.say(said, undefined)
+        if (pin !== undefined && pins.of(ino) !== pin) pins.say(ino, pin)
+      })
+    } catch (failure) {
+      pins.reload()
+      throw failure
+    }
+  }
+
+  /** An item need not be local any more; what was said of things in it stays. */
+  unkeep(ino: Ino): void {
+    const { pins } = this
+    pins.say(ino, undefined)
+    if (pins.of(ino) === 'always-local') pins.say(ino, 'unspecified')
   }
 
   /** Names from the drive's root to the item, both included; the root's is none. */

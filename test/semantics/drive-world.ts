@@ -5,6 +5,8 @@ import type { Test } from 'tap'
 import type { OpenFile } from '../../src/fs/file-system.js'
 import { HydrationGate } from '../../src/fs/hydration-gate.js'
 import { MountedDrive } from '../../src/fs/mounted-drive.js'
+import { PinKeeper } from '../../src/fs/pin-keeper.js'
+import { CacheLimits, type Limits } from '../../src/hydration/cache-limits.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
 import type { HashBytes } from '../../src/hydration/content-file.js'
 import { HydrationLog } from '../../src/hydration/hydration-log.js'
@@ -98,6 +100,8 @@ export interface DriveWorldOptions {
   readonly clock?: TestClock
   /** Before the defaults. */
   readonly rules?: readonly HydrationRule[]
+  /** Of the cache. */
+  readonly limits?: Limits
 }
 
 /** One run of the daemon, without a kernel: a drive over a fake other side. */
@@ -116,6 +120,10 @@ export class DriveWorld {
   /** Who runs, by process id: the program and its ancestors. */
   readonly programs = new Map<number, readonly Program[]>()
   readonly hydrationLog: HydrationLog
+  readonly keeper: PinKeeper
+  readonly limits: CacheLimits
+  /** On the disk of the cache. */
+  freeBytes = Infinity
 
   constructor(options: DriveWorldOptions & { readonly directory: string }) {
     this.directory = options.directory
@@ -140,18 +148,32 @@ export class DriveWorld {
     })
     const offline = new OfflineMemory(clock)
     this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })
-    this.hydrationLog = new HydrationLog({ store, clock, onTrouble })
+    this.limits = new CacheLimits({
+      store,
+      cache: this.cache,
+      clock,
+      limits: options.limits ?? {},
+      freeBytes: () => this.freeBytes,
+      onTrouble,
+    })
+    const onArrived = (bytes: number) => this.limits.grew(bytes)
+    this.hydrationLog = new HydrationLog({ store, clock, onArrived, onTrouble })
+    const { hydrator, hydrationLog } = this
+    this.keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
     const gate = new HydrationGate({
       programs: { lineageOf: pid => Promise.resolve(this.programs.get(pid) ?? []) },
       policy: new HydrationPolicy(options.rules),
-      hydrator: this.hydrator,
-      log: this.hydrationLog,
+      hydrator,
+      log: hydrationLog,
+      room: this.limits,
     })
     this.drive = new MountedDrive({
       store,
       cache: this.cache,
       hydrator: this.hydrator,
       gate,
+      keeper: this.keeper,
+      limits: this.limits,
       folders: remote,
       clock,
       offline,
@@ -201,6 +223,8 @@ export class DriveWorld {
   }
 
   async stop(): Promise<void> {
+    await this.keeper.close()
+    await this.limits.close()
     await this.drive.close()
     this.hydrationLog.close()
     this.store.close()

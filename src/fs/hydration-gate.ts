@@ -58,9 +58,18 @@ export class HydrationGate {
     return { program: lineage[0]?.name ?? UNKNOWN, verdict, appetite }
   }
 
-  /** @throws {Fault} `hydration-refused`; as {@link Hydrator.open} */
-  async open({ ino, generation, size }: ItemRecord, admission: Admission): Promise<ContentReader> {
-    if (admission.verdict === 'deny') throw this.#refusal(ino, admission)
+  /**
+   * @param isLocal whether every byte of the file is
+   * @throws {Fault} `hydration-refused`; as {@link Hydrator.open}
+   */
+  async open(
+    { ino, generation, size }: ItemRecord,
+    isLocal: boolean,
+    admission: Admission,
+  ): Promise<ContentReader> {
+    const { verdict } = admission
+    // Not at the first read that fails: GNU `tar --sparse` says nothing of that, and ends with 0.
+    if (verdict === 'deny' || (verdict === 'local-only' && !isLocal)) throw this.#refusal(ino, admission)
     return this.#withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
   }
 

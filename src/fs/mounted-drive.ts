@@ -139,7 +139,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     const admission = await this.#deps.gate.admit(caller, flags)
     signal.throwIfAborted()
     const item = this.#item(node)
-    const reader = await this.#deps.gate.open(item, admission)
+    const reader = await this.#deps.gate.open(item, this.#isLocal(item), admission)
     const handle = this.#handles.add({ reader, admission, attributes: this.#attributes(item) })
     return { handle, content: reader.file }
   }
@@ -353,6 +353,14 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   #localBytes(ino: Ino, generation: number): Bytes {
     const { cache, store } = this.#deps
     return cache.opened(ino, generation)?.present.size ?? store.content.localBytes(ino, generation)
+  }
+
+  /** Also while its hash is still being compared. */
+  #isLocal({ ino, generation, size }: ItemRecord): boolean {
+    const { cache, store } = this.#deps
+    const opened = cache.opened(ino, generation)
+    if (opened) return opened.unwritten({ start: 0, end: size }).length === 0
+    return store.content.localBytes(ino, generation) >= size
   }
 
   #openedBytes(): Map<Ino, Bytes> {

@@ -1,12 +1,12 @@
 import { DEFAULT_RULES } from './default-hydration-rules.js'
 
 /**
- * What a program may cause. Bytes that are local are given to everybody but who is denied.
+ * What a program may cause.
  *
  *   full        whatever it reads is downloaded
- *   head-only   the first 64 KiB of a file are, which is what tells its type
- *   local-only  nothing is
- *   deny        it cannot even open a file
+ *   head-only   the first 64 KiB of a file are, which is what tells its type; the rest it reads where that is local
+ *   local-only  nothing is: it opens what is local as a whole
+ *   deny        it opens nothing
  */
 export type Verdict = 'full' | 'head-only' | 'local-only' | 'deny'
 

@@ -20,7 +20,13 @@ function policyWorld(t: Parameters<typeof startWorld>[0], size: number) {
   world.library()
   const bytes = pattern(size)
   world.remote.put(fileItem('film', 'film.mp4', bytes), bytes)
-  const names = { [CP]: 'cp', [TUMBLERD]: 'tumblerd', [NAUTILUS]: 'nautilus', [PEEKER]: 'peeker', [BANNED]: 'banned' }
+  const names = {
+    [CP]: 'cp',
+    [TUMBLERD]: 'tumblerd',
+    [NAUTILUS]: 'nautilus',
+    [PEEKER]: 'peeker',
+    [BANNED]: 'banned',
+  }
   for (const [pid, name] of Object.entries(names)) world.programs.set(Number(pid), [program(name)])
   const isRight = (found: Uint8Array, start: number) =>
     Buffer.compare(found, bytes.subarray(start, start + found.length)) === 0
@@ -31,49 +37,46 @@ function downloaded({ remote }: DriveWorld): number {
   return remote.downloads.reduce((sum, { range }) => sum + range.end - range.start, 0)
 }
 
-// "*local-only*: opens; what is local can be read, the rest fails with `hydration-refused`."
-t.test('a thumbnailer reads what is local, and downloads nothing', async t => {
+// "*local-only*: nothing is; it can open what is local as a whole, the rest fails to open with `hydration-refused`."
+t.test('a thumbnailer opens what is local as a whole, and downloads nothing', async t => {
   const { world, isRight } = policyWorld(t, 4 * MIB)
-  const thumbnailer = await world.openAs(TUMBLERD, 'film.mp4')
-  const refused = await world.read(thumbnailer, { start: 0, end: 4096 }).catch((failure: unknown) => failure)
+  const refused = await world.openAs(TUMBLERD, 'film.mp4').catch((failure: unknown) => failure)
   t.match(refused, { code: 'hydration-refused' })
   t.equal(toErrno(refused), EACCES)
-  t.equal(world.remote.downloads.length, 0)
-
   const copying = await world.openAs(CP, 'film.mp4')
-  await world.read(copying, { start: 0, end: 4 * MIB })
+  await world.read(copying, { start: 0, end: 4 * MIB - 1 })
+  await world.read(copying, { start: 4 * MIB - 1, end: 4 * MIB })
   const before = downloaded(world)
+
+  const thumbnailer = await world.openAs(TUMBLERD, 'film.mp4')
   t.ok(isRight(await world.read(thumbnailer, { start: 0, end: 4 * MIB }), 0))
-  t.equal(downloaded(world), before)
-})
-
-// "A refused read spoils nothing for others: …"
-t.test('a thumbnailer that reads what somebody is downloading is refused at once, and the other goes on', async t => {
-  const { world, isRight } = policyWorld(t, MIB)
-  world.remote.answersAtOnce = false
-  const copying = await world.openAs(CP, 'film.mp4')
-  const reading = world.read(copying, { start: 0, end: 4096 })
-  await until(() => world.remote.downloads.length === 1)
-  const thumbnailer = await world.openAs(TUMBLERD, 'film.mp4')
-  await t.rejects(world.read(thumbnailer, { start: 0, end: 4096 }), { code: 'hydration-refused' })
-  await world.remote.downloads[0]?.complete()
-  t.ok(isRight(await reading, 0))
-})
-
-t.test('reading what is local fetches nothing ahead for a thumbnailer', async t => {
-  const { world } = policyWorld(t, 16 * MIB)
-  const copying = await world.openAs(CP, 'film.mp4')
-  await world.read(copying, { start: 0, end: 2 * MIB })
   world.drive.release(copying.handle)
-  const before = downloaded(world)
-  const thumbnailer = await world.openAs(TUMBLERD, 'film.mp4')
-  for (let start = 0; start < 2 * MIB; start += 128 * KIB) {
-    await world.read(thumbnailer, { start, end: start + 128 * KIB })
-  }
+  world.drive.release(thumbnailer.handle)
+  await world.hydrator.settled()
+  t.ok(isRight(await world.read(await world.openAs(TUMBLERD, 'film.mp4'), { start: 0, end: 4096 }), 0))
   t.equal(downloaded(world), before)
 })
 
-// "*head-only*: as *local-only*, but the first 64 KiB are fetched, by one request."
+t.test('a file that is partly local is refused to it, and so is one that somebody downloads', async t => {
+  const { world, isRight } = policyWorld(t, 4 * MIB)
+  const copying = await world.openAs(CP, 'film.mp4')
+  await world.read(copying, { start: 0, end: 4096 })
+  await t.rejects(world.openAs(TUMBLERD, 'film.mp4'), { code: 'hydration-refused' })
+  world.remote.answersAtOnce = false
+  const reading = world.read(copying, { start: MIB, end: MIB + 4096 })
+  await until(() => world.remote.downloads.length === 2)
+  await t.rejects(world.openAs(TUMBLERD, 'film.mp4'), { code: 'hydration-refused' })
+  await world.remote.downloads[1]?.complete()
+  t.ok(isRight(await reading, MIB), 'the other one goes on')
+})
+
+t.test('an empty file is local', async t => {
+  const { world } = policyWorld(t, 0)
+  t.ok((await world.openAs(TUMBLERD, 'film.mp4')).handle > 0)
+})
+
+// "*head-only*: the first 64 KiB are, by one request; what is local can be read, other reads fail with
+// `hydration-refused`."
 t.test('a program that may see heads gets 64 KiB by one request, and an error after them', async t => {
   const { world, isRight } = policyWorld(t, 4 * MIB)
   const peeking = await world.openAs(PEEKER, 'film.mp4')
@@ -91,11 +94,14 @@ t.test('a read that the kernel has made longer than the head brings the head all
   const peeking = await world.openAs(PEEKER, 'film.mp4')
   await t.rejects(world.read(peeking, { start: 0, end: 128 * KIB }), { code: 'hydration-refused' })
   t.equal(downloaded(world), 64 * KIB)
-  t.ok(isRight(await world.read(peeking, { start: 0, end: 4096 }), 0), 'and it is there when asked page by page')
+  t.ok(
+    isRight(await world.read(peeking, { start: 0, end: 4096 }), 0),
+    'and it is there when asked page by page',
+  )
   t.equal(downloaded(world), 64 * KIB)
 })
 
-// "*deny*: cannot open a file, whatever is local."
+// "*deny*: it can open nothing."
 t.test('a denied program opens nothing', async t => {
   const { world } = policyWorld(t, MIB)
   const refused = await world.openAs(BANNED, 'film.mp4').catch((failure: unknown) => failure)
@@ -143,12 +149,15 @@ t.test('who downloaded what is remembered, and who was refused', async t => {
   const { world } = policyWorld(t, 4 * MIB)
   const copying = await world.openAs(CP, 'film.mp4')
   await world.read(copying, { start: 0, end: 4 * MIB })
-  const thumbnailer = await world.openAs(TUMBLERD, 'film.mp4')
-  await world.read(thumbnailer, { start: 0, end: 4096 })
+  await world.openAs(TUMBLERD, 'film.mp4')
   for (let i = 0; i < 3; i++) await t.rejects(world.openAs(BANNED, 'film.mp4'))
   world.hydrationLog.flush()
-  t.match(world.store.hydrations.all(), [{ program: 'cp', name: 'film.mp4', verdict: 'full', bytes: 4 * MIB }])
-  t.match(world.store.hydrations.refusals(), [{ program: 'banned', verdict: 'deny', count: 3, name: 'film.mp4' }])
+  t.match(world.store.hydrations.all(), [
+    { program: 'cp', name: 'film.mp4', verdict: 'full', bytes: 4 * MIB },
+  ])
+  t.match(world.store.hydrations.refusals(), [
+    { program: 'banned', verdict: 'deny', count: 3, name: 'film.mp4' },
+  ])
 })
 
 t.test('what was refused is written a few seconds later, once', async t => {

@@ -52,7 +52,7 @@ export function parseConfig(content: unknown, file: string): Config {
       clientId: matching('the application (client) id of an app registration, a GUID', GUID),
       cloud: matching('the name of a cloud or the absolute path of a cloud.json', /./),
       logLevel: oneOf('error', 'warn', 'info', 'debug'),
-      hydration: { expected: 'an object of lists of programs', holds: isObject<HydrationConfig> },
+      hydration: { expected: 'an object of lists of programs', holds: isObject },
       HydrationDisallowedApps: {
         expected: 'a list of {"ApplicationId": "name or path of a program"}',
         holds: (value): value is DisallowedApp[] => Array.isArray(value) && value.length <= MOST_PROGRAMS,
@@ -85,7 +85,7 @@ const PROGRAMS: Rule<readonly string[]> = {
     Array.isArray(value) && value.length <= MOST_PROGRAMS && value.every(PROGRAM.holds),
 }
 
-function isObject<Shape extends object>(value: unknown): value is Shape {
+function isObject(value: unknown): value is HydrationConfig {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

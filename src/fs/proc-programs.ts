@@ -3,9 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../concurrency/clock.js'
-import { withDeadline } from '../concurrency/deadline.js'
-import { Fault } from '../model/fault.js'
-import type { Milliseconds } from '../model/ids.js'
+import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { Program } from '../hydration/hydration-policy.js'
 
 const REMEMBERED = 512
@@ -14,7 +12,12 @@ const ANCESTORS = 3
 // Reading a command line waits for the memory map of that program, and that may be waiting for us.
 const COMMAND_LINE_DEADLINE: Milliseconds = 100
 // Their names say nothing: the script's does.
-const INTERPRETER = /^(python|perl|ruby|node|gjs|sh|bash|dash|zsh)[\d.]*$/
+const INTERPRETER = /^(python|perl|ruby|node|gjs)[\d.]*$/
+// A script's name is the kernel's name for it, unless it was given to its interpreter by hand, or is longer than that.
+const SHELL = /^(sh|bash|dash|zsh)$/
+const LONGEST_COMM: Bytes = 15
+// There may be megabytes of them; those that matter come first.
+const MOST_ARGUMENTS = 16
 
 export interface ProcProgramsDeps {
   readonly clock: Clock
@@ -33,7 +36,7 @@ interface Stat {
 }
 
 /**
- * Tells by `/proc` which program a request comes from. About 20 microseconds for one that was seen before.
+ * Tells by `/proc` which program a request comes from. Some 20 microseconds for one that was seen before.
  *
  * A process that has ended, or is of another pid namespace, is not told: an empty lineage.
  */
@@ -78,13 +81,21 @@ export class ProcPrograms {
 
   async #program(pid: number, comm: string, onUnsure: () => void): Promise<Program> {
     const path = this.#executable(pid)
-    const file = path === undefined ? [] : [basename(path)]
-    const isInterpreted = file.some(name => INTERPRETER.test(name))
-    const asks = path === undefined || isInterpreted || this.#deps.needsArguments([...file, comm])
-    const [called = comm, ...rest] = asks ? await this.#commandLine(pid, onUnsure) : []
-    const script = isInterpreted ? rest.filter(argument => !argument.startsWith('-')).slice(0, 1) : []
-    const names = [...script, ...file, called].map(each => basename(each))
-    return { name: names[0] ?? comm, path, names, comm, arguments: rest }
+    const file = path === undefined ? undefined : basename(path)
+    const isScript = file !== undefined && (INTERPRETER.test(file) || SHELL.test(file))
+    const [called = comm, ...rest] = this.#isAsked(file, comm, isScript)
+      ? await this.#commandLine(pid, onUnsure)
+      : []
+    const script = isScript ? (rest.find(argument => !argument.startsWith('-')) ?? comm) : undefined
+    const names = [script, file, called].flatMap(name => (name === undefined ? [] : [basename(name)]))
+    return { name: names[0] ?? comm, path, names, comm, arguments: rest.slice(0, MOST_ARGUMENTS) }
+  }
+
+  /** Whether the command line says more than we know already. */
+  #isAsked(file: string | undefined, comm: string, isScript: boolean): boolean {
+    if (file === undefined) return true
+    if (isScript) return INTERPRETER.test(comm) || Buffer.byteLength(comm) === LONGEST_COMM
+    return this.#deps.needsArguments([file, comm])
   }
 
   #processOf(thread: number): number {
@@ -123,18 +134,20 @@ export class ProcPrograms {
   }
 
   async #commandLine(pid: number, onUnsure: () => void): Promise<readonly string[]> {
-    const read = readFile(`${this.#proc}/${pid}/cmdline`, 'utf8')
-    const late = () => new Fault('timed-out', 'The command line was not to be had')
+    const ended = new AbortController()
+    const late = this.#deps.clock.sleep(COMMAND_LINE_DEADLINE, ended.signal).then(() => '')
+    late.catch(() => {}) // also when it was had
     try {
-      const text = await withDeadline(read, this.#deps.clock, COMMAND_LINE_DEADLINE, NEVER, late)
+      const text = await Promise.race([readFile(`${this.#proc}/${pid}/cmdline`, 'utf8'), late])
+      if (text === '') throw new Error('nothing came, or the program has ended')
       const [first = '', ...rest] = text.split('\0').filter(part => part !== '')
       // A program that renames itself, as KDE's do, puts everything into one text.
       return rest.length > 0 ? [first, ...rest] : first.split(' ')
     } catch {
       onUnsure()
       return []
+    } finally {
+      ended.abort()
     }
   }
 }
-
-const NEVER = new AbortController().signal

@@ -40,11 +40,13 @@ async function run(program: string, ...args: readonly string[]): Promise<Outcome
   }
 }
 
-const missing = ['updatedb', 'locate', 'gio', 'setfattr', 'getfattr', 'clamscan', 'file', 'du', 'tar'].filter(
-  program =>
-    ![...(process.env['PATH'] ?? '').split(':'), '/usr/sbin'].some(folder =>
-      existsSync(join(folder, program)),
-    ),
+function isInstalled(program: string): boolean {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin']
+  return folders.some(folder => existsSync(join(folder, program)))
+}
+
+const missing = ['updatedb', 'locate', 'gio', 'setfattr', 'getfattr', 'file', 'du', 'tar'].filter(
+  program => !isInstalled(program),
 )
 const skip = cannotMount || (missing.length > 0 && `not installed: ${missing.join(', ')}`)
 
@@ -127,7 +129,8 @@ t.test('programs on a mounted drive cause the downloads that they may cause', { 
     t.equal(await sent(mounted), 0)
   })
 
-  await t.test('a virus scanner downloads nothing', async t => {
+  const noScanner = isInstalled('clamscan') ? false : 'clamscan is not installed'
+  await t.test('a virus scanner downloads nothing', { skip: noScanner }, async t => {
     const signatures = join(await temporaryDirectory(t), 'some.hdb')
     await writeFile(signatures, '44d88612fea8a8f36de82e1278abb02f:68:Eicar-Test\n')
     const { stdout, stderr } = await run('clamscan', '--database', signatures, '-r', library)

@@ -25,6 +25,7 @@ t.test('a folder of 10,000 is listed completely, and JavaScript is asked once', 
   t.equal(drive.count('getattr'), 0)
   t.equal(drive.count('lookup'), 1, 'of the folder')
   t.equal((await drive.statistics()).entries, 10_001)
+  t.notOk((await drive.statistics()).requests['ACCESS'], 'listing asks for no permissions')
 })
 
 t.test('a listing read by hundreds of small reads has every name once', async t => {

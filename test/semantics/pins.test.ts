@@ -125,7 +125,7 @@ t.test('changes elsewhere do not make it look', async t => {
   world.drive.pin(await inoOf(world, 'Plans'), 'always-local')
   await quiet(world)
   world.remote.put(fileItem('m', 'memo.txt', pattern(10)), pattern(10))
-  await world.drive.refreshFolder((await inoOf(world)) as Ino, forever)
+  await world.drive.refreshFolder(await inoOf(world), forever)
   t.notOk(world.keeper.isBusy)
 })
 

@@ -2,8 +2,8 @@ import type { Clock } from '../concurrency/clock.js'
 import { Limiter } from '../concurrency/limiter.js'
 import type { Hydrating, HydrationLog } from '../hydration/hydration-log.js'
 import type { Hydrator } from '../hydration/hydrator.js'
-import { Fault, isFault } from '../model/fault.js'
-import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
+import { Fault, isFault, type FaultCode } from '../model/fault.js'
+import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ChildRecord } from '../store/item-table.js'
 import type { Store } from '../store/store.js'
@@ -17,6 +17,17 @@ const PIECE: Bytes = 8 * 1024 * 1024
 const SETTLING: Milliseconds = 2_000
 const FIRST_RETRY: Milliseconds = 30_000
 const LONGEST_RETRY: Milliseconds = 10 * 60_000
+
+/** What keeps one file keeps the others of its library, too: they are not tried one by one. */
+const OF_THE_LIBRARY: readonly FaultCode[] = [
+  'offline',
+  'throttled',
+  'not-signed-in',
+  'sign-in-required',
+  'access-removed',
+  'not-a-guest',
+  'disk-full',
+]
 
 const KEEPER: Hydrating = { program: 'b2bmount (always available)', verdict: 'full' }
 
@@ -120,9 +131,13 @@ export class PinKeeper {
     let [files, bytes, done] = [0, 0, 0]
     onProgress({ done, total: missing.length })
     const queue = missing.values()
+    const closed = new Set<LibraryId>()
     const work = async () => {
       for (const file of queue) {
+        const library = this.#deps.store.items.byIno(file.ino)?.library
+        if (library === undefined || closed.has(library)) continue
         const fault = await this.#turns.run('background', signal, () => this.#hydrate(file, signal))
+        if (fault && OF_THE_LIBRARY.includes(fault.code)) closed.add(library)
         if (fault) failures.push({ ino: file.ino, fault })
         else [files, bytes] = [files + 1, bytes + file.size]
         onProgress({ done: ++done, total: missing.length })

@@ -157,6 +157,19 @@ t.test('a file that cannot be had needs attention, does not keep the others, and
   t.equal(await state(world, 'Plans', 'b.pdf'), 'always-available')
 })
 
+t.test('without a network a few files are tried, not all of them', async t => {
+  const world = pinWorld(t)
+  const plans = await inoOf(world, 'Plans')
+  for (let i = 0; i < 50; i++)
+    world.remote.put(fileItem(`x${i}`, `x${i}.bin`, pattern(10), 'plans'), pattern(10))
+  await world.names(await world.node('Plans'))
+  world.drive.pin(plans, 'always-local')
+  world.remote.failure = new Fault('offline', 'There is no network')
+  const { files, failures } = await world.keeper.keep(plans, forever, () => {})
+  t.equal(files, 0)
+  t.ok(failures.length > 0 && failures.length <= 6, `${failures.length} failures`)
+})
+
 t.test('at most four files are downloaded at once for it, by one request each', async t => {
   const world = pinWorld(t)
   for (let i = 0; i < 8; i++) {

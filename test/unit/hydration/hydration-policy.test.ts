@@ -51,7 +51,10 @@ t.test('file managers are served, and known to sniff', t => {
 t.test("KDE's worker makes thumbnails or copies, which its arguments tell", t => {
   const worker = (...args: string[]) =>
     program('kioworker', { path: '/usr/lib/x86_64-linux-gnu/libexec/kf6/kioworker', arguments: args })
-  t.equal(verdictOf(worker('/usr/lib/x86_64-linux-gnu/qt6/plugins/kf6/kio/thumbnail.so', 'thumbnail', '')), 'local-only')
+  t.equal(
+    verdictOf(worker('/usr/lib/x86_64-linux-gnu/qt6/plugins/kf6/kio/thumbnail.so', 'thumbnail', '')),
+    'local-only',
+  )
   t.equal(verdictOf(worker('/usr/lib/x86_64-linux-gnu/qt6/plugins/kf6/kio/kio_file.so', 'file', '')), 'full')
   t.ok(policy.needsArguments(['kioworker']))
   t.notOk(policy.needsArguments(['nautilus', 'cp']))

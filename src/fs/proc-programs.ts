@@ -16,6 +16,8 @@ const INTERPRETER = /^(python|perl|ruby|node|gjs)[\d.]*$/
 // A script's name is the kernel's name for it, unless it was given to its interpreter by hand, or is longer than that.
 const SHELL = /^(sh|bash|dash|zsh)$/
 const LONGEST_COMM: Bytes = 15
+// Who opens thousands of files a second is looked up once for many of them.
+const SURELY_THE_SAME: Milliseconds = 10
 // There may be megabytes of them; those that matter come first.
 const MOST_ARGUMENTS = 16
 
@@ -45,6 +47,9 @@ export class ProcPrograms {
   readonly #proc: string
   /** By thread, its start, and its name, which changes with every exec. */
   readonly #known = new LRUCache<string, Promise<readonly Program[]>>({ max: REMEMBERED })
+  #latest:
+    | { readonly thread: number; readonly at: Milliseconds; readonly lineage: Promise<readonly Program[]> }
+    | undefined
 
   constructor(deps: ProcProgramsDeps) {
     this.#deps = deps
@@ -56,7 +61,17 @@ export class ProcPrograms {
    * @param thread a thread id; 0 when it is not visible from here
    */
   lineageOf(thread: number): Promise<readonly Program[]> {
-    const stat = thread === 0 ? undefined : this.#stat(thread)
+    if (thread === 0) return Promise.resolve([])
+    const now = this.#deps.clock.now()
+    if (this.#latest?.thread === thread && now - this.#latest.at < SURELY_THE_SAME)
+      return this.#latest.lineage
+    const lineage = this.#lookedUp(thread)
+    this.#latest = { thread, at: now, lineage }
+    return lineage
+  }
+
+  #lookedUp(thread: number): Promise<readonly Program[]> {
+    const stat = this.#stat(thread)
     if (stat === undefined) return Promise.resolve([])
     const key = `${thread} ${stat.started} ${stat.comm}`
     const known = this.#known.get(key)

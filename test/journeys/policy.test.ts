@@ -146,6 +146,19 @@ t.test('programs on a mounted drive cause the downloads that they may cause', { 
     t.equal(await sent(mounted), 0)
   })
 
+  const noNamespaces = process.getuid?.() === 0 ? false : 'only root may make a pid namespace everywhere'
+  await t.test(
+    'nor does a thumbnailer in a sandbox with process ids of its own',
+    { skip: noNamespaces },
+    async t => {
+      const cat = await called(t, 'evince-thumbnailer', '/bin/cat')
+      const { stdout, stderr } = await run('unshare', '--pid', '--fork', cat, on('small.txt'))
+      t.equal(stdout, '')
+      t.match(stderr, /Permission denied/)
+      t.equal(await sent(mounted), 0)
+    },
+  )
+
   await t.test('GLib looks at a head, which costs the head', async t => {
     const { stdout } = await run('gio', 'info', '-a', 'standard::content-type', on('no extension'))
     t.match(stdout, /standard::content-type: application\/octet-stream/)

@@ -29,9 +29,11 @@ function fakeProc(t: { testdir: () => string }) {
     if (cmdline !== undefined)
       writeFileSync(join(directory, 'cmdline'), cmdline.map(each => `${each}\0`).join(''))
   }
+  let now = 0
+  const clock: Clock = { ...systemClock, now: () => (now += 1_000) }
   const programs = new ProcPrograms({
     proc,
-    clock: systemClock,
+    clock,
     needsArguments: names => names.includes('kioworker'),
   })
   const namesOf = async (pid: number) => (await programs.lineageOf(pid)).map(({ name }) => name)
@@ -126,6 +128,22 @@ t.test('a process is looked at once, until its number is another one or it runs 
   t.same(await namesOf(20), ['other'])
   put(20, { comm: 'tumblerd', exe: '/bin/tumblerd', started: 8 })
   t.same(await namesOf(20), ['tumblerd'])
+})
+
+t.test('who opens many files at once is looked up once', async t => {
+  const { proc, put } = fakeProc(t)
+  let now = 0
+  const clock: Clock = { ...systemClock, now: () => now }
+  const programs = new ProcPrograms({ proc, clock, needsArguments: () => false })
+  const nameOf = async (pid: number) => (await programs.lineageOf(pid))[0]?.name
+  put(20, { comm: 'bash', exe: '/bin/bash' })
+  put(21, { comm: 'cp', exe: '/bin/cp' })
+  t.equal(await nameOf(20), 'bash')
+  put(20, { comm: 'tumblerd', exe: '/bin/tumblerd' })
+  now += 9
+  t.same([await nameOf(20), await nameOf(21)], ['bash', 'cp'])
+  now += 1
+  t.equal(await nameOf(20), 'tumblerd', 'and again after ten milliseconds')
 })
 
 t.test('a command line that cannot be had is asked for again the next time', async t => {

@@ -60,6 +60,8 @@ const EXIT_BY_CODE: Readonly<Record<ProblemCode, number>> = {
   'no-attribute': EXIT.failed,
   'stale-node': EXIT.failed,
   'bad-handle': EXIT.failed,
+  'hydration-refused': EXIT.failed,
+  'invalid-value': EXIT.usage,
 
   'disk-full': EXIT.machine,
   'store-corrupt': EXIT.machine,

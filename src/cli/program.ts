@@ -5,9 +5,11 @@ import { desktopActionCommand } from './commands/desktop-action.js'
 import { desktopCommand } from './commands/desktop.js'
 import { doctorCommand } from './commands/doctor.js'
 import { findCommand } from './commands/find.js'
+import { freeUpCommand } from './commands/free-up.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
 import { openCommand } from './commands/open.js'
+import { pinCommand } from './commands/pin.js'
 import { programBeside } from './commands/program-beside.js'
 import { removeCommand } from './commands/remove.js'
 import { serviceCommand } from './commands/service.js'
@@ -16,6 +18,7 @@ import { signOutCommand } from './commands/sign-out.js'
 import { statusCommand } from './commands/status.js'
 import { stopCommand } from './commands/stop.js'
 import { unmountCommand } from './commands/unmount.js'
+import { unpinCommand } from './commands/unpin.js'
 import { whoamiCommand } from './commands/whoami.js'
 import type { Session } from './session.js'
 
@@ -77,6 +80,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     findCommand(run),
     desktopCommand(run),
     serviceCommand(run),
+    pinCommand(run),
+    unpinCommand(run),
+    freeUpCommand(run),
     doctorCommand(run),
     stopCommand(run),
   ]

@@ -24,6 +24,10 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   status: nothing,
   'item-status': fields => ({ path: fields.text('path') }),
   find: fields => ({ words: fields.text('words'), limit: fields.count('limit', MOST_FOUND) }),
+  hydrations: nothing,
+  pin: fields => ({ path: fields.text('path') }),
+  unpin: fields => ({ path: fields.text('path') }),
+  'free-up': fields => ({ path: fields.text('path') }),
   doctor: nothing,
   stop: nothing,
 }

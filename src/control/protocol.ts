@@ -7,12 +7,16 @@ import type {
   Check,
   DaemonStatus,
   FoundItems,
+  FreeUpReport,
+  HydrationReport,
   ItemStatus,
   LibraryStatus,
   Mount,
+  PinReport,
   Problem,
   Progress,
   Prompt,
+  UnpinReport,
 } from './answers.js'
 
 /**
@@ -39,6 +43,10 @@ export interface Commands {
   status: { arguments: Nothing; answer: DaemonStatus }
   'item-status': { arguments: { path: string }; answer: ItemStatus }
   find: { arguments: { words: string; limit: number }; answer: FoundItems }
+  hydrations: { arguments: Nothing; answer: HydrationReport }
+  pin: { arguments: { path: string }; answer: PinReport }
+  unpin: { arguments: { path: string }; answer: UnpinReport }
+  'free-up': { arguments: { path: string }; answer: FreeUpReport }
   doctor: { arguments: Nothing; answer: readonly Check[] }
   /** Unmounts, and ends the daemon after the answer. */
   stop: { arguments: Nothing; answer: Nothing }
@@ -78,6 +86,7 @@ export const LONGEST_ANSWER: Bytes = 16 * 1024 * 1024
 
 const SECOND: Milliseconds = 1000
 const MINUTE: Milliseconds = 60 * SECOND
+const DAY: Milliseconds = 24 * 60 * MINUTE
 
 /** How long the daemon may take. Entra's device codes live 15 minutes; the others wait for machines only. */
 export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
@@ -92,6 +101,10 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   status: 10 * SECOND,
   'item-status': 10 * SECOND,
   find: 10 * SECOND,
+  hydrations: 10 * SECOND,
+  pin: DAY,
+  unpin: MINUTE,
+  'free-up': 60 * MINUTE,
   doctor: 2 * MINUTE,
   stop: 30 * SECOND,
 }

@@ -34,6 +34,10 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     status: async () => ({ ...about, ...(await services.status()) }),
     'item-status': request => services.itemStatus(request),
     find: (request, _, signal) => services.find(request, signal),
+    hydrations: () => services.hydrations(),
+    pin: (request, conversation, signal) => services.pin(request, conversation, signal),
+    unpin: request => services.unpin(request),
+    'free-up': (request, _, signal) => services.freeUp(request, signal),
     doctor: (_, conversation, signal) => services.doctorChecks(conversation, signal),
     stop: () => {
       stop()

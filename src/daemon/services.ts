@@ -4,9 +4,12 @@ import type {
   AddedLibrary,
   Check,
   FoundItems,
+  FreeUpReport,
   LibraryState,
   LibraryStatus,
   Mount,
+  PinReport,
+  UnpinReport,
 } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
@@ -15,9 +18,10 @@ import { shellQuote } from '../control/shell-quote.js'
 import { isDomain } from '../libraries/tenant-discovery.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
-import type { TenantId } from '../model/ids.js'
+import type { Ino, TenantId } from '../model/ids.js'
 import type { Library } from '../model/library.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
+import type { ItemRecord } from '../store/item-record.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
 import { build, type Parts } from './build.js'
@@ -30,6 +34,7 @@ import {
   type OpenServices,
 } from './daemon-services.js'
 import { networkChecks, tenantChecks } from './doctor-checks.js'
+import { hydrationReport } from './hydration-report.js'
 import { itemAt, itemStatus } from './item-status.js'
 
 export const openServices: OpenServices = environment => {
@@ -37,12 +42,16 @@ export const openServices: OpenServices = environment => {
   parts.sync.start()
   void parts.drive.deleteRemoved()
   void parts.cache.sweep()
+  parts.keeper.start()
+  parts.limits.start()
   return Promise.resolve(new Services(environment, parts))
 }
 
 interface RunningMount extends ActiveMount {
   readonly kernel: KernelMount
 }
+
+const MOST_FAILURES = 100
 
 /** What the user sees of each failure of the synchronisation; the others need attention. */
 const STATE_OF_FAILURE: Partial<Readonly<Record<FaultCode, LibraryState>>> = {
@@ -183,14 +192,47 @@ class Services implements DaemonServices {
   }
 
   itemStatus({ path }: { readonly path: string }) {
-    const { store } = this.#parts
-    const directory = this.#mountAround(path)
-    if (directory === undefined) {
-      throw new Fault('not-mounted', `${path} is not on the drive`, {
-        nextStep: 'See where the drive is mounted with:  b2bmount status',
-      })
-    }
-    return Promise.resolve(itemStatus(store, itemAt(store, directory, path), path))
+    return Promise.resolve(itemStatus(this.#parts, this.#itemAt(path), path))
+  }
+
+  async pin(
+    { path }: { readonly path: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<PinReport> {
+    const { drive, keeper } = this.#parts
+    const { ino } = this.#itemAt(path)
+    drive.pin(ino, 'always-local')
+    const { files, bytes, failures } = await keeper.keep(ino, signal, ({ done, total }) =>
+      conversation.progress({ message: 'Downloading files', done, total }),
+    )
+    const reported = failures.slice(0, MOST_FAILURES).map(({ ino: failed, fault }) => ({
+      path: this.#pathOf(failed),
+      problem: toProblem(fault),
+    }))
+    return { path, files, bytes, failures: reported }
+  }
+
+  unpin({ path }: { readonly path: string }): Promise<UnpinReport> {
+    const { drive, store } = this.#parts
+    const { ino } = this.#itemAt(path)
+    drive.pin(ino, 'unspecified')
+    return Promise.resolve({ path, pin: store.pins.of(ino) })
+  }
+
+  async freeUp({ path }: { readonly path: string }, signal: AbortSignal): Promise<FreeUpReport> {
+    const { drive, store } = this.#parts
+    const { ino } = this.#itemAt(path)
+    // Who says so of the very thing means it; of what is in it, only what nobody wants to keep.
+    if (store.pins.of(ino) === 'always-local') drive.unkeep(ino)
+    return { path, ...(await drive.freeUp(ino, signal)) }
+  }
+
+  hydrations() {
+    const { store, hydrationLog } = this.#parts
+    hydrationLog.flush()
+    const [directory = ''] = this.#mounts.keys()
+    return Promise.resolve(hydrationReport(store, directory))
   }
 
   async find(
@@ -206,7 +248,7 @@ class Services implements DaemonServices {
     const { found, ...rest } = await search.search(words, limit, signal)
     const [directory] = this.#mounts.keys()
     const items = found.map(({ item, path }) =>
-      itemStatus(store, item, [...(directory === undefined ? [] : [directory]), ...path].join('/')),
+      itemStatus(this.#parts, item, [...(directory === undefined ? [] : [directory]), ...path].join('/')),
     )
     return { items, ...rest }
   }
@@ -229,18 +271,21 @@ class Services implements DaemonServices {
   }
 
   isBusy(): boolean {
-    return this.#mounts.size > 0 || this.#parts.sync.isBusy()
+    return this.#mounts.size > 0 || this.#parts.sync.isBusy() || this.#parts.keeper.isBusy
   }
 
   async close(): Promise<void> {
-    const { sync, search, drive, http, store } = this.#parts
+    const { sync, search, drive, keeper, limits, hydrationLog, http, store } = this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
     }
     search.close()
     await sync.close()
+    await keeper.close()
+    await limits.close()
     await drive.close()
+    hydrationLog.close()
     await http.close()
     store.close()
   }
@@ -298,6 +343,24 @@ class Services implements DaemonServices {
     throw new Fault('not-added', `No library ${text} has been added`, {
       nextStep: 'See what has been added with:  b2bmount list',
     })
+  }
+
+  /** @throws {Fault} `not-mounted`, `item-not-found` */
+  #itemAt(path: string): ItemRecord {
+    const directory = this.#mountAround(path)
+    if (directory === undefined) {
+      throw new Fault('not-mounted', `${path} is not on the drive`, {
+        nextStep: 'See where the drive is mounted with:  b2bmount status',
+      })
+    }
+    return itemAt(this.#parts.store, directory, path)
+  }
+
+  #pathOf(ino: Ino): string {
+    const { store } = this.#parts
+    const item = store.items.byIno(ino)
+    const [directory = ''] = this.#mounts.keys()
+    return [directory, ...(item === undefined ? [] : (store.pathOf(item) ?? []))].join('/')
   }
 
   #mountAround(path: string): string | undefined {

@@ -44,6 +44,8 @@ export type FaultCode =
   | 'no-attribute'
   | 'stale-node'
   | 'bad-handle'
+  | 'hydration-refused'
+  | 'invalid-value'
   // this machine
   | 'disk-full'
   | 'store-corrupt'

@@ -1,14 +1,17 @@
 import { Fault } from '../model/fault.js'
 import { ROOT_INO, type Ino, type LibraryId, type Milliseconds } from '../model/ids.js'
 import type { NewLibrary } from '../model/library.js'
+import type { Pin } from '../model/pin.js'
 import { ContentTable } from './content-table.js'
 import { Database } from './database.js'
+import { HydrationTable, type HydrationRecord, type RefusalRecord } from './hydration-table.js'
 import type { ItemChange } from './item-change.js'
 import { ItemEdit, ItemStatements } from './item-edit.js'
 import { isRemoteFolder, type ItemRecord } from './item-record.js'
 import { ItemTable } from './item-table.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
 import { NameIndex } from './name-index.js'
+import { PinTable } from './pin-table.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
 
 // A chain of folders that is longer than a path may be has a ring in it.
@@ -21,6 +24,8 @@ export class Store {
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
   readonly names: NameIndex
+  readonly hydrations: HydrationTable
+  readonly pins: PinTable
   readonly #database: Database
   readonly #statements: ItemStatements
   readonly #watchers = new Set<() => void>()
@@ -33,6 +38,8 @@ export class Store {
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
     this.names = new NameIndex(this.#database)
+    this.hydrations = new HydrationTable(this.#database)
+    this.pins = new PinTable(this.#database, this.items)
     this.#statements = new ItemStatements(this.#database)
   }
 
@@ -133,6 +140,35 @@ export class Store {
     if (current?.kind !== 'library') return undefined
     const library = this.libraries.byId(current.library)
     return library && [library.webUrl, ...names].join('/')
+  }
+
+  /** Adds to what is known of who has downloaded what. */
+  recordHydrations(hydrations: Iterable<HydrationRecord>, refusals: Iterable<RefusalRecord>): void {
+    this.#database.transaction(() => this.hydrations.add(hydrations, refusals))
+  }
+
+  /**
+   * Says what is wanted of an item and of everything in it, whatever was said before.
+   * @param pin `undefined`: as its folder
+   */
+  setPin(ino: Ino, pin: Pin | undefined): void {
+    const { pins } = this
+    try {
+      this.#database.transaction(() => {
+        for (const said of [...pins.all.keys()]) if (pins.isWithin(said, ino)) pins.say(said, undefined)
+        if (pin !== undefined && pins.of(ino) !== pin) pins.say(ino, pin)
+      })
+    } catch (failure) {
+      pins.reload()
+      throw failure
+    }
+  }
+
+  /** An item need not be local any more; what was said of things in it stays. */
+  unkeep(ino: Ino): void {
+    const { pins } = this
+    pins.say(ino, undefined)
+    if (pins.of(ino) === 'always-local') pins.say(ino, 'unspecified')
   }
 
   /** Names from the root on; `undefined`: nothing leads there any more. */

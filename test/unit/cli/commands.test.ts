@@ -249,3 +249,43 @@ t.test('help has an example for each command that takes an argument', async t =>
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setTimeout(resolve, 10))
 }
+
+t.test('pins are set, ended and freed for each path that is given', async t => {
+  const home = openHome(t)
+  const drive = join(home.directory, 'drive')
+  await home.run('mount', drive)
+  const [one, other] = [join(drive, 'one'), join(drive, 'other')]
+  t.match(await home.run('pin', one, other), {
+    exitCode: 0,
+    stdout:
+      `Always available: ${one} (3 files downloaded, 1.5 MB)\n` +
+      `Always available: ${other} (3 files downloaded, 1.5 MB)\n`,
+  })
+  const failed = await home.run('pin', join(drive, 'unreachable'))
+  t.equal(failed.exitCode, 1)
+  t.match(failed.stdout, /unreachable\/plan\.docx: There is no connection\.\n/)
+  t.match(await home.run('unpin', one), { exitCode: 0, stdout: `No longer always available: ${one}\n` })
+  t.match(await home.run('free-up', one), {
+    exitCode: 0,
+    stdout: `Freed 3.0 MB of 2 files: ${one}; 1 file kept, open or pinned\n`,
+  })
+  t.match(JSON.parse((await home.run('--json', 'free-up', one, other)).stdout), [
+    { path: one, files: 2, bytes: 3_000_000, kept: 1 },
+    { path: other },
+  ])
+})
+
+t.test('who has downloaded what is shown, with names that are safe for a terminal', async t => {
+  const home = openHome(t)
+  const { stdout } = await home.run('status', '--hydrations')
+  t.match(
+    stdout,
+    /^Downloaded:\n[\d,]+ days ago +soffice\.bin +1\.5 MB +\/home\/ann\/.*\ufffd\[2Jplan\.docx\n/,
+  )
+  t.match(stdout, /\nNot allowed to download:\n[\d,]+ days ago +tumblerd +2,000 times +local-only +last: /)
+  t.match(JSON.parse((await home.run('--json', 'status', '--hydrations')).stdout), {
+    hydrations: [{ at: 0, program: 'soffice.bin', bytes: 1_500_000, verdict: 'full' }],
+    refusals: [{ at: 0, program: 'tumblerd', count: 2_000, verdict: 'local-only' }],
+  })
+  t.match(await home.run('status', '--hydrations', '/x'), { exitCode: 2 })
+})

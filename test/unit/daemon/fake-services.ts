@@ -1,4 +1,12 @@
-import type { Account, ItemStatus, LibraryStatus } from '../../../src/control/answers.js'
+import type {
+  Account,
+  FreeUpReport,
+  HydrationReport,
+  ItemStatus,
+  LibraryStatus,
+  PinReport,
+  UnpinReport,
+} from '../../../src/control/answers.js'
 import {
   toMount,
   type ActiveMount,
@@ -126,6 +134,7 @@ export class FakeServices implements DaemonServices {
       path,
       kind: 'file',
       state: 'online-only',
+      pin: 'unspecified',
       size: 5_000_000,
       localBytes: 0,
       modified: 0,
@@ -145,6 +154,28 @@ export class FakeServices implements DaemonServices {
 
   async doctorChecks() {
     return [{ name: 'graph.example', verdict: 'ok' as const, found: 'reachable' }]
+  }
+
+  hydrations(): Promise<HydrationReport> {
+    const path = '/home/ann/B2B/Contoso/Projects - Documents/\u001b[2Jplan.docx'
+    return Promise.resolve({
+      hydrations: [{ at: 0, program: 'soffice.bin', path, bytes: 1_500_000, verdict: 'full' }],
+      refusals: [{ at: 0, program: 'tumblerd', path, count: 2_000, verdict: 'local-only' }],
+    })
+  }
+
+  pin({ path }: { path: string }): Promise<PinReport> {
+    const problem = { code: 'offline', message: 'There is no connection' } as const
+    const failures = path.endsWith('unreachable') ? [{ path: `${path}/plan.docx`, problem }] : []
+    return Promise.resolve({ path, files: 3, bytes: 1_500_000, failures })
+  }
+
+  unpin({ path }: { path: string }): Promise<UnpinReport> {
+    return Promise.resolve({ path, pin: 'unspecified' })
+  }
+
+  freeUp({ path }: { path: string }): Promise<FreeUpReport> {
+    return Promise.resolve({ path, files: 2, bytes: 3_000_000, kept: 1 })
   }
 
   isBusy(): boolean {

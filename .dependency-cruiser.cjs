@@ -13,7 +13,8 @@ const MAY_IMPORT = {
   fs: ['model', 'concurrency', 'store', 'hydration', 'thumbnails'],
   transport: ['model', 'fs'],
   control: ['model'],
-  cli: ['model', 'control'],
+  desktop: ['model', 'control'],
+  cli: ['model', 'control', 'desktop'],
   emulator: [],
 }
 /** Packages that only one place may know. */

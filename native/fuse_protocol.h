@@ -188,6 +188,16 @@ struct FlushIn {
   uint64_t lock_owner;
 };
 
+struct AccessIn {
+  uint32_t mask;  // R_OK, W_OK, X_OK
+  uint32_t padding;
+};
+
+struct SetxattrIn {  // followed by the name and the value; longer with FUSE_SETXATTR_EXT, which is not asked for
+  uint32_t size;     // of the value
+  uint32_t flags;    // XATTR_CREATE, XATTR_REPLACE
+};
+
 struct GetxattrIn {  // followed by the name for GETXATTR
   uint32_t size;     // 0: only the size is asked
   uint32_t padding;

@@ -11,6 +11,10 @@ export interface SessionOptions {
   readonly source: string
   /** The file system type is `fuse.<subtype>`. */
   readonly subtype: string
+  /**
+   * Whatever would change something fails with EROFS, except setting our attributes. The kernel does not know: it would
+   * refuse those, too, so `/proc/mounts` says `rw`.
+   */
   readonly readOnly: boolean
   readonly allowOther: boolean
   /** Owner of every inode, and without `allowOther` the only user who may use the mount (also root may not). */
@@ -40,6 +44,9 @@ export type Request =
   | { readonly op: 'read'; readonly id: number; readonly handle: number; readonly start: number; readonly end: number; readonly pid: number }
   /** Only of names that begin with `user.b2bmount.`. No names are listed. Answer with `replyBytes`. */
   | { readonly op: 'getxattr'; readonly id: number; readonly node: number; readonly name: string }
+  /** Of the same names; `value` has at most 255 bytes, `flags` are XATTR_CREATE and XATTR_REPLACE. Answer with `replyDone`. */
+  | { readonly op: 'setxattr'; readonly id: number; readonly node: number; readonly name: string; readonly value: string; readonly flags: number }
+  | { readonly op: 'removexattr'; readonly id: number; readonly node: number; readonly name: string }
   /** The kernel has closed the handle; nothing to answer. */
   | { readonly op: 'release'; readonly handle: number }
   /**
@@ -118,6 +125,8 @@ export class Session {
    * `release` of the handle follows at once. All contents of one node must have the same bytes.
    */
   replyOpen(id: number, handle: number, content: number): void
+  /** Answers `setxattr` and `removexattr`. */
+  replyDone(id: number): void
   /** Answers `getxattr`, at most 64 KiB; size probing and ERANGE are native. */
   replyBytes(id: number, bytes: Uint8Array): void
 

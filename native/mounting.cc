@@ -227,9 +227,10 @@ std::optional<MountError> MountAsRoot(const MountOptions& options, const std::st
     return SystemError(absent ? "ENOENT" : errno == EACCES ? "EPERM" : "EIO", kDevice, errno);
   }
   std::string data = "fd=" + std::to_string(device->get()) + ",rootmode=40000,user_id=" + std::to_string(options.uid) +
-                     ",group_id=" + std::to_string(options.gid) + ",default_permissions";
+                     ",group_id=" + std::to_string(options.gid);
+  if (options.default_permissions) data += ",default_permissions";
   if (options.allow_other) data += ",allow_other";
-  const unsigned long flags = MS_NOSUID | MS_NODEV | (options.read_only ? MS_RDONLY : 0);
+  const unsigned long flags = MS_NOSUID | MS_NODEV;
   const std::string type = "fuse." + options.subtype;
   if (mount(options.source.c_str(), directory.c_str(), type.c_str(), flags, data.c_str()) == 0) return std::nullopt;
   const int error = errno;
@@ -243,8 +244,8 @@ std::optional<MountError> MountAsRoot(const MountOptions& options, const std::st
 std::optional<MountError> MountAsUser(const MountOptions& options, const std::string& directory, UniqueFd* device) {
   if (access(kDevice, F_OK) != 0) return SystemError("ENOENT", kDevice, errno);
   std::string list = "fsname=" + EscapeOption(options.source) + ",subtype=" + EscapeOption(options.subtype) +
-                     ",default_permissions,nosuid,nodev";
-  if (options.read_only) list += ",ro";
+                     ",nosuid,nodev";
+  if (options.default_permissions) list += ",default_permissions";
   if (options.allow_other) list += ",allow_other";
   HelperResult result = RunHelper({"-o", list, "--", directory}, true);
   if (!result.device.valid() || result.exit_status != 0) return HelperError(result);

@@ -13,7 +13,8 @@ struct MountOptions {
   std::string directory;
   std::string source;
   std::string subtype;
-  bool read_only;
+  // The kernel compares modes before it asks us. Not for a drive that is read-only: see Server::Access.
+  bool default_permissions;
   bool allow_other;
   uint32_t uid;
   uint32_t gid;

@@ -17,7 +17,10 @@ using Kind = RequestQueue::Kind;
 
 // The attributes that we have; JavaScript knows their values.
 constexpr std::string_view kOurAttributes = "user.b2bmount.";
+// Where a file is from.
+constexpr std::string_view kOriginAttribute = "user.xdg.origin.url";
 constexpr std::string_view kUserAttributes = "user.";
+constexpr size_t kLongestValue = 255;
 
 bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
@@ -77,8 +80,14 @@ void Server::Dispatch(const Incoming& request) {
       return Release(request);
     case fuse::kGetxattr:
       return Getxattr(request);
+    case fuse::kSetxattr:
+      return Setxattr(request);
+    case fuse::kRemovexattr:
+      return Removexattr(request);
     case fuse::kListxattr:
       return Listxattr(request);
+    case fuse::kAccess:
+      return Access(request);
     case fuse::kLseek:
       return Lseek(request);
     case fuse::kStatfs:
@@ -113,13 +122,11 @@ void Server::Dispatch(const Incoming& request) {
     case fuse::kCreate:
     case fuse::kTmpfile:
     case fuse::kFallocate:
-    case fuse::kSetxattr:
-    case fuse::kRemovexattr:
       device_.ReplyError(header.unique, options_.read_only ? EROFS : ENOSYS);
       return;
 
     // ENOSYS also tells the kernel not to ask again: OPENDIR (it keeps every listing until that is invalidated, and a
-    // walk has a round trip less for each directory: a sixth of its time), ACCESS (it checks the permissions itself), STATX (no more to say
+    // walk has a round trip less for each directory: a sixth of its time), STATX (no more to say
     // than GETATTR), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself).
     default:
       device_.ReplyError(header.unique, ENOSYS);
@@ -303,13 +310,49 @@ void Server::Getxattr(const Incoming& request) {
     device_.ReplyError(request.header.unique, EIO);
     return;
   }
-  if (!StartsWith(*name, kOurAttributes) || !IsUtf8(*name)) {
+  if (!(StartsWith(*name, kOurAttributes) || *name == kOriginAttribute) || !IsUtf8(*name)) {
     // "Not supported" makes ls(1) and others stop asking for security labels and access lists on this file system.
     device_.ReplyError(request.header.unique, StartsWith(*name, kUserAttributes) ? ENODATA : EOPNOTSUPP);
     return;
   }
   RequestQueue::Request forwarded{Kind::kGetxattr};
   forwarded.size = in->size;
+  forwarded.name = *name;
+  Forward(request, std::move(forwarded));
+}
+
+// Ours may be set although nothing else can be written: they are wishes, not content.
+void Server::Setxattr(const Incoming& request) {
+  const auto* in = request.As<fuse::SetxattrIn>();
+  const auto name = in != nullptr ? request.Name(sizeof *in) : std::nullopt;
+  const size_t value_offset = name ? sizeof *in + name->size() + 1 : 0;
+  if (!name || request.size - value_offset < in->size) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  const std::string_view value(reinterpret_cast<const char*>(request.body + value_offset), in->size);
+  if (!StartsWith(*name, kOurAttributes) || !IsUtf8(*name)) {
+    device_.ReplyError(request.header.unique, options_.read_only ? EROFS : EOPNOTSUPP);
+    return;
+  }
+  if (value.size() > kLongestValue || !IsUtf8(value)) {
+    device_.ReplyError(request.header.unique, EINVAL);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kSetxattr};
+  forwarded.flags = in->flags;
+  forwarded.name = *name;
+  forwarded.value = value;
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Removexattr(const Incoming& request) {
+  const auto name = request.Name(0);
+  if (!name || !StartsWith(*name, kOurAttributes) || !IsUtf8(*name)) {
+    device_.ReplyError(request.header.unique, !name ? EIO : options_.read_only ? EROFS : EOPNOTSUPP);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kRemovexattr};
   forwarded.name = *name;
   Forward(request, std::move(forwarded));
 }
@@ -326,6 +369,25 @@ void Server::Listxattr(const Incoming& request) {
   } else {
     device_.ReplyEmpty(request.header.unique);
   }
+}
+
+// Of access(2) and chdir(2); opening asks nothing. The kernel cannot compare modes by itself on a read-only drive: it would
+// refuse its owner to set an attribute of a file that has no write permission, with EACCES, and to open it for writing
+// with the same instead of EROFS. Nor can it be told that the mount is read-only: it would refuse to set any attribute.
+void Server::Access(const Incoming& request) {
+  const auto* in = request.As<fuse::AccessIn>();
+  if (in == nullptr || !options_.read_only) {
+    device_.ReplyError(request.header.unique, in == nullptr ? EIO : ENOSYS);
+    return;
+  }
+  int error = 0;
+  NodeAttributes attributes;
+  if ((in->mask & W_OK) != 0) {
+    error = EROFS;
+  } else if ((in->mask & X_OK) != 0 && nodes_.Get(request.header.node, &attributes) && (attributes.mode & 0111) == 0) {
+    error = EACCES;
+  }
+  device_.ReplyError(request.header.unique, error);
 }
 
 void Server::Lseek(const Incoming& request) {

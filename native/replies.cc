@@ -160,6 +160,11 @@ void Server::TellEvicted(const std::vector<NodeTable::Forgotten>& evicted) {
   }
 }
 
+void Server::ReplyDone(uint64_t id) {
+  const auto request = requests_.Take(id);
+  if (request) device_.ReplyEmpty(request->unique);
+}
+
 void Server::ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size) {
   const auto request = requests_.Take(id);
   if (!request) return;

@@ -51,6 +51,18 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
       set_number("node", request.node);
       set_text("name", request.name);
       break;
+    case Kind::kSetxattr:
+      set_text("op", "setxattr");
+      set_number("node", request.node);
+      set_text("name", request.name);
+      set_text("value", request.value);
+      set_number("flags", request.flags);
+      break;
+    case Kind::kRemovexattr:
+      set_text("op", "removexattr");
+      set_number("node", request.node);
+      set_text("name", request.name);
+      break;
   }
   return object;
 }

@@ -25,7 +25,7 @@ namespace b2bmount {
 // INVARIANT: an id is given out once; after its request has been taken the id leads nowhere.
 class RequestQueue {
  public:
-  enum class Kind : uint8_t { kLookup, kGetattr, kReaddir, kOpen, kRead, kGetxattr };
+  enum class Kind : uint8_t { kLookup, kGetattr, kReaddir, kOpen, kRead, kGetxattr, kSetxattr, kRemovexattr };
 
   struct Request {
     Kind kind;
@@ -39,7 +39,8 @@ class RequestQueue {
     uint64_t handle = 0;                 // READ
     uint64_t offset = 0;                 // READDIR; READ: start
     uint64_t end = 0;                    // READ
-    std::string name{};                  // LOOKUP, GETXATTR
+    std::string name{};                  // LOOKUP, …XATTR
+    std::string value{};                 // SETXATTR
     std::shared_ptr<Content> content{};  // READ
     int64_t since = 0;                   // milliseconds of the monotonic clock
     bool delivered = false;              // JavaScript has seen it

@@ -88,6 +88,7 @@ class Server {
   bool ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino);
   // False: the handle is in use; the request is still waiting.
   bool ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content);
+  void ReplyDone(uint64_t id);
   void ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size);
 
   ContentTable& contents() { return contents_; }
@@ -143,7 +144,10 @@ class Server {
   void Flush(const Incoming& request);
   void Release(const Incoming& request);
   void Getxattr(const Incoming& request);
+  void Setxattr(const Incoming& request);
+  void Removexattr(const Incoming& request);
   void Listxattr(const Incoming& request);
+  void Access(const Incoming& request);
   void Lseek(const Incoming& request);
   void Statfs(const Incoming& request);
   void Interrupt(const Incoming& request);

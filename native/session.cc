@@ -49,6 +49,7 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::ReplyAttributes>("replyAttributes"),
                       InstanceMethod<&Session::ReplyListing>("replyListing"),
                       InstanceMethod<&Session::ReplyOpen>("replyOpen"),
+                      InstanceMethod<&Session::ReplyDone>("replyDone"),
                       InstanceMethod<&Session::ReplyBytes>("replyBytes"),
                       InstanceMethod<&Session::AddContent>("addContent"),
                       InstanceMethod<&Session::ContentPresent>("contentPresent"),
@@ -256,6 +257,13 @@ Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {
   } else if (!server_->ReplyOpen(id, handle, std::move(content))) {
     ThrowTypeError(info.Env(), "handle is in use");
   }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ReplyDone(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  if (arguments.valid() && Expect(info.Env(), id, {Kind::kSetxattr, Kind::kRemovexattr})) server_->ReplyDone(id);
   return info.Env().Undefined();
 }
 

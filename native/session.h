@@ -35,6 +35,7 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value ReplyAttributes(const Napi::CallbackInfo& info);
   Napi::Value ReplyListing(const Napi::CallbackInfo& info);
   Napi::Value ReplyOpen(const Napi::CallbackInfo& info);
+  Napi::Value ReplyDone(const Napi::CallbackInfo& info);
   Napi::Value ReplyBytes(const Napi::CallbackInfo& info);
   Napi::Value AddContent(const Napi::CallbackInfo& info);
   Napi::Value ContentPresent(const Napi::CallbackInfo& info);

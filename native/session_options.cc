@@ -65,7 +65,8 @@ bool ReadOptions(Napi::Env env, Napi::Object object, SessionOptions* options) {
   mount.directory = reader.Text("directory");
   mount.source = reader.Text("source");
   mount.subtype = reader.Text("subtype");
-  mount.read_only = server.read_only = reader.Boolean("readOnly");
+  server.read_only = reader.Boolean("readOnly");
+  mount.default_permissions = !server.read_only;
   mount.allow_other = reader.Boolean("allowOther");
   mount.uid = server.owner.uid = static_cast<uint32_t>(reader.Number("uid", 0, kMaxId));
   mount.gid = server.owner.gid = static_cast<uint32_t>(reader.Number("gid", 0, kMaxId));

@@ -60,6 +60,8 @@ const EXIT_BY_CODE: Readonly<Record<ProblemCode, number>> = {
   'no-attribute': EXIT.failed,
   'stale-node': EXIT.failed,
   'bad-handle': EXIT.failed,
+  'hydration-refused': EXIT.failed,
+  'invalid-value': EXIT.usage,
   'no-thumbnail': EXIT.failed,
 
   'disk-full': EXIT.machine,

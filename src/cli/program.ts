@@ -1,11 +1,18 @@
 import { Command } from 'commander'
 import { productVersion } from '../control/version.js'
 import { addCommand } from './commands/add.js'
+import { desktopActionCommand } from './commands/desktop-action.js'
+import { desktopCommand } from './commands/desktop.js'
 import { doctorCommand } from './commands/doctor.js'
+import { findCommand } from './commands/find.js'
+import { freeUpCommand } from './commands/free-up.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
+import { openCommand } from './commands/open.js'
+import { pinCommand } from './commands/pin.js'
 import { programBeside } from './commands/program-beside.js'
 import { removeCommand } from './commands/remove.js'
+import { serviceCommand } from './commands/service.js'
 import { signInCommand } from './commands/sign-in.js'
 import { signOutCommand } from './commands/sign-out.js'
 import { statusCommand } from './commands/status.js'
@@ -13,6 +20,7 @@ import { stopCommand } from './commands/stop.js'
 import { thumbnailCommand, thumbnailerCommand } from './commands/thumbnail.js'
 import { thumbnailsCommand } from './commands/thumbnails.js'
 import { unmountCommand } from './commands/unmount.js'
+import { unpinCommand } from './commands/unpin.js'
 import { whoamiCommand } from './commands/whoami.js'
 import type { Session } from './session.js'
 
@@ -70,12 +78,21 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     mountCommand(run, FOREGROUND),
     unmountCommand(run),
     statusCommand(run),
+    openCommand(run),
+    findCommand(run),
+    desktopCommand(run),
+    serviceCommand(run),
+    pinCommand(run),
+    unpinCommand(run),
+    freeUpCommand(run),
     thumbnailCommand(run),
     thumbnailsCommand(run),
     doctorCommand(run),
     stopCommand(run),
   ]
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program))
+  // For programs, not for people.
+  program.addCommand(desktopActionCommand(run).copyInheritedSettings(program), { hidden: true })
   program.addCommand(thumbnailerCommand(run).copyInheritedSettings(program), { hidden: true })
   for (const command of [
     programBeside('emulator', 'run a small Microsoft 365 on this machine', EMULATOR, args, run),

@@ -43,6 +43,12 @@ export class Session {
     return (this.#cloud ??= chooseCloud(this.#options.cloud, this.environment))
   }
 
+  /** The `--cloud` by which another process finds the same drive; `undefined` where the configuration says it. */
+  async cloudOption(): Promise<string | undefined> {
+    const isChosen = this.#options.cloud !== undefined || this.environment['B2BMOUNT_CLOUD'] !== undefined
+    return isChosen ? (await this.cloud()).choice : undefined
+  }
+
   async paths(): Promise<Paths> {
     const { cloud } = await this.cloud()
     return pathsFor(cloud.name, this.environment)

@@ -71,22 +71,93 @@ export interface DaemonStatus {
   readonly libraries: readonly LibraryStatus[]
 }
 
-/** OneDrive's words; `partly-local` is an online-only file of which some ranges have been read. */
-export type ItemState = 'online-only' | 'partly-local' | 'locally-available'
+/** What a program may cause: see docs/SEMANTICS.md, "Who may download". */
+export type HydrationVerdict = 'full' | 'head-only' | 'local-only' | 'deny'
+
+export interface Hydration {
+  /** The last time. */
+  readonly at: Milliseconds
+  readonly program: string
+  /** Absolute where the drive is mounted, else from the drive's root; the name alone of what is gone. */
+  readonly path: string
+  readonly bytes: Bytes
+  readonly verdict: HydrationVerdict
+}
+
+export interface Refusal {
+  /** The last time, as the rest. */
+  readonly at: Milliseconds
+  readonly program: string
+  readonly path: string
+  /** Reads and opens that were refused. */
+  readonly count: number
+  readonly verdict: HydrationVerdict
+}
+
+/** The latest first. */
+export interface HydrationReport {
+  readonly hydrations: readonly Hydration[]
+  readonly refusals: readonly Refusal[]
+}
+
+/**
+ * OneDrive's words; `partly-local` is an online-only file of which some ranges have been read. `syncing` and `attention`:
+ * it is to be always available, and is being downloaded, or could not be.
+ */
+export type ItemState =
+  'online-only' | 'partly-local' | 'locally-available' | 'always-available' | 'syncing' | 'attention'
+
+/** What is wanted of an item: what was said of it, or of the nearest folder around it. */
+export type ItemPin = 'always-local' | 'online-only' | 'unspecified'
+
+/** What `pin` has done, for one path. */
+export interface PinReport {
+  readonly path: string
+  /** Downloaded now; what was local already is not counted. */
+  readonly files: number
+  readonly bytes: Bytes
+  /** What could not be had; it is tried again by itself. At most 100. */
+  readonly failures: readonly { readonly path: string; readonly problem: Problem }[]
+}
+
+export interface UnpinReport {
+  readonly path: string
+  /** What holds now: that of the folder around it, if something was said of that. */
+  readonly pin: ItemPin
+}
+
+export interface FreeUpReport {
+  readonly path: string
+  readonly files: number
+  readonly bytes: Bytes
+  /** Files that keep their bytes: open, or to be always available. */
+  readonly kept: number
+}
 
 /** One file or folder of the drive. */
 export interface ItemStatus {
   /** Absolute path, as asked. */
   readonly path: string
   readonly kind: 'file' | 'folder'
-  /** `undefined` for folders. */
+  /** `undefined` for folders, unless they are to be always available. */
   readonly state: ItemState | undefined
+  readonly pin: ItemPin
   readonly size: Bytes
   readonly localBytes: Bytes
   readonly modified: Milliseconds
   /** `undefined` above the libraries: the drive itself and its organizations. */
   readonly library: Library | undefined
   readonly webUrl: string | undefined
+}
+
+/** What a search has found; the best first. */
+export interface FoundItems {
+  /** Paths are absolute where the drive is mounted, else from the drive's root on. */
+  readonly items: readonly ItemStatus[]
+  /** There are more than were asked for. */
+  readonly more: boolean
+  /** Everything that the drive knows of was looked through; `false`: the index is still being made. */
+  readonly complete: boolean
 }
 
 /** One thumbnail. */

@@ -1,6 +1,6 @@
 import { Fault } from '../model/fault.js'
 import { TRANSPORT_NAMES } from '../model/transport-name.js'
-import type { ArgumentsOf, CommandName, Nothing } from './protocol.js'
+import { MOST_FOUND, type ArgumentsOf, type CommandName, type Nothing } from './protocol.js'
 
 /** Checks what a client sent: a typo in a script that speaks to the socket must not become a bug in the daemon. */
 export function parseArguments<Name extends CommandName>(command: Name, raw: unknown): ArgumentsOf<Name> {
@@ -23,6 +23,11 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   unmount: fields => fields.optionalText('directory'),
   status: nothing,
   'item-status': fields => ({ path: fields.text('path') }),
+  find: fields => ({ words: fields.text('words'), limit: fields.count('limit', MOST_FOUND) }),
+  hydrations: nothing,
+  pin: fields => ({ path: fields.text('path') }),
+  unpin: fields => ({ path: fields.text('path') }),
+  'free-up': fields => ({ path: fields.text('path') }),
   thumbnail: fields => ({
     path: fields.text('path'),
     size: fields.number('size'),
@@ -65,6 +70,13 @@ class Fields {
     if (value === undefined) return {}
     if (choices.includes(value as Choice)) return { [name]: value } as Partial<Record<Name, Choice>>
     throw new Fault('usage', `"${name}" of "${this.#command}" must be one of ${choices.join(', ')}`)
+  }
+
+  /** A whole number from 1 to `most`. */
+  count(name: string, most: number): number {
+    const value = this.#fields[name]
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value
+    throw new Fault('usage', `"${this.#command}" needs "${name}", a whole number from 1 to ${most}`)
   }
 
   number(name: string): number {

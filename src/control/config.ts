@@ -1,4 +1,19 @@
-import { checkShape, matching, oneOf, readJsonFile } from './json-file.js'
+import { checkShape, matching, oneOf, readJsonFile, type Rule } from './json-file.js'
+
+/** Programs by name or absolute path, `*` for any characters; see docs/CLI.md. */
+export interface HydrationConfig {
+  readonly full?: readonly string[]
+  readonly headOnly?: readonly string[]
+  readonly localOnly?: readonly string[]
+  readonly deny?: readonly string[]
+}
+
+/** One of Microsoft's `HydrationDisallowedApps`. Versions of bundles mean nothing on Linux. */
+export interface DisallowedApp {
+  readonly ApplicationId: string
+  readonly MaxBundleVersion?: string
+  readonly MaxBuildVersion?: string
+}
 
 /** `config.json`: all of it optional, written by the user. docs/CLI.md describes each key. */
 export interface Config {
@@ -7,9 +22,21 @@ export interface Config {
   /** Name of the cloud that your home tenant is in, or absolute path of a `cloud.json`. */
   readonly cloud?: string
   readonly logLevel?: 'error' | 'warn' | 'info' | 'debug'
+  /** Which programs may download files; before the defaults. */
+  readonly hydration?: HydrationConfig
+  /** Programs that may not, in the words of Microsoft's policy. */
+  readonly HydrationDisallowedApps?: readonly DisallowedApp[]
+  /** The content cache grows no larger than this, as far as it can be helped. */
+  readonly cacheLimitInMB?: number
+  /** So much is left free on the disk of the cache, as far as it can be helped. */
+  readonly minimumFreeSpaceInMB?: number
+  /** What was not used for so long is freed. */
+  readonly freeUpAfterDays?: number
 }
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+const MOST_PROGRAMS = 1_000
 
 /** A missing file is an empty configuration. @throws {Fault} `configuration-invalid` */
 export async function readConfig(file: string): Promise<Config> {
@@ -18,14 +45,54 @@ export async function readConfig(file: string): Promise<Config> {
 
 /** @param file named in messages */
 export function parseConfig(content: unknown, file: string): Config {
-  return checkShape<Config>(
+  const config = checkShape<Config>(
     content,
     file,
     {
       clientId: matching('the application (client) id of an app registration, a GUID', GUID),
       cloud: matching('the name of a cloud or the absolute path of a cloud.json', /./),
       logLevel: oneOf('error', 'warn', 'info', 'debug'),
+      hydration: { expected: 'an object of lists of programs', holds: isObject },
+      HydrationDisallowedApps: {
+        expected: 'a list of {"ApplicationId": "name or path of a program"}',
+        holds: (value): value is DisallowedApp[] => Array.isArray(value) && value.length <= MOST_PROGRAMS,
+      },
+      cacheLimitInMB: wholeNumber(0, 1_000_000_000),
+      minimumFreeSpaceInMB: wholeNumber(0, 1_000_000_000),
+      freeUpAfterDays: wholeNumber(1, 10_000),
     },
     [],
   )
+  if (config.hydration) {
+    const rules = { full: PROGRAMS, headOnly: PROGRAMS, localOnly: PROGRAMS, deny: PROGRAMS }
+    checkShape<HydrationConfig>(config.hydration, `"hydration" of ${file}`, rules, [])
+  }
+  for (const app of config.HydrationDisallowedApps ?? []) {
+    const version = matching('a version', /^[\d.]+$/)
+    const rules = { ApplicationId: PROGRAM, MaxBundleVersion: version, MaxBuildVersion: version }
+    checkShape<DisallowedApp>(app, `"HydrationDisallowedApps" of ${file}`, rules, ['ApplicationId'])
+  }
+  return config
+}
+
+// A relative path would depend on where the daemon was started.
+const NAME_OR_PATH = /^(\/.+|[^/]+)$/s
+const PROGRAM = matching('the name of a program, or its absolute path', NAME_OR_PATH)
+
+const PROGRAMS: Rule<readonly string[]> = {
+  expected: 'a list of names or absolute paths of programs, for example ["tumblerd", "/opt/scanner/*"]',
+  holds: (value): value is readonly string[] =>
+    Array.isArray(value) && value.length <= MOST_PROGRAMS && value.every(PROGRAM.holds),
+}
+
+function isObject(value: unknown): value is HydrationConfig {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function wholeNumber(least: number, most: number): Rule<number> {
+  return {
+    expected: `a whole number from ${least} to ${most}`,
+    holds: (value): value is number =>
+      typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most,
+  }
 }

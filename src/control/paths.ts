@@ -45,7 +45,25 @@ export function pathsFor(cloud: string, environment: Environment): Paths {
 }
 
 export function configFileFor(environment: Environment): string {
-  return join(base(environment, 'XDG_CONFIG_HOME', '.config'), 'b2bmount', 'config.json')
+  return join(baseDirectories(environment).config, 'b2bmount', 'config.json')
+}
+
+/** Where this user's programs keep what is theirs. @see https://specifications.freedesktop.org/basedir-spec/latest/ */
+export interface BaseDirectories {
+  readonly config: string
+  readonly data: string
+  readonly state: string
+  /** Of the whole machine, the most important first. */
+  readonly systemConfig: readonly string[]
+}
+
+export function baseDirectories(environment: Environment): BaseDirectories {
+  return {
+    config: base(environment, 'XDG_CONFIG_HOME', '.config'),
+    data: base(environment, 'XDG_DATA_HOME', '.local/share'),
+    state: base(environment, 'XDG_STATE_HOME', '.local/state'),
+    systemConfig: (environment['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':').filter(isAbsolute),
+  }
 }
 
 const SOCKET_NAME = 'control.sock'

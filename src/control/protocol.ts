@@ -6,12 +6,17 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  FoundItems,
+  FreeUpReport,
+  HydrationReport,
   ItemStatus,
   LibraryStatus,
   Mount,
+  PinReport,
   Problem,
   Progress,
   Prompt,
+  UnpinReport,
   ThumbnailAnswer,
   ThumbnailsAnswer,
   ThumbnailTotals,
@@ -40,6 +45,11 @@ export interface Commands {
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
   status: { arguments: Nothing; answer: DaemonStatus }
   'item-status': { arguments: { path: string }; answer: ItemStatus }
+  find: { arguments: { words: string; limit: number }; answer: FoundItems }
+  hydrations: { arguments: Nothing; answer: HydrationReport }
+  pin: { arguments: { path: string }; answer: PinReport }
+  unpin: { arguments: { path: string }; answer: UnpinReport }
+  'free-up': { arguments: { path: string }; answer: FreeUpReport }
   /** `size` in pixels. `previews`: a few ranges of the file may be read for a preview that is in it. */
   thumbnail: { arguments: { path: string; size: number; previews: boolean }; answer: ThumbnailAnswer }
   'thumbnails-status': { arguments: Nothing; answer: ThumbnailsAnswer }
@@ -48,6 +58,9 @@ export interface Commands {
   /** Unmounts, and ends the daemon after the answer. */
   stop: { arguments: Nothing; answer: Nothing }
 }
+
+/** What one search may ask for: a longer list is for programs that list folders. */
+export const MOST_FOUND = 1_000
 
 export type Nothing = Readonly<Record<string, never>>
 export type CommandName = keyof Commands
@@ -80,6 +93,7 @@ export const LONGEST_ANSWER: Bytes = 16 * 1024 * 1024
 
 const SECOND: Milliseconds = 1000
 const MINUTE: Milliseconds = 60 * SECOND
+const DAY: Milliseconds = 24 * 60 * MINUTE
 
 /** How long the daemon may take. Entra's device codes live 15 minutes; the others wait for machines only. */
 export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
@@ -93,6 +107,11 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   unmount: MINUTE,
   status: 10 * SECOND,
   'item-status': 10 * SECOND,
+  find: 10 * SECOND,
+  hydrations: 10 * SECOND,
+  pin: DAY,
+  unpin: MINUTE,
+  'free-up': 60 * MINUTE,
   thumbnail: 2 * MINUTE,
   'thumbnails-status': 10 * SECOND,
   'thumbnails-clear': MINUTE,

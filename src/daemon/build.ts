@@ -6,7 +6,10 @@ import { SignIn } from '../auth/sign-in.js'
 import { TokenCacheFile } from '../auth/token-cache-file.js'
 import { TokenSource } from '../auth/token-source.js'
 import { productVersion } from '../control/version.js'
+import { HydrationGate } from '../fs/hydration-gate.js'
 import { MountedDrive } from '../fs/mounted-drive.js'
+import { PinKeeper } from '../fs/pin-keeper.js'
+import { ProcPrograms } from '../fs/proc-programs.js'
 import { GraphFolder } from '../graph/children.js'
 import { GraphContent } from '../graph/content.js'
 import { GraphDelta } from '../graph/delta.js'
@@ -16,8 +19,11 @@ import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { GraphThumbnails } from '../graph/thumbnails.js'
 import { HttpClient } from '../http/http-client.js'
+import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
 import { hashBytes, hashFileInSlices } from '../hydration/hash-in-slices.js'
+import { HydrationLog } from '../hydration/hydration-log.js'
+import { HydrationPolicy } from '../hydration/hydration-policy.js'
 import { Hydrator } from '../hydration/hydrator.js'
 import { LocalContents } from '../hydration/local-bytes.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
@@ -46,6 +52,9 @@ import type { DaemonEnvironment } from './daemon-services.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
 import { Transports } from './transports.js'
+import { NameSearch } from './name-search.js'
+import { freeBytesAt, limitsOf } from './cache-limits-config.js'
+import { hydrationRules } from './hydration-rules.js'
 
 /** The subsystems, connected. */
 export interface Parts {
@@ -58,18 +67,22 @@ export interface Parts {
   readonly discovery: TenantDiscovery
   readonly resolver: LibraryResolver
   readonly cache: ContentCache
+  readonly hydrationLog: HydrationLog
+  readonly keeper: PinKeeper
+  readonly limits: CacheLimits
   readonly decoder: Decoder
   readonly thumbnails: Thumbnails
   readonly drive: MountedDrive
   readonly sync: LibrarySync
   readonly transports: Transports
+  readonly search: NameSearch
 }
 
 /**
  * The composition root: the only function that knows every class. Asks no network.
  * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`; `store-corrupt`: the next call succeeds
  */
-export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
+export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): Parts {
   const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
   const report = (problem: string) => log.warn('answer-unusable', { problem })
   const random = () => Math.random()
@@ -121,6 +134,19 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     onTrouble,
   })
   const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
+  const policy = new HydrationPolicy(hydrationRules(config))
+  const limits = new CacheLimits({
+    store,
+    cache,
+    clock,
+    limits: limitsOf(config),
+    freeBytes: () => freeBytesAt(cacheDirectory),
+    onTrouble,
+  })
+  const hydrationLog = new HydrationLog({ store, clock, onArrived: bytes => limits.grew(bytes), onTrouble })
+  const programs = new ProcPrograms({ clock, needsArguments: names => policy.needsArguments(names) })
+  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits })
+  const keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
   const decoder = new Decoder()
   const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content, decoder }, paths, {
     remote: new GraphThumbnails({ graph, http, throttle, organizations }),
@@ -130,6 +156,9 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     store,
     cache,
     hydrator,
+    gate,
+    keeper,
+    limits,
     folders,
     clock,
     offline,
@@ -152,6 +181,7 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
         onBug,
       }),
   })
+  const search = new NameSearch({ store, clock, onTrouble })
   return {
     store,
     http,
@@ -162,11 +192,15 @@ export function build({ cloud, paths, log, clock }: DaemonEnvironment): Parts {
     discovery,
     resolver,
     cache,
+    hydrationLog,
+    keeper,
+    limits,
     decoder,
     thumbnails,
     drive,
     sync,
     transports,
+    search,
   }
 }
 

@@ -51,7 +51,7 @@ export async function runDaemonProcess(options: DaemonProcessOptions): Promise<v
     await runDaemon(
       {
         ...rest,
-        environment: { cloud, paths, log, clock: systemClock },
+        environment: { cloud, config, paths, log, clock: systemClock },
         version: productVersion(),
         mountPoints: new MountPoints({ mountTable: readMountTable, probe: probeMount, detach: detachMount }),
         onReady: mount => onReady(mount, log),

@@ -4,14 +4,20 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  FoundItems,
+  FreeUpReport,
+  HydrationReport,
   ItemStatus,
   LibraryStatus,
   Mount,
+  PinReport,
+  UnpinReport,
   ThumbnailAnswer,
   ThumbnailsAnswer,
   ThumbnailTotals,
 } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
+import type { Config } from '../control/config.js'
 import type { Paths } from '../control/paths.js'
 import type { Cloud } from '../model/cloud.js'
 import type { Library } from '../model/library.js'
@@ -111,6 +117,29 @@ export interface DaemonServices {
    */
   itemStatus(request: { readonly path: string }): Promise<ItemStatus>
 
+  /** Which programs have downloaded what, and which were refused. Never asks the network. */
+  hydrations(): Promise<HydrationReport>
+
+  /**
+   * Keeps an item, and everything in it, always local. Returns when it is; the pin stays when the command is cancelled.
+   *
+   * @param request.path as of {@link itemStatus}
+   * @throws {Fault} `not-mounted`, `item-not-found`; what cannot be downloaded is in the answer
+   */
+  pin(request: { readonly path: string }, conversation: Conversation, signal: AbortSignal): Promise<PinReport>
+
+  /** Ends that; bytes stay until somebody needs the room. @throws {Fault} `not-mounted`, `item-not-found` */
+  unpin(request: { readonly path: string }): Promise<UnpinReport>
+
+  /** Makes an item, and everything in it, online-only. @throws {Fault} `not-mounted`, `item-not-found` */
+  freeUp(request: { readonly path: string }, signal: AbortSignal): Promise<FreeUpReport>
+
+  /**
+   * Items whose names have words that begin so. Never asks the network.
+   * @throws {Fault} `usage`: there is no letter and no digit in it
+   */
+  find(request: { readonly words: string; readonly limit: number }, signal: AbortSignal): Promise<FoundItems>
+
   /**
    * Hydrates nothing.
    *
@@ -144,6 +173,7 @@ export interface DaemonServices {
 /** What the composition root is given. */
 export interface DaemonEnvironment {
   readonly cloud: Cloud
+  readonly config: Config
   readonly paths: Paths
   readonly log: Log
   readonly clock: Clock

@@ -1,5 +1,5 @@
 import type { ItemStatus } from '../control/answers.js'
-import { availability } from '../model/content-state.js'
+import { stateOf, type StateDeps } from '../fs/item-state.js'
 import { Fault } from '../model/fault.js'
 import { ROOT_INO } from '../model/ids.js'
 import { NO_LIBRARY, type ItemRecord } from '../store/item-record.js'
@@ -21,12 +21,18 @@ export function itemAt(store: Store, directory: string, path: string): ItemRecor
 }
 
 /** @param path as the user wrote it */
-export function itemStatus(store: Store, item: ItemRecord, path: string): ItemStatus {
+export function itemStatus(
+  deps: StateDeps & { readonly store: Store },
+  item: ItemRecord,
+  path: string,
+): ItemStatus {
+  const { store } = deps
   const localBytes = item.kind === 'file' ? store.content.localBytes(item.ino, item.generation) : 0
   return {
     path,
     kind: item.kind === 'file' ? 'file' : 'folder',
-    state: item.kind === 'file' ? availability(item.size, localBytes) : undefined,
+    state: stateOf(deps, item, localBytes),
+    pin: store.pins.of(item.ino),
     size: item.size,
     localBytes,
     modified: item.modified,

@@ -3,11 +3,15 @@ import type {
   Account,
   AddedLibrary,
   Check,
+  FoundItems,
+  FreeUpReport,
   LibraryState,
   LibraryStatus,
   Mount,
+  PinReport,
   ThumbnailAnswer,
   ThumbnailsAnswer,
+  UnpinReport,
 } from '../control/answers.js'
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
@@ -16,10 +20,11 @@ import { shellQuote } from '../control/shell-quote.js'
 import { isDomain } from '../libraries/tenant-discovery.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
-import type { TenantId } from '../model/ids.js'
+import type { Ino, TenantId } from '../model/ids.js'
 import type { Library } from '../model/library.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
 import { boxFor } from '../model/thumbnail.js'
+import type { ItemRecord } from '../store/item-record.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
 import { build, type Parts } from './build.js'
@@ -32,6 +37,7 @@ import {
   type OpenServices,
 } from './daemon-services.js'
 import { networkChecks, tenantChecks } from './doctor-checks.js'
+import { hydrationReport } from './hydration-report.js'
 import { itemAt, itemStatus } from './item-status.js'
 import { thumbnailChecks } from './thumbnail-checks.js'
 
@@ -40,6 +46,8 @@ export const openServices: OpenServices = environment => {
   parts.sync.start()
   void parts.drive.deleteRemoved()
   void parts.cache.sweep()
+  parts.keeper.start()
+  parts.limits.start()
   void parts.thumbnails.sweep()
   return Promise.resolve(new Services(environment, parts))
 }
@@ -47,6 +55,8 @@ export const openServices: OpenServices = environment => {
 interface RunningMount extends ActiveMount {
   readonly kernel: KernelMount
 }
+
+const MOST_FAILURES = 100
 
 /** What the user sees of each failure of the synchronisation; the others need attention. */
 const STATE_OF_FAILURE: Partial<Readonly<Record<FaultCode, LibraryState>>> = {
@@ -189,7 +199,65 @@ class Services implements DaemonServices {
   }
 
   itemStatus({ path }: { readonly path: string }) {
-    return Promise.resolve(itemStatus(this.#parts.store, this.#itemOnDrive(path), path))
+    return Promise.resolve(itemStatus(this.#parts, this.#itemAt(path), path))
+  }
+
+  async pin(
+    { path }: { readonly path: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<PinReport> {
+    const { drive, keeper } = this.#parts
+    const { ino } = this.#itemAt(path)
+    drive.pin(ino, 'always-local')
+    const { files, bytes, failures } = await keeper.keep(ino, signal, ({ done, total }) =>
+      conversation.progress({ message: 'Downloading files', done, total }),
+    )
+    const reported = failures.slice(0, MOST_FAILURES).map(({ ino: failed, fault }) => ({
+      path: this.#pathOf(failed),
+      problem: toProblem(fault),
+    }))
+    return { path, files, bytes, failures: reported }
+  }
+
+  unpin({ path }: { readonly path: string }): Promise<UnpinReport> {
+    const { drive, store } = this.#parts
+    const { ino } = this.#itemAt(path)
+    drive.pin(ino, 'unspecified')
+    return Promise.resolve({ path, pin: store.pins.of(ino) })
+  }
+
+  async freeUp({ path }: { readonly path: string }, signal: AbortSignal): Promise<FreeUpReport> {
+    const { drive, store } = this.#parts
+    const { ino } = this.#itemAt(path)
+    // Who says so of the very thing means it; of what is in it, only what nobody wants to keep.
+    if (store.pins.of(ino) === 'always-local') drive.unkeep(ino)
+    return { path, ...(await drive.freeUp(ino, signal)) }
+  }
+
+  hydrations() {
+    const { store, hydrationLog } = this.#parts
+    hydrationLog.flush()
+    const [directory = ''] = this.#mounts.keys()
+    return Promise.resolve(hydrationReport(store, directory))
+  }
+
+  async find(
+    { words, limit }: { readonly words: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<FoundItems> {
+    const { store, search } = this.#parts
+    if (!store.names.isSearchable(words)) {
+      throw new Fault('usage', `There is no letter and no digit in ${JSON.stringify(words)}`, {
+        nextStep: 'Search for the beginnings of words of the name.',
+      })
+    }
+    const { found, ...rest } = await search.search(words, limit, signal)
+    const [directory] = this.#mounts.keys()
+    const items = found.map(({ item, path }) =>
+      itemStatus(this.#parts, item, [...(directory === undefined ? [] : [directory]), ...path].join('/')),
+    )
+    return { items, ...rest }
   }
 
   async thumbnail(
@@ -198,7 +266,7 @@ class Services implements DaemonServices {
   ): Promise<ThumbnailAnswer> {
     const { path, size, previews } = request
     const { thumbnails } = this.#parts
-    const made = await thumbnails.make(this.#itemOnDrive(path).ino, boxFor(size), previews, signal)
+    const made = await thumbnails.make(this.#itemAt(path).ino, boxFor(size), previews, signal)
     return { ...made, png: Buffer.from(made.png).toString('base64') }
   }
 
@@ -233,19 +301,24 @@ class Services implements DaemonServices {
   }
 
   isBusy(): boolean {
-    return this.#mounts.size > 0 || this.#parts.sync.isBusy()
+    return this.#mounts.size > 0 || this.#parts.sync.isBusy() || this.#parts.keeper.isBusy
   }
 
   async close(): Promise<void> {
-    const { sync, thumbnails, decoder, drive, http, store } = this.#parts
+    const { sync, search, thumbnails, decoder, drive, keeper, limits, hydrationLog, http, store } =
+      this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
     }
+    search.close()
     await sync.close()
     await thumbnails.close()
     decoder.close()
+    await keeper.close()
+    await limits.close()
     await drive.close()
+    hydrationLog.close()
     await http.close()
     store.close()
   }
@@ -305,12 +378,22 @@ class Services implements DaemonServices {
     })
   }
 
-  #itemOnDrive(path: string) {
+  /** @throws {Fault} `not-mounted`, `item-not-found` */
+  #itemAt(path: string): ItemRecord {
     const directory = this.#mountAround(path)
-    if (directory !== undefined) return itemAt(this.#parts.store, directory, path)
-    throw new Fault('not-mounted', `${path} is not on the drive`, {
-      nextStep: 'See where the drive is mounted with:  b2bmount status',
-    })
+    if (directory === undefined) {
+      throw new Fault('not-mounted', `${path} is not on the drive`, {
+        nextStep: 'See where the drive is mounted with:  b2bmount status',
+      })
+    }
+    return itemAt(this.#parts.store, directory, path)
+  }
+
+  #pathOf(ino: Ino): string {
+    const { store } = this.#parts
+    const item = store.items.byIno(ino)
+    const [directory = ''] = this.#mounts.keys()
+    return [directory, ...(item === undefined ? [] : (store.pathOf(item) ?? []))].join('/')
   }
 
   #mountAround(path: string): string | undefined {

@@ -48,6 +48,9 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'no-attribute': errno.ENODATA,
   'stale-node': errno.ESTALE,
   'bad-handle': errno.EBADF,
+  // Not EPERM: GLib opens once more, without O_NOATIME, when it meets that.
+  'hydration-refused': errno.EACCES,
+  'invalid-value': errno.EINVAL,
   'no-thumbnail': errno.ENODATA,
 
   'disk-full': errno.ENOSPC,

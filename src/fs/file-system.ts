@@ -86,6 +86,13 @@ export interface FileSystem {
   statistics(): FileSystemStatistics
   /** @throws {Fault} `no-attribute` */
   getxattr(node: NodeId, name: string): Uint8Array
+  /**
+   * Only `user.b2bmount.pin` can be set, to what is wanted of the item: a wish, not content.
+   * @throws {Fault} `read-only` for others, `invalid-value`
+   */
+  setxattr(node: NodeId, name: string, value: string): void
+  /** The item is to be as its folder again. @throws {Fault} `read-only` for other attributes */
+  removexattr(node: NodeId, name: string): void
   /** Names to list: none of ours, so that `cp -a` does not copy them. */
   listxattr(node: NodeId): readonly string[]
 }

@@ -1,10 +1,12 @@
 import type { ContentReader } from '../hydration/hydrator.js'
 import { Fault } from '../model/fault.js'
 import type { Attributes } from './file-system.js'
+import type { Admission } from './hydration-gate.js'
 
 /** One open file: bound to the version that it had when it was opened. */
 export interface OpenHandle {
   readonly reader: ContentReader
+  readonly admission: Admission
   /** As they were then: what `fstat` shows when the file has been replaced since. */
   readonly attributes: Attributes
 }

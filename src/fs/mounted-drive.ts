@@ -2,6 +2,7 @@ import { read as readFile, constants, statfsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
+import type { CacheLimits } from '../hydration/cache-limits.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { HydrationOwner, Hydrator } from '../hydration/hydrator.js'
 import { localFault } from '../hydration/local-fault.js'
@@ -19,13 +20,14 @@ import {
 } from '../model/ids.js'
 import { LONGEST_NAME } from '../model/item-name.js'
 import type { Library, NewLibrary } from '../model/library.js'
+import type { Pin } from '../model/pin.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { attributesOf } from './attributes.js'
 import { withDeadline } from '../concurrency/deadline.js'
-import { extendedAttribute } from './extended-attributes.js'
+import { extendedAttribute, INHERITED, pinFromAttribute } from './extended-attributes.js'
 import type {
   Attributes,
   Caller,
@@ -36,8 +38,11 @@ import type {
   OpenFile,
 } from './file-system.js'
 import { FolderLister } from './folder-lister.js'
+import { freeUp, type Freed } from './free-up.js'
 import { HandleTable } from './handle-table.js'
+import type { HydrationGate } from './hydration-gate.js'
 import { KernelCaches } from './kernel-caches.js'
+import type { PinKeeper } from './pin-keeper.js'
 
 const readAt = promisify(readFile)
 
@@ -62,6 +67,9 @@ export interface MountedDriveDeps {
   readonly store: Store
   readonly cache: ContentCache
   readonly hydrator: Hydrator
+  readonly gate: HydrationGate
+  readonly keeper: PinKeeper
+  readonly limits: CacheLimits
   readonly folders: RemoteFolder
   readonly clock: Clock
   readonly offline: OfflineMemory
@@ -88,6 +96,8 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     const onChanges = (changes: readonly ItemChange[]) => this.#carryOut(changes)
     this.#lister = new FolderLister({ store, folders, clock, offline, onTrouble, onChanges })
     deps.hydrator.belongsTo(this)
+    deps.keeper.belongsTo(this)
+    deps.limits.belongsTo(this)
   }
 
   // --- what a kernel asks ---
@@ -132,27 +142,27 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     return nodeId(this.#deps.store.parentOf(this.#item(node)), 0)
   }
 
-  // Not async by need: a later policy may have to look at the caller.
-  // eslint-disable-next-line @typescript-eslint/require-await -- see above
-  async open(node: NodeId, flags: number, _caller: Caller, signal: AbortSignal): Promise<OpenFile> {
-    signal.throwIfAborted()
-    const item = this.#item(node)
-    if (isDirectory(item.kind)) throw new Fault('is-a-directory', 'This is a folder')
+  async open(node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<OpenFile> {
+    if (isDirectory(this.#item(node).kind)) throw new Fault('is-a-directory', 'This is a folder')
     if ((flags & (constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC)) !== 0) {
       throw new Fault('read-only', 'Files on this drive cannot be changed yet')
     }
-    const reader = this.#deps.hydrator.open(item.ino, item.generation, item.size)
-    const handle = this.#handles.add({ reader, attributes: this.#attributes(item) })
+    const admission = await this.#deps.gate.admit(caller, flags)
+    signal.throwIfAborted()
+    const item = this.#item(node)
+    const reader = await this.#deps.gate.open(item, this.#isLocal(item), admission)
+    const handle = this.#handles.add({ reader, admission, attributes: this.#attributes(item) })
     return { handle, content: reader.file }
   }
 
   async ensurePresent(handle: number, range: ByteRange, signal: AbortSignal): Promise<void> {
-    await this.#deps.hydrator.ensure(this.#handles.get(handle).reader, range, signal)
+    const { reader, admission } = this.#handles.get(handle)
+    await this.#deps.gate.ensure(reader, admission, range, signal)
   }
 
   async read(handle: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
+    await this.ensurePresent(handle, range, signal)
     const { reader } = this.#handles.get(handle)
-    await this.#deps.hydrator.ensure(reader, range, signal)
     const { fd, size } = reader.file
     const length = Math.max(0, Math.min(range.end, size) - range.start)
     const bytes = Buffer.allocUnsafe(length)
@@ -190,7 +200,15 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   getxattr(node: NodeId, name: string): Uint8Array {
     const item = this.#item(node)
-    return extendedAttribute(this.#deps.store, item, name, this.#localBytes(item.ino, item.generation))
+    return extendedAttribute(this.#deps, item, name, this.#localBytes(item.ino, item.generation))
+  }
+
+  setxattr(node: NodeId, name: string, value: string): void {
+    this.pin(this.#item(node).ino, pinFromAttribute(name, value))
+  }
+
+  removexattr(node: NodeId, name: string): void {
+    this.pin(this.#item(node).ino, pinFromAttribute(name, INHERITED))
   }
 
   listxattr(node: NodeId): readonly string[] {
@@ -244,6 +262,33 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     await this.#lister.list(folder, signal)
   }
 
+  /**
+   * Says what is wanted of an item and of everything in it; carried out in the background.
+   * @param pin `undefined`: as its folder
+   */
+  pin(ino: Ino, pin: Pin | undefined): void {
+    const { store, keeper, onTrouble } = this.#deps
+    store.setPin(ino, pin)
+    keeper.wake()
+    if (pin !== 'online-only') return
+    this.freeUp(ino, this.#closed.signal).catch((failure: unknown) => {
+      if (!this.#closed.signal.aborted) onTrouble('not-freed', failure)
+    })
+  }
+
+  /** An item, and what is in it and nothing else was said of, need not be local any more. */
+  unkeep(ino: Ino): void {
+    this.#deps.store.unkeep(ino)
+  }
+
+  /** Makes everything in an item online-only that is neither open nor always to be local. */
+  freeUp(ino: Ino, signal: AbortSignal): Promise<Freed> {
+    const { store, cache } = this.#deps
+    return freeUp({ store, cache }, ino, signal, (freed, generation) =>
+      this.localBytesChanged(freed, generation),
+    )
+  }
+
   /** Ends all opens; resolves when what was downloaded is on the disk and in the store. The store stays open. */
   async close(): Promise<void> {
     this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
@@ -282,6 +327,11 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     if (item) this.#lister.refreshLater(item.parent)
   }
 
+  /** More or less of a content is local than the kernel was told. */
+  localBytesChanged(ino: Ino, generation: number): void {
+    this.#kernels.attributesChanged(ino, generation)
+  }
+
   // --- inside ---
 
   /** Content first: the kernel must not be sent to bytes of a version that is over. */
@@ -292,6 +342,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       }
     }
     this.#kernels.tell(changes)
+    this.#deps.keeper.changed(changes)
     this.#deps.watcher?.changed(changes)
   }
 
@@ -316,6 +367,14 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   #localBytes(ino: Ino, generation: number): Bytes {
     const { cache, store } = this.#deps
     return cache.opened(ino, generation)?.present.size ?? store.content.localBytes(ino, generation)
+  }
+
+  /** Also while its hash is still being compared. */
+  #isLocal({ ino, generation, size }: ItemRecord): boolean {
+    const { cache, store } = this.#deps
+    const opened = cache.opened(ino, generation)
+    if (opened) return opened.unwritten({ start: 0, end: size }).length === 0
+    return store.content.localBytes(ino, generation) >= size
   }
 
   #openedBytes(): Map<Ino, Bytes> {

@@ -1,4 +1,13 @@
-import { constants, fstatSync, closeSync, ftruncateSync, mkdirSync, openSync, unlinkSync } from 'node:fs'
+import {
+  constants,
+  fstatSync,
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs'
 import { readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../concurrency/clock.js'
@@ -45,6 +54,8 @@ export class ContentCache {
   readonly #deps: ContentCacheDeps
   readonly #open = new Map<string, Shared>()
   readonly #closing = new Set<Promise<void>>()
+  readonly #deleting = new Set<Promise<void>>()
+  #freed = 0
   #owner: ContentOwner = { recheck: () => Promise.resolve(), refuted: () => {} }
 
   constructor(deps: ContentCacheDeps) {
@@ -91,6 +102,35 @@ export class ContentCache {
     else if (local) void this.#unlink(this.#pathOf(ino, generation))
   }
 
+  /**
+   * Makes a content online-only.
+   * @returns false when somebody has it open: nothing was done
+   * @throws {Fault} as the store
+   */
+  free(ino: Ino, generation: number): boolean {
+    if (this.#open.has(nameOf(ino, generation))) return false
+    this.#deps.store.content.remove(ino, generation)
+    const path = this.#pathOf(ino, generation)
+    // The name may be used again before the file is deleted.
+    const freed = `${path}.freed-${++this.#freed}`
+    try {
+      renameSync(path, freed)
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#deps.onTrouble('content-not-deleted', localFault(failure))
+      }
+      return true
+    }
+    const deleting = this.#unlink(freed).finally(() => this.#deleting.delete(deleting))
+    this.#deleting.add(deleting)
+    return true
+  }
+
+  /** Resolves when what was freed is no longer on the disk. */
+  async freed(): Promise<void> {
+    await Promise.all(this.#deleting)
+  }
+
   /** Bytes that the store lists. */
   totalBytes(): Bytes {
     return this.#deps.store.content.totalBytes()
@@ -109,6 +149,7 @@ export class ContentCache {
   /** Resolves when everything that was released is on the disk and in the store. */
   async settled(): Promise<void> {
     while (this.#closing.size > 0) await Promise.all(this.#closing)
+    await this.freed()
   }
 
   async #closeUnused(shared: Shared): Promise<void> {

@@ -16,8 +16,6 @@ const MIB: Bytes = 1024 * KIB
 
 // Random readers get whole blocks of this, so that the next small read nearby is local.
 const BLOCK: Bytes = 64 * KIB
-// Small files come in one request, and so does the head of a large one, which is what sniffers look at.
-const HEAD: Bytes = 256 * KIB
 // A running segment that is so near will be there sooner than a new connection.
 const JOIN_DISTANCE: Bytes = 4 * MIB
 // What is left of a segment that nobody waits for is fetched all the same if it is no more than this.
@@ -167,7 +165,7 @@ export class FileDownload {
         }
         if (!this.#deps.budget.tryTake(true)) return
         running?.stopAt(at)
-        const range = this.#around(at, gap.end)
+        const range = this.#around(waiter.reader, at, gap.end)
         if (!this.#run(range)) return
         at = range.end
       }
@@ -198,13 +196,13 @@ export class FileDownload {
   }
 
   /** What to fetch when somebody waits for `start` and up to `end`: blocks around it that nobody fetches yet. */
-  #around(start: Bytes, end: Bytes): ByteRange {
+  #around(reader: ReadAhead, start: Bytes, end: Bytes): ByteRange {
     const { size } = this.file
-    const isSmall = size <= HEAD
+    const isSmall = size <= reader.head
     const ahead = [...this.#readers].find(({ window }) => contains(window, start))
     const wanted = Math.max(
       Math.ceil(end / BLOCK) * BLOCK,
-      start === 0 || isSmall ? HEAD : 0,
+      isSmall ? size : start + reader.leastAt(start),
       ahead ? start + ahead.segmentSize : 0,
     )
     const from = isSmall ? 0 : start - (start % BLOCK)

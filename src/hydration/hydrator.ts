@@ -10,7 +10,7 @@ import type { ContentFile } from './content-file.js'
 import { contentSource } from './content-source.js'
 import { FileDownload } from './file-download.js'
 import type { OfflineMemory } from './offline-memory.js'
-import { ReadAhead } from './read-ahead.js'
+import { ReadAhead, type Appetite } from './read-ahead.js'
 
 // Enough for several sequential readers; Microsoft throttles by requests, not by connections.
 const CONNECTIONS_AHEAD = 16
@@ -58,9 +58,9 @@ export class Hydrator {
    * Opens a content; downloads nothing. To be given back with {@link release}.
    * @throws {Fault} `disk-full`, `local-io`
    */
-  open(ino: Ino, generation: number, size: Bytes): ContentReader {
+  open(ino: Ino, generation: number, size: Bytes, appetite: Appetite = 'ordinary'): ContentReader {
     const file = this.#deps.cache.open(ino, generation, size)
-    const reader = { file, readAhead: new ReadAhead() }
+    const reader = { file, readAhead: new ReadAhead(appetite) }
     this.#downloadOf(file).addReader(reader.readAhead)
     return reader
   }

@@ -45,6 +45,8 @@ export type FaultCode =
   | 'stale-node'
   | 'no-thumbnail'
   | 'bad-handle'
+  | 'hydration-refused'
+  | 'invalid-value'
   // this machine
   | 'disk-full'
   | 'store-corrupt'

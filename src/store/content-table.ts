@@ -13,6 +13,14 @@ export interface ContentRecord {
   readonly accessed: Milliseconds
 }
 
+/** For who has to make room. */
+export interface UsedContent {
+  readonly ino: Ino
+  readonly generation: number
+  readonly localBytes: Bytes
+  readonly accessed: Milliseconds
+}
+
 interface Row {
   readonly ino: number
   readonly generation: number
@@ -31,6 +39,7 @@ export class ContentTable {
   readonly #isListed
   readonly #total
   readonly #ofLibrary
+  readonly #longestUnused
 
   constructor(database: Database) {
     this.#get = database.prepare<[Ino, number], Row>('SELECT * FROM content WHERE ino = ? AND generation = ?')
@@ -54,6 +63,10 @@ export class ContentTable {
     this.#total = database.preparePluck<[], Bytes>('SELECT coalesce(sum(local_bytes), 0) FROM content')
     this.#ofLibrary = database.preparePluck<[LibraryId], Bytes>(
       `SELECT coalesce(sum(local_bytes), 0) FROM content JOIN item ON item.ino = content.ino WHERE library = ?`,
+    )
+    this.#longestUnused = database.prepare<[Milliseconds, Ino, number], UsedContent>(
+      `SELECT ino, generation, local_bytes AS localBytes, accessed FROM content
+       WHERE (accessed, ino) > (?, ?) ORDER BY accessed, ino LIMIT ?`,
     )
   }
 
@@ -98,6 +111,11 @@ export class ContentTable {
   /** What the cache holds; for whoever has to make room. */
   totalBytes(): Bytes {
     return this.#total.get() ?? 0
+  }
+
+  /** A part of all contents, the longest unused first; `after` is the last one seen. */
+  longestUnused(after: Pick<UsedContent, 'accessed' | 'ino'> | undefined, limit: number): UsedContent[] {
+    return this.#longestUnused.all(after?.accessed ?? -1, after?.ino ?? (0 as Ino), limit)
   }
 
   bytesOfLibrary(library: LibraryId): Bytes {

@@ -6,11 +6,13 @@ import type { Bytes, Milliseconds } from '../model/ids.js'
 import { Checkpointer } from './checkpointer.js'
 import { items } from './migrations/0001-items.js'
 import { thumbnails } from './migrations/0002-thumbnails.js'
+import { policy } from './migrations/0003-policy.js'
+import { nameIndex } from './migrations/0004-name-index.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
 
-const MIGRATIONS: readonly Migration[] = [items, thumbnails]
+const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex]
 
 // After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024

@@ -46,12 +46,17 @@ type ChildRow = [
   localBytes: number | null,
 ]
 
+const CHILD = `SELECT item.ino, name, kind, size, modified, changed, item.generation, local_bytes
+  FROM item LEFT JOIN content ON content.ino = item.ino AND content.generation = item.generation`
+
 /** Finds items. What writes them is `item-writer.ts`. */
 export class ItemTable {
   readonly #byIno
   readonly #byName
   readonly #byRemoteId
   readonly #children
+  readonly #child
+  readonly #childrenAfter
   readonly #childInos
   readonly #firstChild
   readonly #renamed
@@ -67,10 +72,10 @@ export class ItemTable {
     this.#byRemoteId = database.prepare<[LibraryId, ItemId], Row>(
       'SELECT * FROM item WHERE library = ? AND remote_id = ?',
     )
-    this.#children = database.prepareRaw<[Ino], ChildRow>(
-      `SELECT item.ino, name, kind, size, modified, changed, item.generation, local_bytes
-       FROM item LEFT JOIN content ON content.ino = item.ino AND content.generation = item.generation
-       WHERE parent = ? ORDER BY item.ino`,
+    this.#children = database.prepareRaw<[Ino], ChildRow>(`${CHILD} WHERE parent = ? ORDER BY item.ino`)
+    this.#child = database.prepareRaw<[Ino], ChildRow>(`${CHILD} WHERE item.ino = ?`)
+    this.#childrenAfter = database.prepareRaw<[Ino, string, number], ChildRow>(
+      `${CHILD} WHERE parent = ? AND name > ? ORDER BY name LIMIT ?`,
     )
     this.#childInos = database.preparePluck<[Ino], Ino>('SELECT ino FROM item WHERE parent = ?')
     this.#firstChild = database.preparePluck<[Ino], Ino>('SELECT ino FROM item WHERE parent = ? LIMIT 1')
@@ -105,6 +110,17 @@ export class ItemTable {
   /** In ascending order of ino. */
   children(parent: Ino): ChildRecord[] {
     return this.#children.all(parent).map(childOf)
+  }
+
+  /** A part of a folder's children, in the order of their names; `after` is the last name seen. */
+  childrenAfter(parent: Ino, after: string, limit: number): ChildRecord[] {
+    return this.#childrenAfter.all(parent, after, limit).map(childOf)
+  }
+
+  /** One item as its folder's listing shows it. */
+  child(ino: Ino): ChildRecord | undefined {
+    const row = this.#child.get(ino)
+    return row && childOf(row)
   }
 
   childInos(parent: Ino): Ino[] {

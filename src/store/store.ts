@@ -1,15 +1,22 @@
 import { Fault } from '../model/fault.js'
-import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import { ROOT_INO, type Ino, type LibraryId, type Milliseconds } from '../model/ids.js'
 import type { NewLibrary } from '../model/library.js'
+import type { Pin } from '../model/pin.js'
 import { ContentTable } from './content-table.js'
 import { Database } from './database.js'
+import { HydrationTable, type HydrationRecord, type RefusalRecord } from './hydration-table.js'
 import type { ItemChange } from './item-change.js'
 import { ItemEdit, ItemStatements } from './item-edit.js'
 import { isRemoteFolder, type ItemRecord } from './item-record.js'
 import { ItemTable } from './item-table.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
+import { NameIndex } from './name-index.js'
+import { PinTable } from './pin-table.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
 import { ThumbnailTable } from './thumbnail-table.js'
+
+// A chain of folders that is longer than a path may be has a ring in it.
+const DEEPEST = 4_096
 
 /** All tables, and what has to be done to several of them at once. Everything is synchronous. */
 export class Store {
@@ -17,9 +24,13 @@ export class Store {
   readonly libraries: LibraryTable
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
+  readonly names: NameIndex
+  readonly hydrations: HydrationTable
+  readonly pins: PinTable
   readonly thumbnails: ThumbnailTable
   readonly #database: Database
   readonly #statements: ItemStatements
+  readonly #watchers = new Set<() => void>()
 
   /** @throws {Fault} as {@link Database} */
   constructor(path: string, now: Milliseconds) {
@@ -28,18 +39,29 @@ export class Store {
     this.libraries = new LibraryTable(this.#database)
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
+    this.names = new NameIndex(this.#database)
+    this.hydrations = new HydrationTable(this.#database)
+    this.pins = new PinTable(this.#database, this.items)
     this.thumbnails = new ThumbnailTable(this.#database)
     this.#statements = new ItemStatements(this.#database)
   }
 
   /** Runs `work` in one transaction. @returns what changed on the drive */
   change(now: Milliseconds, work: (edit: ItemEdit) => void): readonly ItemChange[] {
-    return this.#database.transaction(() => {
+    const changes = this.#database.transaction(() => {
       const edit = new ItemEdit(this.items, this.#statements, now)
       work(edit)
       edit.finish()
       return edit.changes
     })
+    if (changes.length > 0) for (const watcher of this.#watchers) watcher()
+    return changes
+  }
+
+  /** `onChange` is called after each {@link change} that changed something, until the returned function is called. */
+  watch(onChange: () => void): () => void {
+    this.#watchers.add(onChange)
+    return () => this.#watchers.delete(onChange)
   }
 
   /**
@@ -121,6 +143,46 @@ export class Store {
     if (current?.kind !== 'library') return undefined
     const library = this.libraries.byId(current.library)
     return library && [library.webUrl, ...names].join('/')
+  }
+
+  /** Adds to what is known of who has downloaded what. */
+  recordHydrations(hydrations: Iterable<HydrationRecord>, refusals: Iterable<RefusalRecord>): void {
+    this.#database.transaction(() => this.hydrations.add(hydrations, refusals))
+  }
+
+  /**
+   * Says what is wanted of an item and of everything in it, whatever was said before.
+   * @param pin `undefined`: as its folder
+   */
+  setPin(ino: Ino, pin: Pin | undefined): void {
+    const { pins } = this
+    try {
+      this.#database.transaction(() => {
+        for (const said of [...pins.all.keys()]) if (pins.isWithin(said, ino)) pins.say(said, undefined)
+        if (pin !== undefined && pins.of(ino) !== pin) pins.say(ino, pin)
+      })
+    } catch (failure) {
+      pins.reload()
+      throw failure
+    }
+  }
+
+  /** An item need not be local any more; what was said of things in it stays. */
+  unkeep(ino: Ino): void {
+    const { pins } = this
+    pins.say(ino, undefined)
+    if (pins.of(ino) === 'always-local') pins.say(ino, 'unspecified')
+  }
+
+  /** Names from the root on; `undefined`: nothing leads there any more. */
+  readonly pathOf = (item: ItemRecord): readonly string[] | undefined => {
+    const names: string[] = []
+    for (let current: ItemRecord | undefined = item; current; current = this.items.byIno(current.parent)) {
+      if (current.ino === ROOT_INO) return names
+      if (names.length === DEEPEST) return undefined
+      names.unshift(current.name)
+    }
+    return undefined
   }
 
   /** The containing folder; the root's is itself. */

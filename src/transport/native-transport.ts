@@ -151,6 +151,12 @@ class NativeMount implements Mount, KernelView {
         return this.#fs.ensurePresent(request.handle, { start: request.start, end: request.end }, signal)
       case 'getxattr':
         return session.replyBytes(request.id, this.#fs.getxattr(request.node as NodeId, request.name))
+      case 'setxattr':
+        this.#fs.setxattr(request.node as NodeId, request.name, request.value)
+        return session.replyDone(request.id)
+      case 'removexattr':
+        this.#fs.removexattr(request.node as NodeId, request.name)
+        return session.replyDone(request.id)
     }
   }
 

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { DriveProcess, run } from './drive-process.js'
+import { DriveProcess, isRoot, run } from './drive-process.js'
 import { ROOT } from './memory-drive.js'
 
 const FOLDER = 10
@@ -22,9 +22,10 @@ t.test('a folder of 10,000 is listed completely, and JavaScript is asked once', 
   t.equal(long.code, 0)
   t.equal(long.stdout.trim().split('\n').length, 10_001)
   t.equal(drive.count('readdir'), 1)
-  t.equal(drive.count('getattr'), 1, 'of the root, before anything is known')
+  t.equal(drive.count('getattr'), 0)
   t.equal(drive.count('lookup'), 1, 'of the folder')
-  t.equal((await drive.statistics()).entries, 10_002)
+  t.equal((await drive.statistics()).entries, 10_001)
+  t.notOk((await drive.statistics()).requests['ACCESS'], 'listing asks for no permissions')
 })
 
 t.test('a listing read by hundreds of small reads has every name once', async t => {
@@ -121,19 +122,62 @@ t.test('nothing can be changed', async t => {
   }
 })
 
+const FORWARDED = ['user.b2bmount.state', 'user.xdg.origin.url']
+
 t.test('our extended attributes are asked of JavaScript, others are not, and none is listed', async t => {
   const drive = await driveWithFolder(t, 2)
   const program = `
 import os, sys
 path = sys.argv[1]
 print(os.getxattr(path, 'user.b2bmount.state').decode())
-for name in ['user.other', 'security.selinux', 'system.posix_acl_access']:
+print(os.getxattr(path, 'user.xdg.origin.url').decode())
+for name in ['user.other', 'user.xdg.origin.urls', 'security.selinux', 'system.posix_acl_access']:
     try: print(os.getxattr(path, name))
     except OSError as e: print(e.errno)
 print(os.listxattr(path))`
   const { stdout } = await run('python3', '-c', program, drive.path('folder', 'file-1'))
-  t.equal(stdout, 'value of user.b2bmount.state\n61\n95\n95\n[]\n')
-  t.ok(drive.events.every(event => event.op !== 'getxattr' || event.name === 'user.b2bmount.state'))
+  t.equal(stdout, 'value of user.b2bmount.state\nvalue of user.xdg.origin.url\n61\n61\n95\n95\n[]\n')
+  t.ok(drive.events.every(event => event.op !== 'getxattr' || FORWARDED.includes(event.name)))
+})
+
+t.test('our extended attributes can be set and removed, others cannot', async t => {
+  const drive = await driveWithFolder(t, 2)
+  const program = `
+import os, sys
+path = sys.argv[1]
+os.setxattr(path, 'user.b2bmount.pin', b'always-local')
+os.setxattr(path, 'user.b2bmount.pin', b'', os.XATTR_REPLACE)
+os.removexattr(path, 'user.b2bmount.pin')
+for name, value in [('user.other', b'x'), ('trusted.other', b'x'), ('user.b2bmount.pin', b'x' * 256),
+                    ('user.b2bmount.pin', b'\\xff')]:
+    try: print(os.setxattr(path, name, value))
+    except OSError as e: print(e.errno)
+try: print(os.removexattr(path, 'user.other'))
+except OSError as e: print(e.errno)`
+  const { stdout, stderr } = await run('python3', '-c', program, drive.path('folder', 'file-1'))
+  t.equal(stdout, isRoot ? '30\n30\n22\n22\n30\n' : '30\n1\n22\n22\n30\n', stderr)
+  const events = drive.events.filter(({ op }) => op === 'setxattr' || op === 'removexattr')
+  t.match(events, [
+    { op: 'setxattr', name: 'user.b2bmount.pin', value: 'always-local', flags: 0 },
+    { op: 'setxattr', name: 'user.b2bmount.pin', value: '', flags: 2 },
+    { op: 'removexattr', name: 'user.b2bmount.pin' },
+  ])
+  t.equal(events.length, 3)
+})
+
+t.test('access(2) says that nothing can be written, and that files are no programs', async t => {
+  const drive = await driveWithFolder(t, 2)
+  const program = `
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for path in sys.argv[1:]:
+    for mode in [os.F_OK, os.R_OK, os.W_OK, os.X_OK]:
+        print(ctypes.get_errno() if libc.access(path.encode(), mode) else 0, end=' ')
+os.chdir(sys.argv[2])`
+  const paths = [drive.path('folder', 'file-1'), drive.path('folder')]
+  const { stdout, code, stderr } = await run('python3', '-c', program, ...paths)
+  t.equal(stdout, '0 0 30 13 0 0 30 0 ', stderr)
+  t.equal(code, 0)
 })
 
 t.test('no more entries are held than allowed: the directories used longest ago go first', async t => {

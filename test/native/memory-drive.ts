@@ -176,6 +176,9 @@ export class MemoryDrive {
         return this.answerOpen(request.id, request.node)
       case 'getxattr':
         return this.#session.replyBytes(request.id, Buffer.from(`value of ${request.name}`))
+      case 'setxattr':
+      case 'removexattr':
+        return this.#session.replyDone(request.id)
       case 'read':
       case 'release':
       case 'cancelled':

@@ -29,7 +29,8 @@ t.test('a mount has the type, source and options that were asked for, and goes w
   t.ok(protocol.minor >= 31)
   t.match(mountedAt(drive.directory.replace('\t', '\\011')), {
     type: 'fuse.b2bmount',
-    options: /^ro,nosuid,nodev/,
+    // That it is read-only is our affair: see the tests of what cannot be written.
+    options: /^rw,nosuid,nodev/,
   })
   await drive.session('unmount')
   t.equal(mountedAt(drive.directory.replace('\t', '\\011')), undefined)
@@ -221,7 +222,7 @@ t.test(
       await run('chown', 'nobody', drive.directory)
       const protocol = await drive.mount(options)
       t.equal(protocol.passthrough, false)
-      t.match(mountedAt(drive.directory), { type: 'fuse.b2bmount', options: /ro,nosuid,nodev/ })
+      t.match(mountedAt(drive.directory), { type: 'fuse.b2bmount', options: /rw,nosuid,nodev/ })
       await drive.drive('addFile', { parent: ROOT, name: 'file', node: 9, size: 3 })
       const asUser = ['-u', 'nobody', '--', 'ls', drive.directory]
       t.equal((await run('runuser', ...asUser)).stdout, 'file\n')
@@ -231,6 +232,31 @@ t.test(
       await drive.mount(options)
       await drive.exit(0)
       t.notOk(mountedAt(drive.directory))
+    })
+
+    await t.test('may set our attributes of files that he may not write, and nothing else', async t => {
+      const drive = userDrive(t)
+      await run('chown', 'nobody', drive.directory)
+      await drive.mount(options)
+      await drive.drive('addFile', { parent: ROOT, name: 'file', node: 9, size: 3 })
+      const asUser = (program: string) =>
+        run('runuser', '-u', 'nobody', '--', 'python3', '-c', program, drive.path('file'))
+      const set = await asUser(
+        "import os, sys; os.setxattr(sys.argv[1], 'user.b2bmount.pin', b'always-local')",
+      )
+      t.equal(set.code, 0, set.stderr)
+      t.match(await drive.event('setxattr'), { node: 9, name: 'user.b2bmount.pin', value: 'always-local' })
+      const refused = await asUser(`
+import os, sys
+path = sys.argv[1]
+for work in [lambda: os.open(path, os.O_WRONLY), lambda: os.open(path + '2', os.O_CREAT | os.O_RDWR),
+             lambda: os.utime(path), lambda: os.chmod(path, 0o666), lambda: os.truncate(path, 0),
+             lambda: os.remove(path), lambda: os.mkdir(path + '3'), lambda: os.rename(path, path + '4'),
+             lambda: os.link(path, path + '5'), lambda: os.setxattr(path, 'user.other', b'x')]:
+    try: print(work())
+    except OSError as e: print(e.errno)
+print(os.access(path, os.R_OK), os.access(path, os.W_OK), os.access(path, os.X_OK))`)
+      t.equal(refused.stdout, '30\n'.repeat(10) + 'True False False\n', refused.stderr)
     })
 
     await t.test('hears what fusermount3 has to say', async t => {

@@ -28,7 +28,7 @@ t.test('the file system, without a kernel, shows and reads like the directory th
   const cloud = JSON.parse(await readFile(sandbox.cloudFile, 'utf8')) as Cloud
   const paths = pathsFor(cloud.name, sandbox.env)
   await mkdir(paths.cacheDirectory, { recursive: true })
-  const { drive, http, store } = build({ cloud, paths, log: silent, clock: systemClock })
+  const { drive, http, store } = build({ cloud, config: {}, paths, log: silent, clock: systemClock })
   t.teardown(async () => {
     await drive.close()
     await http.close()

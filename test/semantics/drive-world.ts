@@ -3,9 +3,14 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { OpenFile } from '../../src/fs/file-system.js'
+import { HydrationGate } from '../../src/fs/hydration-gate.js'
 import { MountedDrive } from '../../src/fs/mounted-drive.js'
+import { PinKeeper } from '../../src/fs/pin-keeper.js'
+import { CacheLimits, type Limits } from '../../src/hydration/cache-limits.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
 import type { HashBytes } from '../../src/hydration/content-file.js'
+import { HydrationLog } from '../../src/hydration/hydration-log.js'
+import { HydrationPolicy, type HydrationRule, type Program } from '../../src/hydration/hydration-policy.js'
 import { Hydrator } from '../../src/hydration/hydrator.js'
 import { OfflineMemory } from '../../src/hydration/offline-memory.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
@@ -71,6 +76,11 @@ export function fileItem(
   }
 }
 
+/** A program as it is recognised by its name alone. */
+export function program(name: string): Program {
+  return { name, path: `/usr/bin/${name}`, names: [name], comm: name.slice(0, 15), arguments: [] }
+}
+
 /** Bytes that differ everywhere: a range at the wrong place is not equal by chance. */
 export function pattern(size: number, seed = 1): Uint8Array {
   const words = new Uint32Array(Math.ceil(size / 4))
@@ -88,6 +98,10 @@ export interface DriveWorldOptions {
   readonly directory?: string
   readonly remote?: FakeRemote
   readonly clock?: TestClock
+  /** Before the defaults. */
+  readonly rules?: readonly HydrationRule[]
+  /** Of the cache. */
+  readonly limits?: Limits
 }
 
 /** One run of the daemon, without a kernel: a drive over a fake other side. */
@@ -103,6 +117,13 @@ export class DriveWorld {
   readonly told: string[] = []
   readonly troubles: string[] = []
   readonly hashed: string[] = []
+  /** Who runs, by process id: the program and its ancestors. */
+  readonly programs = new Map<number, readonly Program[]>()
+  readonly hydrationLog: HydrationLog
+  readonly keeper: PinKeeper
+  readonly limits: CacheLimits
+  /** On the disk of the cache. */
+  freeBytes = Infinity
 
   constructor(options: DriveWorldOptions & { readonly directory: string }) {
     this.directory = options.directory
@@ -127,10 +148,32 @@ export class DriveWorld {
     })
     const offline = new OfflineMemory(clock)
     this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })
+    this.limits = new CacheLimits({
+      store,
+      cache: this.cache,
+      clock,
+      limits: options.limits ?? {},
+      freeBytes: () => this.freeBytes,
+      onTrouble,
+    })
+    const onArrived = (bytes: number) => this.limits.grew(bytes)
+    this.hydrationLog = new HydrationLog({ store, clock, onArrived, onTrouble })
+    const { hydrator, hydrationLog } = this
+    this.keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
+    const gate = new HydrationGate({
+      programs: { lineageOf: pid => Promise.resolve(this.programs.get(pid) ?? []) },
+      policy: new HydrationPolicy(options.rules),
+      hydrator,
+      log: hydrationLog,
+      room: this.limits,
+    })
     this.drive = new MountedDrive({
       store,
       cache: this.cache,
       hydrator: this.hydrator,
+      gate,
+      keeper: this.keeper,
+      limits: this.limits,
       folders: remote,
       clock,
       offline,
@@ -162,7 +205,12 @@ export class DriveWorld {
   }
 
   async open(...names: string[]): Promise<OpenFile> {
-    return this.drive.open(await this.node(...names), 0, { pid: 1, uid: 0 }, forever)
+    return this.openAs(1, ...names)
+  }
+
+  /** @param pid a key of {@link programs}, or of nobody that is known */
+  async openAs(pid: number, ...names: string[]): Promise<OpenFile> {
+    return this.drive.open(await this.node(...names), 0, { pid, uid: 0 }, forever)
   }
 
   async names(node: NodeId): Promise<string[]> {
@@ -175,7 +223,10 @@ export class DriveWorld {
   }
 
   async stop(): Promise<void> {
+    await this.keeper.close()
+    await this.limits.close()
     await this.drive.close()
+    this.hydrationLog.close()
     this.store.close()
   }
 }

@@ -283,6 +283,28 @@ t.test('attributes are the true ones, before and after hydration', async t => {
   t.match(world.drive.getattr(node), { ...expected, blocks: Math.ceil(100_000 / 512) })
 })
 
+t.test('every file says from where it is, whatever address the other organization gives for it', async t => {
+  const world = startWorld(t)
+  world.library()
+  const bytes = pattern(10)
+  const put = (id: string, name: string, webUrl?: string) =>
+    world.remote.put({ ...fileItem(id, name, bytes), webUrl }, bytes)
+  put('i1', 'bill 1.exe')
+  put('i2', 'page.docx', 'https://contoso.sharepoint.com/sites/team/_layouts/15/Doc.aspx?sourcedoc=%7B2%7D')
+  put('i3', 'lie.docx', 'https://evil.example/sites/team/another.docx')
+  put('i4', 'program.docx', 'javascript:alert(1)')
+  const origin = async (name: string) =>
+    Buffer.from(world.drive.getxattr(await world.node(name), 'user.xdg.origin.url')).toString()
+  t.equal(await origin('bill 1.exe'), `${projects.webUrl}/bill%201.exe`)
+  t.equal(
+    await origin('page.docx'),
+    'https://contoso.sharepoint.com/sites/team/_layouts/15/Doc.aspx?sourcedoc=%7B2%7D',
+  )
+  t.equal(await origin('lie.docx'), projects.webUrl)
+  t.equal(await origin('program.docx'), projects.webUrl)
+  t.throws(() => world.drive.getxattr(ROOT, 'user.xdg.origin.url'), { code: 'no-attribute' })
+})
+
 t.test('extended attributes are there for who asks, and not listed', async t => {
   const world = startWorld(t)
   world.library()

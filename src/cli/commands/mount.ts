@@ -40,7 +40,7 @@ Examples:
   b2bmount mount /mnt/partners
   b2bmount mount --foreground ~/B2B     Ctrl-C unmounts
 
-docs/CLI.md has a unit file for systemd.`,
+At every login:  b2bmount service install`,
     )
     .action((dir: string, { foreground = false, transport }: Options) =>
       run(session => {

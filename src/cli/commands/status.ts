@@ -2,11 +2,14 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type {
   DaemonStatus,
+  HydrationReport,
+  ItemPin,
   ItemState,
   ItemStatus,
   LibraryState,
   LibraryStatus,
 } from '../../control/answers.js'
+import { Fault } from '../../model/fault.js'
 import { count, formatAge, formatBytes, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
 import { by } from './mount.js'
@@ -18,17 +21,24 @@ export function statusCommand(run: RunCommand): Command {
       'Shows who is signed in, where the drive is mounted and how each library is; or the state of one file or folder of the drive.',
     )
     .argument('[path]', 'a file or folder of the drive')
+    .option('--hydrations', 'show which programs have downloaded what, and which were not allowed to')
     .addHelpText(
       'after',
       `
 Examples:
   b2bmount status
   b2bmount status ~/B2B/Contoso/'Projects - Documents'/Budget.xlsx
+  b2bmount status --hydrations
   b2bmount --json status | jq '.libraries[] | select(.state != "up-to-date")'`,
     )
-    .action((path: string | undefined) =>
+    .action((path: string | undefined, { hydrations = false }: { hydrations?: boolean }) =>
       run(async session => {
-        if (path === undefined) {
+        if (hydrations) {
+          if (path !== undefined)
+            throw new Fault('usage', '--hydrations is about the whole drive: leave PATH out')
+          const report = await session.ask('hydrations', {})
+          session.output.answer(report, hydrationLines(report, Date.now()))
+        } else if (path === undefined) {
           const status = await session.ask('status', {})
           session.output.answer(status, statusLines(status, Date.now()))
         } else {
@@ -49,6 +59,27 @@ export function statusLines(status: DaemonStatus, now: number): readonly string[
     ...(libraries.length === 0
       ? ['Nothing is added yet:  b2bmount add ADDRESS']
       : ['', ...libraryLines(libraries, now)]),
+  ]
+}
+
+export function hydrationLines({ hydrations, refusals }: HydrationReport, now: number): readonly string[] {
+  const downloads = hydrations.map(({ at, program, path, bytes, verdict }) => [
+    formatAge(now - at),
+    program,
+    formatBytes(bytes),
+    verdict === 'full' ? '' : verdict,
+    path,
+  ])
+  const refused = refusals.map(({ at, program, path, count: times, verdict }) => [
+    formatAge(now - at),
+    program,
+    count(times, 'time'),
+    verdict,
+    `last: ${path}`,
+  ])
+  return [
+    ...(downloads.length === 0 ? ['Nothing was downloaded.'] : ['Downloaded:', ...table(downloads)]),
+    ...(refused.length === 0 ? [] : ['', 'Not allowed to download:', ...table(refused)]),
   ]
 }
 
@@ -83,14 +114,24 @@ const ITEM_STATE: Readonly<Record<ItemState, string>> = {
   'online-only': 'Online-only',
   'partly-local': 'Partly local',
   'locally-available': 'Locally available',
+  'always-available': 'Always available',
+  syncing: 'Syncing: to be always available, and not here yet',
+  attention: 'Needs attention: to be always available, and could not be downloaded',
+}
+
+const ITEM_PIN: Readonly<Record<ItemPin, string>> = {
+  'always-local': 'always on this machine',
+  'online-only': 'online-only when not in use',
+  unspecified: '',
 }
 
 export function itemLines(item: ItemStatus): readonly string[] {
-  const { path, kind, state, size, localBytes, modified, library, webUrl } = item
+  const { path, kind, state, pin, size, localBytes, modified, library, webUrl } = item
   const local = kind === 'file' && state === 'partly-local' ? `, ${formatBytes(localBytes)} of it here` : ''
   return table([
     ['Path', path],
     ...(state === undefined ? [] : [['State', ITEM_STATE[state]]]),
+    ...(pin === 'unspecified' ? [] : [['Wanted', ITEM_PIN[pin]]]),
     ...(kind === 'file' ? [['Size', `${formatBytes(size)}${local}`]] : []),
     ['Modified', new Date(modified).toLocaleString()],
     ...(library === undefined ? [] : [['Library', `${library.organization}/${library.name}`]]),

@@ -85,6 +85,59 @@ t.test('no command is wrong usage, also for programs', async t => {
   t.match(JSON.parse(stdout), { error: { code: 'usage', message: 'No command was given' } })
 })
 
+t.test('open shows an item in the browser, or prints where it is', async t => {
+  const home = openHome(t)
+  const drive = join(home.directory, 'drive')
+  await home.run('mount', drive)
+  const page = 'https://contoso.sharepoint.com/sites/Projects/Shared%20Documents/file'
+  const browser = join(home.directory, 'browser')
+  writeFileSync(browser, '#!/bin/sh\necho "$1" >> "$HOME/opened"\n', { mode: 0o755 })
+  const opened = join(home.environment['HOME'] ?? '', 'opened')
+
+  t.same(await home.run('open', join(drive, 'file')), {
+    exitCode: 0,
+    stdout: `${page}\n`,
+    stderr: 'There is no browser here: open this address where there is one, or set BROWSER.\n',
+  })
+  home.environment['BROWSER'] = browser
+  t.match(await home.run('open', '--print', join(drive, 'file')), { stdout: `${page}\n`, stderr: '' })
+  const { stdout } = await home.run('open', '--json', join(drive, 'file'))
+  t.same(JSON.parse(stdout), { path: join(drive, 'file'), webUrl: page, opened: true })
+  await until(() => existsSync(opened) && readFileSync(opened, 'utf8').endsWith('\n'))
+  t.equal(readFileSync(opened, 'utf8'), `${page}\n`)
+
+  t.match(await home.run('open', join(drive, 'hostile')), {
+    exitCode: 1,
+    stderr: /Contoso gives an address for .*hostile that is not at contoso\.sharepoint\.com/,
+  })
+  t.equal(readFileSync(opened, 'utf8'), `${page}\n`, 'nothing else was opened')
+})
+
+t.test('find shows what is called so, and says when that is not all', async t => {
+  const home = openHome(t)
+  await home.run('mount', join(home.directory, 'drive'))
+  t.same(await home.run('find', 'annual', 'budget'), {
+    exitCode: 0,
+    stdout: `online-only  20 bytes  ${join(home.directory, 'drive/Contoso/Projects/annual budget.docx')}\n`,
+    stderr: '',
+  })
+  t.match(await home.run('find', 'nothing'), {
+    exitCode: 0,
+    stdout: '',
+    stderr: /^Nothing that the drive knows/,
+  })
+  t.match(await home.run('find', 'many', '--limit', '7'), { stdout: / 7 bytes /, stderr: /There are more/ })
+  t.match(await home.run('find', 'early'), { stderr: /try again in a moment/ })
+  const { stdout } = await home.run('find', 'budget', '--json')
+  t.match(JSON.parse(stdout), {
+    items: [{ kind: 'file', state: 'online-only' }],
+    more: false,
+    complete: true,
+  })
+  for (const limit of ['0', '1001', 'x'])
+    t.match(await home.run('find', 'x', '--limit', limit), { exitCode: 2 })
+})
+
 t.test('sign-in --device-code prints the code and opens nothing', async t => {
   const { stderr } = await openHome(t).run('sign-in', '--device-code')
   t.equal(
@@ -196,3 +249,43 @@ t.test('help has an example for each command that takes an argument', async t =>
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setTimeout(resolve, 10))
 }
+
+t.test('pins are set, ended and freed for each path that is given', async t => {
+  const home = openHome(t)
+  const drive = join(home.directory, 'drive')
+  await home.run('mount', drive)
+  const [one, other] = [join(drive, 'one'), join(drive, 'other')]
+  t.match(await home.run('pin', one, other), {
+    exitCode: 0,
+    stdout:
+      `Always available: ${one} (3 files downloaded, 1.5 MB)\n` +
+      `Always available: ${other} (3 files downloaded, 1.5 MB)\n`,
+  })
+  const failed = await home.run('pin', join(drive, 'unreachable'))
+  t.equal(failed.exitCode, 1)
+  t.match(failed.stdout, /unreachable\/plan\.docx: There is no connection\.\n/)
+  t.match(await home.run('unpin', one), { exitCode: 0, stdout: `No longer always available: ${one}\n` })
+  t.match(await home.run('free-up', one), {
+    exitCode: 0,
+    stdout: `Freed 3.0 MB of 2 files: ${one}; 1 file kept, open or pinned\n`,
+  })
+  t.match(JSON.parse((await home.run('--json', 'free-up', one, other)).stdout), [
+    { path: one, files: 2, bytes: 3_000_000, kept: 1 },
+    { path: other },
+  ])
+})
+
+t.test('who has downloaded what is shown, with names that are safe for a terminal', async t => {
+  const home = openHome(t)
+  const { stdout } = await home.run('status', '--hydrations')
+  t.match(
+    stdout,
+    /^Downloaded:\n[\d,]+ days ago +soffice\.bin +1\.5 MB +\/home\/ann\/.*\ufffd\[2Jplan\.docx\n/,
+  )
+  t.match(stdout, /\nNot allowed to download:\n[\d,]+ days ago +tumblerd +2,000 times +local-only +last: /)
+  t.match(JSON.parse((await home.run('--json', 'status', '--hydrations')).stdout), {
+    hydrations: [{ at: 0, program: 'soffice.bin', bytes: 1_500_000, verdict: 'full' }],
+    refusals: [{ at: 0, program: 'tumblerd', count: 2_000, verdict: 'local-only' }],
+  })
+  t.match(await home.run('status', '--hydrations', '/x'), { exitCode: 2 })
+})

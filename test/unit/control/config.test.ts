@@ -22,7 +22,7 @@ t.test('an unknown key is an error, with the one that was meant', t => {
   })
   t.throws(() => parseConfig({ wholly: 1 }, 'config.json'), {
     code: 'configuration-invalid',
-    nextStep: 'Known keys: clientId, cloud, logLevel.',
+    nextStep: /^Known keys: clientId, cloud, logLevel, hydration, /,
   })
   t.throws(() => parseConfig({ toString: 1 }, 'config.json'), { code: 'configuration-invalid' })
   t.end()
@@ -108,4 +108,42 @@ t.test('what cannot be chosen is explained', async t => {
   await t.rejects(chooseCloud(undefined, { XDG_CONFIG_HOME: join(home, 'broken') }), {
     message: /is not valid JSON$/,
   })
+})
+
+t.test('rules for programs are lists of names and absolute paths', t => {
+  const good = {
+    hydration: { deny: ['/opt/scanner/*'], localOnly: ['photo-importer'], headOnly: [], full: ['restic'] },
+    HydrationDisallowedApps: [
+      { ApplicationId: 'cloud-backup', MaxBundleVersion: '1.1', MaxBuildVersion: '1.0' },
+    ],
+    cacheLimitInMB: 10_000,
+    minimumFreeSpaceInMB: 0,
+    freeUpAfterDays: 30,
+  }
+  t.same(parseConfig(good, 'config.json'), good)
+  for (const [wrong, message] of [
+    [{ hydration: [] }, '"hydration" in config.json must be an object of lists of programs'],
+    [
+      { hydration: { localOnly: ['bin/scan'] } },
+      /^"localOnly" in "hydration" of config\.json must be a list of names or absolute paths/,
+    ],
+    [{ hydration: { full: 'restic' } }, /^"full" in "hydration" of config\.json must be a list/],
+    [{ hydration: { allow: [] } }, '"hydration" of config.json has an unknown key, "allow"'],
+    [{ HydrationDisallowedApps: {} }, /^"HydrationDisallowedApps" in config\.json must be a list of/],
+    [{ HydrationDisallowedApps: ['x'] }, '"HydrationDisallowedApps" of config.json must hold a JSON object'],
+    [{ HydrationDisallowedApps: [{}] }, '"HydrationDisallowedApps" of config.json lacks "ApplicationId"'],
+    [
+      { HydrationDisallowedApps: [{ ApplicationId: 1 }] },
+      /^"ApplicationId" in .* must be the name of a program/,
+    ],
+    [
+      { cacheLimitInMB: '10 GB' },
+      '"cacheLimitInMB" in config.json must be a whole number from 0 to 1000000000',
+    ],
+    [{ freeUpAfterDays: 0 }, '"freeUpAfterDays" in config.json must be a whole number from 1 to 10000'],
+    [{ minimumFreeSpaceInMB: -1 }, /must be a whole number/],
+  ] as const) {
+    t.throws(() => parseConfig(wrong, 'config.json'), { code: 'configuration-invalid', message })
+  }
+  t.end()
 })

@@ -32,7 +32,7 @@ function daemon(test: Test, more: Partial<DaemonOptions> = {}) {
   let onReady: (mount: ActiveMount | undefined) => void = () => {}
   const ready = new Promise<ActiveMount | undefined>(resolve => (onReady = resolve))
   const options: DaemonOptions = {
-    environment: { cloud: CLOUD, paths, log: recordInto(log), clock },
+    environment: { cloud: CLOUD, config: {}, paths, log: recordInto(log), clock },
     version: '1.2.3',
     openServices: async () => services,
     mountPoints: new MountPoints({

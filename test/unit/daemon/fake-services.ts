@@ -1,4 +1,13 @@
-import type { Account, ItemStatus, LibraryStatus, ThumbnailAnswer } from '../../../src/control/answers.js'
+import type {
+  Account,
+  FreeUpReport,
+  HydrationReport,
+  ItemStatus,
+  LibraryStatus,
+  PinReport,
+  ThumbnailAnswer,
+  UnpinReport,
+} from '../../../src/control/answers.js'
 import {
   toMount,
   type ActiveMount,
@@ -126,12 +135,22 @@ export class FakeServices implements DaemonServices {
       path,
       kind: 'file',
       state: 'online-only',
+      pin: 'unspecified',
       size: 5_000_000,
       localBytes: 0,
       modified: 0,
       library: PROJECTS,
-      webUrl: undefined,
+      webUrl: path.endsWith('hostile') ? 'https://evil.example/x' : `${PROJECTS.webUrl}/file`,
     }
+  }
+
+  async find({ words, limit }: { words: string; limit: number }) {
+    const [directory = 'nowhere'] = this.mounts.keys()
+    const item = {
+      ...(await this.itemStatus({ path: `${directory}/Contoso/Projects/${words}.docx` })),
+      size: limit,
+    }
+    return { items: words === 'nothing' ? [] : [item], more: words === 'many', complete: words !== 'early' }
   }
 
   async thumbnail({ path }: { path: string }): Promise<ThumbnailAnswer> {
@@ -149,6 +168,28 @@ export class FakeServices implements DaemonServices {
 
   async doctorChecks() {
     return [{ name: 'graph.example', verdict: 'ok' as const, found: 'reachable' }]
+  }
+
+  hydrations(): Promise<HydrationReport> {
+    const path = '/home/ann/B2B/Contoso/Projects - Documents/\u001b[2Jplan.docx'
+    return Promise.resolve({
+      hydrations: [{ at: 0, program: 'soffice.bin', path, bytes: 1_500_000, verdict: 'full' }],
+      refusals: [{ at: 0, program: 'tumblerd', path, count: 2_000, verdict: 'local-only' }],
+    })
+  }
+
+  pin({ path }: { path: string }): Promise<PinReport> {
+    const problem = { code: 'offline', message: 'There is no connection' } as const
+    const failures = path.endsWith('unreachable') ? [{ path: `${path}/plan.docx`, problem }] : []
+    return Promise.resolve({ path, files: 3, bytes: 1_500_000, failures })
+  }
+
+  unpin({ path }: { path: string }): Promise<UnpinReport> {
+    return Promise.resolve({ path, pin: 'unspecified' })
+  }
+
+  freeUp({ path }: { path: string }): Promise<FreeUpReport> {
+    return Promise.resolve({ path, files: 2, bytes: 3_000_000, kept: 1 })
   }
 
   isBusy(): boolean {

@@ -1,0 +1,128 @@
+import { constants } from 'node:fs'
+import type { HydrationLog } from '../hydration/hydration-log.js'
+import type { HydrationPolicy, Program, Verdict } from '../hydration/hydration-policy.js'
+import type { ContentReader, Hydrator } from '../hydration/hydrator.js'
+import { SNIFFED, type Appetite } from '../hydration/read-ahead.js'
+import type { ByteRange } from '../model/byte-ranges.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { Ino } from '../model/ids.js'
+import type { ItemRecord } from '../store/item-record.js'
+import type { Caller } from './file-system.js'
+
+/** Tells which program a request comes from. Implemented by `proc-programs.ts`. */
+export interface Programs {
+  /** The program, then who started it, and so on; empty when it cannot be told. Never rejects. */
+  lineageOf(pid: number): Promise<readonly Program[]>
+}
+
+export interface HydrationGateDeps {
+  readonly programs: Programs
+  readonly policy: HydrationPolicy
+  readonly hydrator: Hydrator
+  readonly log: HydrationLog
+  readonly room: Room
+}
+
+/** Who can make room on a full disk. Implemented by `hydration/cache-limits.ts`. */
+export interface Room {
+  /** @returns whether there is more than before */
+  makeRoom(): Promise<boolean>
+}
+
+/** What a program may do with the file that it opens; decided once, because a READ does not tell who wants it. */
+export interface Admission {
+  readonly program: string
+  readonly verdict: Verdict
+  readonly appetite: Appetite
+}
+
+/** Of who asks us to without being seen: processes of other namespaces, or that have ended. */
+const UNKNOWN = 'unknown'
+
+/** Between programs and the network: lets each cause the downloads that the policy allows it. */
+export class HydrationGate {
+  readonly #deps: HydrationGateDeps
+
+  constructor(deps: HydrationGateDeps) {
+    this.#deps = deps
+  }
+
+  /** @param flags open(2) flags */
+  async admit(caller: Caller, flags: number): Promise<Admission> {
+    const { programs, policy } = this.#deps
+    const lineage = await programs.lineageOf(caller.pid)
+    const { verdict, sniffs } = policy.permissionOf(lineage)
+    // GLib opens so what it only wants to know the type of.
+    const isSniffer = sniffs || (flags & constants.O_NOATIME) !== 0
+    const appetite = verdict === 'full' ? (isSniffer ? 'sniffing' : 'ordinary') : 'exact'
+    return { program: lineage[0]?.name ?? UNKNOWN, verdict, appetite }
+  }
+
+  /**
+   * @param isLocal whether every byte of the file is
+   * @throws {Fault} `hydration-refused`; as {@link Hydrator.open}
+   */
+  async open(
+    { ino, generation, size }: ItemRecord,
+    isLocal: boolean,
+    admission: Admission,
+  ): Promise<ContentReader> {
+    const { verdict } = admission
+    // Not at the first read that fails: GNU `tar --sparse` says nothing of that, and ends with 0.
+    if (verdict === 'deny' || (verdict === 'local-only' && !isLocal)) throw this.#refusal(ino, admission)
+    return this.#withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
+  }
+
+  /** @throws {Fault} `hydration-refused`; as {@link Hydrator.ensure} */
+  async ensure(
+    reader: ContentReader,
+    admission: Admission,
+    range: ByteRange,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hydrator, log } = this.#deps
+    const { file } = reader
+    const clamped = { start: range.start, end: Math.min(file.size, range.end) }
+    if (file.unwritten(clamped).length > 0) {
+      if (admission.verdict !== 'local-only') log.asks(file, admission)
+      if (admission.verdict !== 'full') await this.#ensureHead(reader, admission, clamped, signal)
+    }
+    await this.#withRoom(() => hydrator.ensure(reader, range, signal))
+  }
+
+  /**
+   * The kernel may ask for more at once than the program has: what it may have is fetched before the rest is refused, and
+   * will be there when the kernel asks again, page by page.
+   */
+  async #ensureHead(
+    reader: ContentReader,
+    admission: Admission,
+    { start, end }: ByteRange,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { file } = reader
+    const allowed = admission.verdict === 'head-only' ? SNIFFED : 0
+    if (start < allowed) {
+      await this.#deps.hydrator.ensure(reader, { start, end: Math.min(end, allowed) }, signal)
+    }
+    if (file.unwritten({ start, end }).length > 0) throw this.#refusal(file.ino, admission)
+  }
+
+  /** What was not used for long goes before a read fails. */
+  async #withRoom<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    try {
+      return await work()
+    } catch (failure) {
+      if (!isFault(failure, 'disk-full') || !(await this.#deps.room.makeRoom())) throw failure
+      return work()
+    }
+  }
+
+  #refusal(ino: Ino, admission: Admission): Fault {
+    this.#deps.log.refused(ino, admission)
+    return new Fault('hydration-refused', `${admission.program} may not download files`, {
+      nextStep:
+        'Open the file with another program, or allow this one in config.json: see "hydration" in docs/CLI.md',
+    })
+  }
+}

@@ -1,0 +1,262 @@
+import type { Clock } from '../concurrency/clock.js'
+import { Limiter } from '../concurrency/limiter.js'
+import type { Hydrating, HydrationLog } from '../hydration/hydration-log.js'
+import type { Hydrator } from '../hydration/hydrator.js'
+import { Fault, isFault, type FaultCode } from '../model/fault.js'
+import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import type { ItemChange } from '../store/item-change.js'
+import type { ChildRecord } from '../store/item-table.js'
+import type { Store } from '../store/store.js'
+import { filesIn } from './tree-walk.js'
+
+// Of the 48 connections: whoever reads a file finds enough of them free.
+const FILES_AT_ONCE = 4
+// One request, one connection: nothing is fetched ahead.
+const PIECE: Bytes = 8 * 1024 * 1024
+// Changes come in bursts.
+const SETTLING: Milliseconds = 2_000
+const FIRST_RETRY: Milliseconds = 30_000
+const LONGEST_RETRY: Milliseconds = 10 * 60_000
+
+/** What keeps one file keeps the others of its library, too: they are not tried one by one. */
+const OF_THE_LIBRARY: readonly FaultCode[] = [
+  'offline',
+  'throttled',
+  'not-signed-in',
+  'sign-in-required',
+  'access-removed',
+  'not-a-guest',
+  'disk-full',
+]
+
+const KEEPER: Hydrating = { program: 'b2bmount (always available)', verdict: 'full' }
+
+export interface PinKeeperDeps {
+  readonly store: Pick<Store, 'items' | 'isListed' | 'pins'>
+  readonly hydrator: Hydrator
+  readonly log: HydrationLog
+  readonly clock: Clock
+  /** Something went wrong that nobody waits for. */
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/** Whoever has the folders. */
+export interface KeeperOwner {
+  /** @throws {Fault} */
+  refreshFolder(folder: Ino, signal: AbortSignal): Promise<void>
+  /** More or less of a content is local. */
+  localBytesChanged(ino: Ino, generation: number): void
+}
+
+export interface KeepProgress {
+  readonly done: number
+  readonly total: number
+}
+
+export interface Kept {
+  /** Downloaded now. */
+  readonly files: number
+  readonly bytes: Bytes
+  readonly failures: readonly { readonly ino: Ino; readonly fault: Fault }[]
+}
+
+/**
+ * Downloads what is always to be local: when it is said, and whenever something in it is new or has changed. In the
+ * background, a few files at a time.
+ */
+export class PinKeeper {
+  readonly #deps: PinKeeperDeps
+  readonly #turns = new Limiter(FILES_AT_ONCE)
+  readonly #closed = new AbortController()
+  /** Files that could not be had, with the generation that it was about. */
+  readonly #failures = new Map<Ino, { readonly generation: number; readonly fault: Fault }>()
+  #owner: KeeperOwner = { refreshFolder: () => Promise.resolve(), localBytesChanged: () => {} }
+  #wake: (() => void) | undefined
+  #isAwake = false
+  #isWorking = false
+  #running: Promise<void> | undefined
+
+  constructor(deps: PinKeeperDeps) {
+    this.#deps = deps
+  }
+
+  belongsTo(owner: KeeperOwner): void {
+    this.#owner = owner
+  }
+
+  /** Begins with whatever is not local yet. */
+  start(): void {
+    this.wake()
+    this.#running ??= this.#run(this.#closed.signal)
+  }
+
+  get isBusy(): boolean {
+    return this.#isWorking || this.#isAwake
+  }
+
+  /** Why a file that should be local is not. */
+  failureOf(ino: Ino, generation: number): Fault | undefined {
+    const failure = this.#failures.get(ino)
+    return failure?.generation === generation ? failure.fault : undefined
+  }
+
+  /** Looks soon at everything that is to be local. */
+  wake(): void {
+    if (this.#deps.store.pins.saying('always-local').length === 0) return
+    this.#isAwake = true
+    this.#wake?.()
+  }
+
+  /** The store has been changed. */
+  changed(changes: readonly ItemChange[]): void {
+    const { items, pins } = this.#deps.store
+    if (this.#isAwake || pins.saying('always-local').length === 0) return
+    const isOfInterest = (change: ItemChange) => {
+      if (change.kind === 'content') return pins.of(change.ino) === 'always-local'
+      if (change.kind !== 'entry') return false
+      const ino = items.byName(change.parent, change.name)?.ino
+      return ino !== undefined && pins.of(ino) === 'always-local'
+    }
+    if (changes.some(isOfInterest)) this.wake()
+  }
+
+  /**
+   * Downloads everything in `root` that is to be local and is not.
+   * @param signal ends the downloads; what has arrived stays
+   * @throws the signal's reason; failures of single files are in the answer
+   */
+  async keep(root: Ino, signal: AbortSignal, onProgress: (progress: KeepProgress) => void): Promise<Kept> {
+    const failures: { ino: Ino; fault: Fault }[] = []
+    const missing = await this.#missingIn(root, signal, failures)
+    let [files, bytes, done] = [0, 0, 0]
+    onProgress({ done, total: missing.length })
+    const queue = missing.values()
+    const closed = new Set<LibraryId>()
+    const work = async () => {
+      for (const file of queue) {
+        const library = this.#deps.store.items.byIno(file.ino)?.library
+        if (library === undefined || closed.has(library)) continue
+        const fault = await this.#turns.run('background', signal, () => this.#hydrate(file, signal))
+        if (fault && OF_THE_LIBRARY.includes(fault.code)) closed.add(library)
+        if (fault) failures.push({ ino: file.ino, fault })
+        else [files, bytes] = [files + 1, bytes + file.size]
+        onProgress({ done: ++done, total: missing.length })
+      }
+    }
+    await Promise.all(Array.from({ length: FILES_AT_ONCE }, work))
+    return { files, bytes, failures }
+  }
+
+  /** Resolves when nothing is downloaded any more. */
+  async close(): Promise<void> {
+    this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
+    this.#wake?.()
+    await this.#running
+  }
+
+  async #missingIn(
+    root: Ino,
+    signal: AbortSignal,
+    failures: { ino: Ino; fault: Fault }[],
+  ): Promise<ChildRecord[]> {
+    const { store } = this.#deps
+    const onUnlisted = async (folder: Ino) => {
+      try {
+        await this.#owner.refreshFolder(folder, signal)
+      } catch (failure) {
+        signal.throwIfAborted()
+        failures.push({ ino: folder, fault: this.#faultOf(failure) })
+      }
+    }
+    const enters = (ino: Ino) => (store.pins.saidOf(ino) ?? 'always-local') === 'always-local'
+    const missing: ChildRecord[] = []
+    for await (const file of filesIn(root, { store, signal, enters, onUnlisted })) {
+      if (file.localBytes < file.size) missing.push(file)
+    }
+    return missing
+  }
+
+  /** @returns why it could not be had */
+  async #hydrate({ ino, generation, size }: ChildRecord, signal: AbortSignal): Promise<Fault | undefined> {
+    const { store, hydrator, log } = this.#deps
+    // Replaced, or not wanted any more, while it waited for its turn.
+    if (store.items.byIno(ino)?.generation !== generation || store.pins.of(ino) !== 'always-local')
+      return undefined
+    try {
+      const reader = hydrator.open(ino, generation, size, 'exact')
+      try {
+        for (let start = 0; start < size; start += PIECE) {
+          log.asks(reader.file, KEEPER)
+          await hydrator.ensure(reader, { start, end: Math.min(size, start + PIECE) }, signal)
+        }
+      } finally {
+        hydrator.release(reader)
+      }
+      this.#failures.delete(ino)
+      return undefined
+    } catch (failure) {
+      signal.throwIfAborted()
+      // Another one has come meanwhile, and is looked at next.
+      if (isFault(failure, 'stale-content')) return undefined
+      const fault = this.#faultOf(failure)
+      this.#failures.set(ino, { generation, fault })
+      return fault
+    } finally {
+      this.#owner.localBytesChanged(ino, generation)
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    let retry: Milliseconds | undefined
+    while (!signal.aborted) {
+      await this.#nap(retry, signal)
+      if (signal.aborted) return
+      this.#isAwake = false
+      this.#isWorking = true
+      const isComplete = await this.#pass(signal)
+      this.#isWorking = false
+      retry = isComplete ? undefined : Math.min(LONGEST_RETRY, (retry ?? FIRST_RETRY / 2) * 2)
+    }
+  }
+
+  /** Until it is woken, or `retry` has passed; then until things have settled. */
+  async #nap(retry: Milliseconds | undefined, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps
+    const ended = new AbortController()
+    if (!this.#isAwake) {
+      const woken = new Promise<void>(resolve => (this.#wake = resolve))
+      const timer = retry === undefined ? woken : clock.sleep(retry, AbortSignal.any([ended.signal, signal]))
+      await Promise.race([woken, timer]).catch(() => {})
+    }
+    ended.abort()
+    this.#wake = undefined
+    await clock.sleep(SETTLING, signal).catch(() => {})
+  }
+
+  /** @returns whether everything that is to be local is */
+  async #pass(signal: AbortSignal): Promise<boolean> {
+    const { store, onTrouble } = this.#deps
+    let isComplete = true
+    for (const root of store.pins.saying('always-local')) {
+      try {
+        const { failures } = await this.keep(root, signal, () => {})
+        isComplete &&= failures.length === 0
+        const [first] = failures
+        if (first) onTrouble('not-kept-local', first.fault)
+      } catch (failure) {
+        if (signal.aborted) return false
+        isComplete = false
+        onTrouble('not-kept-local', failure)
+      }
+    }
+    return isComplete
+  }
+
+  #faultOf(failure: unknown): Fault {
+    if (failure instanceof Fault) return failure
+    this.#deps.onTrouble('keeper-bug', failure)
+    return new Fault('local-io', 'It could not be downloaded because of a bug; the log says more', {
+      cause: failure,
+    })
+  }
+}

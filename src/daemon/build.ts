@@ -51,6 +51,7 @@ import { NativeTransport } from '../transport/native-transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
+import { fuseDescriptors } from './run-program.js'
 import { Transports } from './transports.js'
 import { NameSearch } from './name-search.js'
 import { freeBytesAt, limitsOf } from './cache-limits-config.js'
@@ -147,7 +148,7 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   const programs = new ProcPrograms({ clock, needsArguments: names => policy.needsArguments(names) })
   const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits })
   const keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
-  const decoder = new Decoder()
+  const decoder = new Decoder({ hidden: fuseDescriptors })
   const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content, decoder }, paths, {
     remote: new GraphThumbnails({ graph, http, throttle, organizations }),
     contents: new LocalContents(store, cache),

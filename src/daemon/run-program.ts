@@ -55,7 +55,8 @@ function withPrivateDescriptors<Result>(work: (stdio: StdioOptions) => Result): 
   }
 }
 
-function fuseDescriptors(): number[] {
+/** Those that every program that we start would inherit. */
+export function fuseDescriptors(): number[] {
   try {
     return readdirSync('/proc/self/fd').flatMap(name => (isFuse(name) ? [Number(name)] : []))
   } catch {

@@ -13,6 +13,8 @@ export type Decoded =
   | { readonly kind: 'refused'; readonly reason: string }
 
 export interface DecoderOptions {
+  /** Descriptors of ours that a program would inherit, and must not; it gets /dev/null in their places. */
+  readonly hidden?: () => readonly number[]
   /** For tests; otherwise the strictest that works here. */
   readonly confinement?: Confinement
   readonly longestJob?: number
@@ -94,15 +96,21 @@ export class Decoder {
     return decoded
   }
 
+  #hidden(): readonly 'ignore'[] {
+    const last = Math.max(2, ...(this.#options.hidden?.() ?? []))
+    // Those between are closed by themselves.
+    return Array.from({ length: last - 2 }, () => 'ignore')
+  }
+
   #start(confinement: Confinement): Running {
     const { program, args } = confined(confinement)
     const child = spawn(program, args, {
       cwd: '/',
       env: { PATH: '/usr/bin:/bin' },
-      stdio: ['pipe', 'pipe', 'ignore'],
+      stdio: ['pipe', 'pipe', 'ignore', ...this.#hidden()],
       // Its own group: Ctrl-C at a daemon in the foreground is for the daemon.
       detached: true,
-    })
+    }) as Child
     const { promise: ready, resolve: isReady, reject: isBroken } = readiness()
     const running: Running = { child, ready, jobs: 0, settle: undefined }
     const reader = new FrameReader(LARGEST_ANSWER)

@@ -59,6 +59,10 @@ function enlarged(jpeg: Buffer, width: number, height: number): Buffer {
   return copy
 }
 
+t.test('with descriptors of ours hidden from it the decoder works all the same', async t => {
+  await works(t, openDecoder(t, { hidden: () => [7, 12] }), 'through its own pipes')
+})
+
 t.test('an image becomes PNGs that fit into their boxes', async t => {
   const decoder = openDecoder(t)
   const decoded = await decoder.decode(photo, [256, 128])

@@ -29,7 +29,7 @@ function openStore(test: Test, directory = join(test.testdir(), 'thumbnails')) {
 }
 
 /** What GLib says of a file. */
-async function gio(attributes: string, file: string, cache = '/nowhere'): Promise<string> {
+async function gio(attributes: string, file: string, cache = '/dev/null'): Promise<string> {
   const env = { ...process.env, XDG_CACHE_HOME: cache, LC_ALL: 'C.UTF-8' }
   return (await execute('gio', ['info', '-a', attributes, file], { env })).stdout
 }

@@ -14,6 +14,7 @@ import t, { type Test } from 'tap'
 import { MountPoints } from '../../../src/daemon/mount-point.js'
 import type { MountHealth } from '../../../src/daemon/mount-probe.js'
 import { parseMountInfo, type MountEntry } from '../../../src/daemon/mount-table.js'
+import { becomeOrdinaryUser } from '../../helpers/ordinary-user.js'
 
 /** Mounts as the kernel would list them; detaching takes the topmost away. */
 function world(test: Test, mounted: Readonly<Record<string, MountHealth>> = {}, type = 'fuse.b2bmount') {
@@ -210,10 +211,3 @@ t.test('the mount table is read as the kernel writes it', t => {
   ])
   t.end()
 })
-
-/** Root may do everything; until the end of the test it may not. */
-function becomeOrdinaryUser(test: Test): void {
-  if (process.getuid?.() !== 0) return
-  process.seteuid?.(65534)
-  test.teardown(() => process.seteuid?.(0))
-}

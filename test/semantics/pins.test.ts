@@ -50,11 +50,11 @@ async function attribute(world: DriveWorld, name: string, ...path: string[]): Pr
 const state = (world: DriveWorld, ...path: string[]) => attribute(world, 'state', ...path)
 const pin = (world: DriveWorld, ...path: string[]) => attribute(world, 'pin', ...path)
 
-/** Time passes until the background has nothing to do. */
+/** Time passes until the background has nothing to do: slowly, so that no download on a busy machine runs out of it. */
 async function quiet(world: DriveWorld): Promise<void> {
-  for (let turn = 0; turn < 50 && world.keeper.isBusy; turn++) {
+  for (let turn = 0; turn < 1000 && world.keeper.isBusy; turn++) {
     await aWhile(20)
-    world.clock.advance(SETTLING)
+    if (turn % 25 === 0) world.clock.advance(SETTLING)
   }
   await settled(world)
 }

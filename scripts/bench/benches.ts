@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { copyTree } from './tree-copy.js'
+import { million } from './million.js'
 import { median, medianOf, run, time } from './measure.js'
 import { fuseNativeMount, rcloneMount } from './peers.js'
 import { format, type Beside, type Row } from './row.js'
@@ -35,7 +36,20 @@ export const BENCHES: readonly Bench[] = [
   { id: 'thumbs-first', measure: async subject => (await thumbnailRows(subject))[0] },
   { id: 'thumbs-all', measure: async subject => (await thumbnailRows(subject))[1] },
   { id: 'rss', measure: rss },
+  ...['million-list', 'million-rate', 'million-stat', 'million-rss', 'million-start'].map(id => ({
+    id,
+    measure: () => millionRow(id),
+  })),
 ]
+
+// One library is listed once: all rows come of it.
+let millionRows: Promise<readonly Row[]> | undefined
+
+async function millionRow(id: string): Promise<Row> {
+  const row = (await (millionRows ??= million())).find(each => each.id === id)
+  if (row === undefined) throw new Error(`${id} was not measured`)
+  return row
+}
 
 // One folder is opened once: both rows come of it.
 const measured = new WeakMap<Subject, ReturnType<typeof thumbnails>>()

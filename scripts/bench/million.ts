@@ -172,7 +172,7 @@ class Million {
   /** What the command has got for the other organization, out of its cache. */
   async #accessToken(): Promise<string> {
     const { home } = this.#sandbox
-    const file = join(home, '.local', 'state', 'b2bmount', 'emulator', 'account', 'tokens.json')
+    const file = join(home, '.local', 'state', 'b2bmount', 'emulator', 'tokens.json')
     const cache = JSON.parse(await readFile(file, 'utf8')) as {
       AccessToken: Record<string, { secret: string; target: string; realm: string }>
     }

@@ -50,7 +50,6 @@ const readAt = promisify(readFile)
 const LISTING_GROWS_OLD: Milliseconds = 2 * 60_000
 // A reader whose file has the wrong checksum waits for this before it is told.
 const RECHECK_DEADLINE: Milliseconds = 10_000
-const ITEM_COUNT_GROWS_OLD: Milliseconds = 60_000
 // One transaction of a removal: about a millisecond.
 const PURGED_AT_ONCE = 200
 
@@ -87,7 +86,6 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   readonly #kernels: KernelCaches
   readonly #handles = new HandleTable()
   readonly #closed = new AbortController()
-  #itemCount: { readonly items: number; readonly at: Milliseconds } | undefined
 
   constructor(deps: MountedDriveDeps) {
     this.#deps = deps
@@ -192,7 +190,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     const { cacheDirectory } = this.#deps
     try {
       const { bsize, blocks, bavail } = statfsSync(cacheDirectory)
-      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, items: this.#countItems() }
+      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, items: this.#deps.store.items.count() }
     } catch (failure) {
       throw localFault(failure)
     }
@@ -390,14 +388,6 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     if (directory.listing.kind !== 'listed') return false
     if (this.#deps.store.libraries.byId(directory.library)?.enumerated !== undefined) return false
     return this.#deps.clock.now() - directory.listing.at >= LISTING_GROWS_OLD
-  }
-
-  #countItems(): number {
-    const now = this.#deps.clock.now()
-    if (this.#itemCount === undefined || now - this.#itemCount.at >= ITEM_COUNT_GROWS_OLD) {
-      this.#itemCount = { items: this.#deps.store.items.count(), at: now }
-    }
-    return this.#itemCount.items
   }
 }
 

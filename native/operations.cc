@@ -219,11 +219,13 @@ bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t o
                            const Buffer& buffer) {
   uint8_t* payload = buffer.data() + kPageSize;
   DirectoryWriter writer(payload, std::min<size_t>(size, kMaxRead), plus, offset, options_.owner, options_.validity);
-  const bool held = nodes_.VisitListing(
+  const NodeTable::Visit visit = nodes_.VisitListing(
       node, writer.after_ino(), [&writer](uint64_t ino, uint64_t parent_ino) { writer.AddDots(ino, parent_ino); },
       [&writer](const NodeTable::ListedNode& child) { return writer.Add(child); });
-  if (held) device_.ReplyInPlace(unique, payload, writer.size());
-  return held;
+  if (visit == NodeTable::Visit::kNotHeld) return false;
+  device_.ReplyInPlace(unique, payload, writer.size());
+  if (visit == NodeTable::Visit::kFirstVisit) requests_.PostListed(node);
+  return true;
 }
 
 void Server::Readdir(const Incoming& request, bool plus) {

@@ -129,6 +129,24 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   readdir(node: NodeId): readonly Entry[] {
     const directory = this.#directory(node)
     this.#deps.watcher?.opened(directory.ino)
+    return this.#listing(directory)
+  }
+
+  listingKnown(node: NodeId): readonly Entry[] | undefined {
+    const directory = this.#deps.store.items.byIno(inoOf(node))
+    if (directory === undefined || !isDirectory(directory.kind) || !isOfNode(directory, node))
+      return undefined
+    return this.#deps.store.isListed(directory) ? this.#listing(directory) : undefined
+  }
+
+  listingRead(node: NodeId): void {
+    const directory = this.#deps.store.items.byIno(inoOf(node))
+    if (directory === undefined || !isDirectory(directory.kind)) return
+    this.#deps.watcher?.opened(directory.ino)
+    if (this.#hasGrownOld(directory)) this.#lister.refreshLater(directory.ino)
+  }
+
+  #listing(directory: ItemRecord): readonly Entry[] {
     const opened = this.#openedBytes()
     return this.#deps.store.items.children(directory.ino).map(child => {
       const localBytes = opened.size === 0 ? child.localBytes : (opened.get(child.ino) ?? child.localBytes)

@@ -9,11 +9,11 @@ import { checkedUrl } from './download-urls.js'
 import { retryAfterOf } from './graph-fault.js'
 
 // A photo of 256 pixels has some ten kilobytes; what is larger than this is not a thumbnail.
-const LARGEST_IMAGE: Bytes = 2 * 1024 * 1024
+const LARGEST_IMAGE: Bytes = 1024 * 1024
 // From the request to the last byte: who sends a byte now and then must not keep a place for ever.
 const DEADLINE: Milliseconds = 30_000
-// As many as one host gets connections.
-const IMAGES_AT_ONCE = 32
+// As many as one host gets connections. An image is one round trip, so their number is the rate.
+const IMAGES_AT_ONCE = 48
 const MOST_REDIRECTS = 3
 
 /** What a media service answers that will not draw this file, now or later. */

@@ -20,8 +20,8 @@ export interface ConnectionOptions {
 // connection which is just being closed has to be sent again.
 const KEEP_ALIVE: Milliseconds = 60_000
 
-// Well above what one library's read-ahead opens; only there so that a bug cannot open thousands.
-const CONNECTIONS_PER_HOST = 32
+// As many as thumbnails of a folder come over at once, well above what one library's read-ahead opens.
+const CONNECTIONS_PER_HOST = 48
 
 /** How sockets come about: straight, through the user's proxy, or all to an emulator's address. */
 export function openConnections(options: ConnectionOptions): Dispatcher {

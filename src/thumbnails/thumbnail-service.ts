@@ -95,7 +95,7 @@ export class ThumbnailService {
     boxes: readonly ThumbnailBox[],
   ): Promise<Shown | undefined> {
     const { cache, decoder } = this.#deps
-    const kept = await cache.get(subject.item, subject.version, box)
+    const kept = cache.get(subject.item, subject.version, box)
     if (kept?.kind !== 'image') return kept
     const decoded = await decoder.decode(kept.image, boxes)
     if (decoded.kind === 'refused') {
@@ -178,7 +178,7 @@ export class ThumbnailService {
       return { kind: 'failed', fault: failure }
     }
     if (found.kind === 'failed') return found
-    return await this.#putNone(subject, found, box)
+    return this.#putNone(subject, found, box)
   }
 
   async #withoutService(
@@ -187,19 +187,19 @@ export class ThumbnailService {
     box: ThumbnailBox,
     boxes: readonly ThumbnailBox[],
   ): Promise<Shown | undefined> {
-    const answer = await this.#putNone(subject, found, box)
+    const answer = this.#putNone(subject, found, box)
     if (answer.kind !== 'none' || (await this.askLocal(subject, box)) === undefined) return answer
     return await this.shown(subject, box, boxes)
   }
 
-  async #putNone(
+  #putNone(
     subject: Subject,
     found: FoundThumbnail,
     box: ThumbnailBox,
-  ): Promise<{ readonly kind: 'none' | 'over' }> {
+  ): { readonly kind: 'none' | 'over' } {
     const { store, cache, clock } = this.#deps
     if (!isPresent(store, subject)) return { kind: 'over' }
-    await cache.putNone(subject.item, subject.version, box, clock.now() + this.#noneFor(subject, found))
+    cache.putNone(subject.item, subject.version, box, clock.now() + this.#noneFor(subject, found))
     return { kind: 'none' }
   }
 

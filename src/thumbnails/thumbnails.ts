@@ -137,6 +137,7 @@ export class Thumbnails {
 
   async close(): Promise<void> {
     await this.#deps.folders.close()
+    this.#deps.cache.close()
   }
 
   #later(work: Promise<void>): void {

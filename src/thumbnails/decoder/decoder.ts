@@ -1,4 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { Fault } from '../../model/fault.js'
 import type { ThumbnailBox } from '../../model/thumbnail.js'
@@ -111,6 +113,7 @@ export class Decoder {
       // Its own group: Ctrl-C at a daemon in the foreground is for the daemon.
       detached: true,
     }) as Child
+    yieldToOthers(child.pid)
     const { promise: ready, resolve: isReady, reject: isBroken } = readiness()
     const running: Running = { child, ready, jobs: 0, settle: undefined }
     const reader = new FrameReader(LARGEST_ANSWER)
@@ -155,6 +158,18 @@ export class Decoder {
     this.#running = undefined
     running?.child.kill('SIGKILL')
     running?.settle?.({ kind: 'refused', reason: 'the drive is closing' })
+  }
+}
+
+/** Decoding may take what processors have left, and nothing from who fetches images or uses the machine. */
+function yieldToOthers(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW)
+    // Where sessions share the processors among themselves, it is the session's that counts.
+    writeFileSync(`/proc/${pid}/autogroup`, String(constants.priority.PRIORITY_LOW))
+  } catch {
+    // It has ended, or the machine has no such thing.
   }
 }
 

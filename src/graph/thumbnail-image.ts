@@ -13,7 +13,7 @@ const LARGEST_IMAGE: Bytes = 1024 * 1024
 // From the request to the last byte: who sends a byte now and then must not keep a place for ever.
 const DEADLINE: Milliseconds = 30_000
 // As many as one host gets connections. An image is one round trip, so their number is the rate.
-const IMAGES_AT_ONCE = 48
+const IMAGES_AT_ONCE = 64
 const MOST_REDIRECTS = 3
 
 /** What a media service answers that will not draw this file, now or later. */

@@ -103,7 +103,9 @@ async function curl({ sandbox }: Subject, urls: readonly string[]): Promise<numb
 async function untilListed(store: string, count: number, start: number): Promise<number> {
   const sqlite = new Sqlite(store, { readonly: true })
   try {
-    const listed = sqlite.prepare<[], number>(`SELECT count(*) FROM thumbnail WHERE source = 'service'`).pluck()
+    const listed = sqlite
+      .prepare<[], number>(`SELECT count(*) FROM thumbnail WHERE source = 'service'`)
+      .pluck()
     for (;;) {
       const found = listed.get() ?? 0
       const passed = performance.now() - start

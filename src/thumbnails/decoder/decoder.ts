@@ -14,6 +14,11 @@ export type Decoded =
   /** Not an image, a damaged one, or one that asks for too much. `reason` for the log only: it may quote the image. */
   | { readonly kind: 'refused'; readonly reason: string }
 
+/** `square`: exactly as large as the box, with nothing around the image. */
+export type ThumbnailShape = 'as-it-is' | 'square'
+
+const NOTHING = new Uint8Array(0)
+
 export interface DecoderOptions {
   /** Descriptors of ours that a program would inherit, and must not; it gets /dev/null in their places. */
   readonly hidden?: () => readonly number[]
@@ -60,9 +65,13 @@ export class Decoder {
    * @param boxes the PNGs to make, one for each, in their order
    * @throws {Fault} `cancelled` once closed; `local-io` where the program cannot be run at all
    */
-  async decode(image: Uint8Array, boxes: readonly ThumbnailBox[]): Promise<Decoded> {
+  async decode(
+    image: Uint8Array,
+    boxes: readonly ThumbnailBox[],
+    shape: ThumbnailShape = 'as-it-is',
+  ): Promise<Decoded> {
     if (image.length > LARGEST_JOB - 1024) return { kind: 'refused', reason: 'too large' }
-    const turn = this.#last.then(() => this.#decode(image, boxes))
+    const turn = this.#last.then(() => this.#decode(image, boxes, shape))
     this.#last = turn.catch(() => {})
     return turn
   }
@@ -72,7 +81,7 @@ export class Decoder {
     this.#end()
   }
 
-  async #decode(image: Uint8Array, boxes: readonly ThumbnailBox[]): Promise<Decoded> {
+  async #decode(image: Uint8Array, boxes: readonly ThumbnailBox[], shape: ThumbnailShape): Promise<Decoded> {
     const confinement = await this.confinement()
     if (this.#isClosed) throw new Fault('cancelled', 'The drive is closing')
     clearTimeout(this.#idleTimer)
@@ -87,7 +96,7 @@ export class Decoder {
         clearTimeout(timer)
         resolve(answer)
       }
-      running.child.stdin.write(frame([boxBytes(boxes), image]))
+      running.child.stdin.write(frame([boxBytes(boxes), image, ...(shape === 'square' ? [NOTHING] : [])]))
     })
     running.settle = undefined
     if (decoded.kind === 'refused' || ++running.jobs >= MOST_JOBS) this.#retire(running, decoded)
@@ -161,13 +170,13 @@ export class Decoder {
   }
 }
 
-/** Decoding may take what processors have left, and nothing from who fetches images or uses the machine. */
+/** Decoding yields to who fetches images or uses the machine. Not wholly: an image has a deadline. */
 function yieldToOthers(pid: number | undefined): void {
   if (pid === undefined) return
   try {
-    setPriority(pid, constants.priority.PRIORITY_LOW)
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
     // Where sessions share the processors among themselves, it is the session's that counts.
-    writeFileSync(`/proc/${pid}/autogroup`, String(constants.priority.PRIORITY_LOW))
+    writeFileSync(`/proc/${pid}/autogroup`, String(constants.priority.PRIORITY_BELOW_NORMAL))
   } catch {
     // It has ended, or the machine has no such thing.
   }

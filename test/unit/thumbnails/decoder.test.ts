@@ -145,7 +145,7 @@ t.test('what decodes leaves the processors to others', async t => {
   const { stdout } = await execute('ps', ['--ppid', String(process.pid), '-o', 'ni=,args='])
   const decoders = stdout.split('\n').filter(line => line.includes('decoder-program'))
   t.ok(decoders.length > 0)
-  for (const line of decoders) t.match(line, /^ *19 /)
+  for (const line of decoders) t.match(line, /^ *10 /)
 })
 
 t.test('the process has no environment, and limits', async t => {

@@ -49,6 +49,8 @@ export const openServices: OpenServices = environment => {
   parts.keeper.start()
   parts.limits.start()
   void parts.thumbnails.sweep()
+  // Found out now: later somebody waits for a folder's first thumbnails.
+  void parts.decoder.confinement()
   return Promise.resolve(new Services(environment, parts))
 }
 

@@ -69,13 +69,3 @@ t.test('a Mac would find thumbnails as icons of files', { skip: cannotMount }, a
     await showsIcons(t, gallery)
   })
 })
-
-t.test('elsewhere nothing of it is there', { skip: cannotMount }, async t => {
-  const gallery = await openGallery(t)
-  await readdir(gallery.folder)
-  await t.rejects(
-    attribute(join(gallery.folder, 'Photo 001.jpg'), 'com.apple.FinderInfo'),
-    /No such attribute/,
-  )
-  await t.rejects(readFile(join(gallery.drive, '.metadata_never_index')), { code: 'ENOENT' })
-})

@@ -20,6 +20,8 @@ constexpr std::string_view kOurAttributes = "user.b2bmount.";
 // Where a file is from.
 constexpr std::string_view kOriginAttribute = "user.xdg.origin.url";
 constexpr std::string_view kUserAttributes = "user.";
+// What a Mac asks for. There is none on Linux, unless somebody wants to see what a Mac would.
+constexpr std::string_view kMacAttributes = "com.apple.";
 constexpr size_t kLongestValue = 255;
 
 bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
@@ -312,7 +314,9 @@ void Server::Getxattr(const Incoming& request) {
     device_.ReplyError(request.header.unique, EIO);
     return;
   }
-  if (!(StartsWith(*name, kOurAttributes) || *name == kOriginAttribute) || !IsUtf8(*name)) {
+  const bool is_known =
+      StartsWith(*name, kOurAttributes) || *name == kOriginAttribute || StartsWith(*name, kMacAttributes);
+  if (!is_known || !IsUtf8(*name)) {
     // "Not supported" makes ls(1) and others stop asking for security labels and access lists on this file system.
     device_.ReplyError(request.header.unique, StartsWith(*name, kUserAttributes) ? ENODATA : EOPNOTSUPP);
     return;

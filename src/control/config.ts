@@ -32,6 +32,8 @@ export interface Config {
   readonly minimumFreeSpaceInMB?: number
   /** What was not used for so long is freed. */
   readonly freeUpAfterDays?: number
+  /** Thumbnails as icons of files, for a Mac's Finder; absent: on a Mac. */
+  readonly finderIcons?: boolean
 }
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -60,6 +62,7 @@ export function parseConfig(content: unknown, file: string): Config {
       cacheLimitInMB: wholeNumber(0, 1_000_000_000),
       minimumFreeSpaceInMB: wholeNumber(0, 1_000_000_000),
       freeUpAfterDays: wholeNumber(1, 10_000),
+      finderIcons: { expected: 'true or false', holds: value => typeof value === 'boolean' },
     },
     [],
   )

@@ -92,7 +92,7 @@ export interface FileSystem {
   /** Never asks the network. */
   statistics(): FileSystemStatistics
   /** @throws {Fault} `no-attribute` */
-  getxattr(node: NodeId, name: string): Uint8Array
+  getxattr(node: NodeId, name: string, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
   /**
    * Only `user.b2bmount.pin` can be set, to what is wanted of the item: a wish, not content.
    * @throws {Fault} `read-only` for others, `invalid-value`

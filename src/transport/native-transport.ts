@@ -161,8 +161,10 @@ class NativeMount implements Mount, KernelView {
       case 'read':
         // Answered natively as soon as the bytes are there: see #register.
         return this.#fs.ensurePresent(request.handle, { start: request.start, end: request.end }, signal)
-      case 'getxattr':
-        return session.replyBytes(request.id, this.#fs.getxattr(request.node as NodeId, request.name))
+      case 'getxattr': {
+        const value = await this.#fs.getxattr(request.node as NodeId, request.name, signal)
+        return session.replyBytes(request.id, value)
+      }
       case 'setxattr':
         this.#fs.setxattr(request.node as NodeId, request.name, request.value)
         return session.replyDone(request.id)

@@ -49,6 +49,7 @@ import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
 import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
+import { tellWatchers } from './file-watchers.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
 import { fuseDescriptors } from './run-program.js'
@@ -235,6 +236,7 @@ function buildThumbnails(
     store,
     shared: new FreedesktopStore({ directory: thumbnailDirectory, clock, onTrouble }),
     isLocal: ({ ino, generation }) => contents.isLocal(ino, generation),
+    tellWatchers,
   })
   const previews = new RangedPreviews(content)
   const service = new ThumbnailService({

@@ -64,6 +64,8 @@ export interface ThumbnailWorld extends DriveWorld {
   readonly cache2: ThumbnailCache
   readonly thumbnails: Thumbnails
   readonly folders: OpenedFolders
+  /** Files whose watchers were told to look again. */
+  readonly watchersTold: string[]
   /** Images that were decoded. */
   readonly decoded: Uint8Array[]
   /** Opens a folder as a file manager does, and lets its quiet time pass. */
@@ -77,6 +79,7 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   const { store, clock, cache, remote } = world
   const onTrouble = (event: string) => void world.troubles.push(event)
   const decoded: Uint8Array[] = []
+  const watchersTold: string[] = []
   const decoder = {
     decode: (image: Uint8Array, boxes: readonly number[]): Promise<Decoded> => {
       decoded.push(image)
@@ -95,6 +98,10 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
     store,
     shared,
     isLocal: ({ ino, generation }) => contents.isLocal(ino, generation),
+    tellWatchers: path => {
+      watchersTold.push(path)
+      return Promise.resolve()
+    },
   })
   const made = new ThumbnailService({
     store,
@@ -129,5 +136,5 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
     clock.advance(200)
     return inoOf(node)
   }
-  return Object.assign(world, { service, shared, cache2, thumbnails, folders, decoded, look })
+  return Object.assign(world, { service, shared, cache2, thumbnails, folders, watchersTold, decoded, look })
 }

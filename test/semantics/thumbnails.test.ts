@@ -110,6 +110,19 @@ t.test('a walk through a tree leaves no more than the last folders', async t => 
   t.equal(world.service.batches.length, 16)
 })
 
+t.test('who shows the folder is told when a thumbnail has come, and not again', async t => {
+  const world = startThumbnailWorld(t)
+  putPhotos(world, 'trip', 2)
+  world.service.answersAtOnce = (_, name) => (name === 'trip-1' ? image() : none())
+  const photo = [MOUNT, 'Contoso', 'Team - Projects', 'trip', 'photo 1.jpg'].join('/')
+  await world.look('trip')
+  await world.folders.settled()
+  t.same(world.watchersTold, [photo])
+  await world.look('trip')
+  await world.folders.settled()
+  t.same(world.watchersTold, [photo])
+})
+
 t.test('a thumbnail that comes for a content which is over is not written', async t => {
   const world = startThumbnailWorld(t)
   putPhotos(world, 'trip', 1)

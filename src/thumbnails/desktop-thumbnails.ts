@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Ino } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import { fileUri } from './file-uri.js'
+import type { FolderWatchers } from './folder-watchers.js'
 import type { Depicted, FreedesktopStore } from './freedesktop-store.js'
 import { maybeRead } from './file-kinds.js'
 import { isPresent, pathOnDrive, type Subject, type SubjectStore } from './subject.js'
@@ -12,8 +13,7 @@ export interface DesktopThumbnailsDeps {
   readonly shared: FreedesktopStore
   /** Whether all of a content is here: then a program may make a thumbnail of it, if it likes. */
   readonly isLocal: (subject: Subject) => boolean
-  /** Makes programs that show the folder of this file look at the file once more. Never rejects. */
-  readonly tellWatchers: (path: string) => Promise<void>
+  readonly watchers: FolderWatchers
 }
 
 /** A file at one of the places where the drive is mounted. */
@@ -55,7 +55,7 @@ export class DesktopThumbnails {
 
   /** Writes what is known down for the desktop. */
   async show(subject: Subject, outcome: Shown): Promise<void> {
-    const { store, shared, tellWatchers } = this.#deps
+    const { store, shared, watchers } = this.#deps
     if (outcome.kind !== 'image' && outcome.kind !== 'none') return
     for (const depicted of this.#depicted(subject)) {
       if (!isPresent(store, subject)) return
@@ -70,7 +70,7 @@ export class DesktopThumbnails {
         if ((await shared.write(depicted, box, png)) && !stood) isNew = true
       }
       // Who has shown the folder before the thumbnail came has an icon there, and would keep it.
-      if (isNew) await tellWatchers(depicted.path)
+      if (isNew) await watchers.shown(subject.ino, depicted.path)
     }
     // Replaced while we wrote: the content's own end was told before, and found nothing to remove.
     if (!isPresent(store, subject)) await this.forgetChild(subject.ino)

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
-import type { Bytes, ContentVersion, ItemKey, Milliseconds } from '../model/ids.js'
+import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import type { Store } from '../store/store.js'
 import type { ThumbnailRecord, ThumbnailSource, ThumbnailTotals } from '../store/thumbnail-table.js'
@@ -136,6 +136,21 @@ export class ThumbnailCache {
     this.#folders.clear()
     await rm(directory, { recursive: true, force: true })
     return totals
+  }
+
+  /** Deletes those of some items of a drive. Yields between small steps. */
+  async removeOf(
+    drive: Pick<ItemKey, 'tenant' | 'drive'>,
+    isMeant: (item: ItemId) => Promise<boolean>,
+  ): Promise<void> {
+    const { store } = this.#deps
+    let last: ThumbnailRecord | undefined
+    do {
+      const some = store.thumbnails.ofDrive(drive, last, EVICTED_AT_ONCE)
+      for (const record of some) if (await isMeant(record.item.item)) await this.#drop(record)
+      last = some.at(-1)
+      await setImmediate()
+    } while (last !== undefined)
   }
 
   /** Deletes files of a store that was lost, when it lists nothing. */

@@ -9,6 +9,7 @@ import type { FoundThumbnail, RemoteThumbnails, WantedThumbnail } from '../../sr
 import { DesktopThumbnails } from '../../src/thumbnails/desktop-thumbnails.js'
 import type { Decoded } from '../../src/thumbnails/decoder/decoder.js'
 import { RangedPreviews } from '../../src/thumbnails/embedded-preview.js'
+import { FolderWatchers } from '../../src/thumbnails/folder-watchers.js'
 import { FreedesktopStore } from '../../src/thumbnails/freedesktop-store.js'
 import { OpenedFolders } from '../../src/thumbnails/opened-folders.js'
 import { emptyPng } from '../../src/thumbnails/png-text.js'
@@ -94,14 +95,16 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   const contents = new LocalContents(store, cache)
   const cache2 = new ThumbnailCache({ store, directory: join(world.directory, 'thumbs'), clock, onTrouble })
   const shared = new FreedesktopStore({ directory: join(world.directory, 'thumbnails'), clock, onTrouble })
+  const tell = (path: string) => {
+    watchersTold.push(path)
+    return Promise.resolve()
+  }
+  const watchers = new FolderWatchers({ clock, tell })
   const desktop = new DesktopThumbnails({
     store,
     shared,
     isLocal: ({ ino, generation }) => contents.isLocal(ino, generation),
-    tellWatchers: path => {
-      watchersTold.push(path)
-      return Promise.resolve()
-    },
+    watchers,
   })
   const made = new ThumbnailService({
     store,
@@ -121,7 +124,15 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
     reasonNotToAsk: () => undefined,
     onTrouble,
   })
-  const thumbnails = new Thumbnails({ store, service: made, cache: cache2, desktop, folders, onTrouble })
+  const thumbnails = new Thumbnails({
+    store,
+    service: made,
+    cache: cache2,
+    desktop,
+    folders,
+    watchers,
+    onTrouble,
+  })
   thumbnails.mounted(MOUNT)
   t.teardown(async () => {
     await thumbnails.close()

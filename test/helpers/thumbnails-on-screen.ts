@@ -66,7 +66,7 @@ export async function thumbnailsAreShown(
     const query = new URLSearchParams({ drive: driveId, path: `Mixed/${name}` })
     const { top, bottom } = await sandbox.admin<{ top: Channels; bottom: Channels }>(
       'GET',
-      `/thumbnail-url?${query}`,
+      `/thumbnail-url?${query.toString()}`,
     )
     wanted.push({ name, colours: [top, bottom].map(([red, green, blue]) => ({ red, green, blue })) })
   }

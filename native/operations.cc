@@ -23,6 +23,7 @@ constexpr std::string_view kUserAttributes = "user.";
 // What a Mac asks for. There is none on Linux, unless somebody wants to see what a Mac would.
 constexpr std::string_view kMacAttributes = "com.apple.";
 constexpr size_t kLongestValue = 255;
+constexpr uint32_t kPermissions = 07777;
 
 bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
@@ -68,6 +69,8 @@ void Server::Dispatch(const Incoming& request) {
       return Lookup(request);
     case fuse::kGetattr:
       return Getattr(request);
+    case fuse::kSetattr:
+      return Setattr(request);
     case fuse::kReaddir:
       return Readdir(request, false);
     case fuse::kReaddirplus:
@@ -111,7 +114,6 @@ void Server::Dispatch(const Incoming& request) {
       device_.ReplyEmpty(header.unique);
       return;
 
-    case fuse::kSetattr:
     case fuse::kSymlink:
     case fuse::kMknod:
     case fuse::kMkdir:
@@ -215,6 +217,18 @@ void Server::Getattr(const Incoming& request) {
     return AnswerAttributes(request.header.unique, attributes, options_.validity);
   }
   Forward(request, {Kind::kGetattr});
+}
+
+// The mode that a node has may be set again. It changes nothing, but the kernel tells whoever watches the folder (inotify):
+// that is how the daemon says that there is something new to see.
+void Server::Setattr(const Incoming& request) {
+  const auto* in = request.As<fuse::SetattrIn>();
+  NodeAttributes attributes;
+  if (in != nullptr && options_.read_only && (in->valid & ~fuse::kKillSetUidGid) == fuse::kSetMode &&
+      nodes_.Get(request.header.node, &attributes) && ((attributes.mode ^ in->mode) & kPermissions) == 0) {
+    return AnswerAttributes(request.header.unique, attributes, options_.validity);
+  }
+  device_.ReplyError(request.header.unique, options_.read_only ? EROFS : ENOSYS);
 }
 
 bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size,

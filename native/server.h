@@ -141,6 +141,7 @@ class Server {
   void Dispatch(const Incoming& request);
   void Lookup(const Incoming& request);
   void Getattr(const Incoming& request);
+  void Setattr(const Incoming& request);
   void Readdir(const Incoming& request, bool plus);
   void Open(const Incoming& request);
   void Read(const Incoming& request);

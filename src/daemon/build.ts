@@ -32,7 +32,7 @@ import { OfflineMemory } from '../hydration/offline-memory.js'
 import { LibraryResolver } from '../libraries/resolve.js'
 import { TenantDiscovery } from '../libraries/tenant-discovery.js'
 import { WakeUp } from '../libraries/wake-up.js'
-import type { TenantId } from '../model/ids.js'
+import type { Ino, TenantId } from '../model/ids.js'
 import { OrganizationNames } from '../model/organization-names.js'
 import { DamagedStore } from '../store/database.js'
 import { beginAgain } from '../store/rescue.js'
@@ -41,6 +41,7 @@ import { LibrarySync } from '../sync/library-sync.js'
 import { Decoder } from '../thumbnails/decoder/decoder.js'
 import { DesktopThumbnails } from '../thumbnails/desktop-thumbnails.js'
 import { RangedPreviews } from '../thumbnails/embedded-preview.js'
+import { FolderWatchers } from '../thumbnails/folder-watchers.js'
 import { FreedesktopStore } from '../thumbnails/freedesktop-store.js'
 import { OpenedFolders } from '../thumbnails/opened-folders.js'
 import { ThumbnailCache } from '../thumbnails/thumbnail-cache.js'
@@ -51,6 +52,7 @@ import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
 import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
 import type { DaemonEnvironment } from './daemon-services.js'
+import { tellWatchers } from './file-watchers.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
 import { fuseDescriptors } from './run-program.js'
@@ -150,13 +152,14 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   })
   const hydrationLog = new HydrationLog({ store, clock, onArrived: bytes => limits.grew(bytes), onTrouble })
   const programs = new ProcPrograms({ clock, needsArguments: names => policy.needsArguments(names) })
-  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits })
   const keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
   const decoder = new Decoder({ hidden: fuseDescriptors })
   const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content, decoder }, paths, {
     remote: new GraphThumbnails({ graph, http, throttle, organizations }),
     contents: new LocalContents(store, cache),
   })
+  const onRefused = (ino: Ino) => thumbnails.refused(ino)
+  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits, onRefused })
   const drive = new MountedDrive({
     store,
     cache,
@@ -240,10 +243,12 @@ function buildThumbnails(
   { remote, contents }: { readonly remote: GraphThumbnails; readonly contents: LocalContents },
 ): Thumbnails {
   const cache = new ThumbnailCache({ store, directory: join(cacheDirectory, 'thumbnails'), clock, onTrouble })
+  const watchers = new FolderWatchers({ clock, tell: tellWatchers })
   const desktop = new DesktopThumbnails({
     store,
     shared: new FreedesktopStore({ directory: thumbnailDirectory, clock, onTrouble }),
     isLocal: ({ ino, generation }) => contents.isLocal(ino, generation),
+    watchers,
   })
   const previews = new RangedPreviews(content)
   const service = new ThumbnailService({
@@ -258,7 +263,7 @@ function buildThumbnails(
   })
   const reasonNotToAsk = (tenant: TenantId) => offline.reasonNotToAsk(tenant)
   const folders = new OpenedFolders({ store, service, desktop, clock, reasonNotToAsk, onTrouble })
-  return new Thumbnails({ store, service, cache, desktop, folders, onTrouble })
+  return new Thumbnails({ store, service, cache, desktop, folders, watchers, onTrouble })
 }
 
 function finderDrive(deps: Pick<FinderDriveDeps, 'drive' | 'icons' | 'clock'>, cacheDirectory: string) {

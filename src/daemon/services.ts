@@ -146,6 +146,7 @@ class Services implements DaemonServices {
   async removeLibrary(request: { readonly library: string }, signal: AbortSignal): Promise<Library> {
     const library = await this.#libraryMeant(request.library, signal)
     await this.#parts.sync.remove(library.id)
+    await this.#parts.thumbnails.forgetLibrary(library)
     this.#parts.drive.removeLibrary(library.id)
     void this.#parts.drive.deleteRemoved()
     this.#environment.log.info('library-removed', { library: library.id, tenant: library.root.tenant })

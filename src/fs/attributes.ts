@@ -4,7 +4,7 @@ import type { Attributes } from './file-system.js'
 
 const BLOCK: Bytes = 512
 // Nothing can be written yet.
-const FILE_PERMISSIONS = 0o444
+export const FILE_PERMISSIONS = 0o444
 const DIRECTORY_PERMISSIONS = 0o555
 
 /** What of an item shows in `stat`. */

@@ -21,6 +21,8 @@ export interface HydrationGateDeps {
   readonly hydrator: Hydrator
   readonly log: HydrationLog
   readonly room: Room
+  /** Returns at once and never throws. */
+  readonly onRefused?: (ino: Ino) => void
 }
 
 /** Who can make room on a full disk. Implemented by `hydration/cache-limits.ts`. */
@@ -120,6 +122,7 @@ export class HydrationGate {
 
   #refusal(ino: Ino, admission: Admission): Fault {
     this.#deps.log.refused(ino, admission)
+    this.#deps.onRefused?.(ino)
     return new Fault('hydration-refused', `${admission.program} may not download files`, {
       nextStep:
         'Open the file with another program, or allow this one in config.json: see "hydration" in docs/CLI.md',

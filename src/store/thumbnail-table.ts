@@ -43,6 +43,7 @@ export class ThumbnailTable {
   readonly #touch
   readonly #remove
   readonly #oldest
+  readonly #ofDrive
   readonly #totals
 
   constructor(database: Database) {
@@ -60,6 +61,10 @@ export class ThumbnailTable {
       'DELETE FROM thumbnail WHERE tenant = ? AND drive = ? AND item = ? AND box = ?',
     )
     this.#oldest = database.prepare<[number], Row>('SELECT * FROM thumbnail ORDER BY accessed LIMIT ?')
+    this.#ofDrive = database.prepare<[TenantId, DriveId, ItemId, number, number], Row>(
+      `SELECT * FROM thumbnail WHERE tenant = ? AND drive = ? AND (item, box) > (?, ?)
+       ORDER BY tenant, drive, item, box LIMIT ?`,
+    )
     this.#totals = database.prepare<[], { images: number; bytes: number; none: number }>(
       `SELECT count(*) FILTER (WHERE source <> 'none') AS images, coalesce(sum(bytes), 0) AS bytes,
          count(*) FILTER (WHERE source = 'none') AS none FROM thumbnail`,
@@ -99,6 +104,16 @@ export class ThumbnailTable {
   /** Those that nobody has looked at for the longest time. */
   oldest(limit: number): ThumbnailRecord[] {
     return this.#oldest.all(limit).map(recordOf)
+  }
+
+  /** In the order of their items' ids. @param after `undefined`: from the first one on */
+  ofDrive(
+    { tenant, drive }: Pick<ItemKey, 'tenant' | 'drive'>,
+    after: ThumbnailRecord | undefined,
+    limit: number,
+  ): ThumbnailRecord[] {
+    const item = after?.item.item ?? ('' as ItemId)
+    return this.#ofDrive.all(tenant, drive, item, after?.box ?? 0, limit).map(recordOf)
   }
 
   totals(): ThumbnailTotals {

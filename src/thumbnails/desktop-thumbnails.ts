@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Ino } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import { fileUri } from './file-uri.js'
+import type { FolderWatchers } from './folder-watchers.js'
 import type { Depicted, FreedesktopStore } from './freedesktop-store.js'
 import { maybeRead } from './file-kinds.js'
 import { isPresent, pathOnDrive, type Subject, type SubjectStore } from './subject.js'
@@ -12,6 +13,12 @@ export interface DesktopThumbnailsDeps {
   readonly shared: FreedesktopStore
   /** Whether all of a content is here: then a program may make a thumbnail of it, if it likes. */
   readonly isLocal: (subject: Subject) => boolean
+  readonly watchers: FolderWatchers
+}
+
+/** A file at one of the places where the drive is mounted. */
+interface Placed extends Depicted {
+  readonly path: string
 }
 
 /** What the desktop shows: our thumbnails in the shared store, once for each place where the drive is mounted. */
@@ -48,7 +55,7 @@ export class DesktopThumbnails {
 
   /** Writes what is known down for the desktop. */
   async show(subject: Subject, outcome: Shown): Promise<void> {
-    const { store, shared } = this.#deps
+    const { store, shared, watchers } = this.#deps
     if (outcome.kind !== 'image' && outcome.kind !== 'none') return
     for (const depicted of this.#depicted(subject)) {
       if (!isPresent(store, subject)) return
@@ -57,7 +64,13 @@ export class DesktopThumbnails {
         else await shared.removeFailure(depicted.uri)
         continue
       }
-      for (const [box, png] of outcome.pngs) await shared.write(depicted, box, png)
+      let isNew = false
+      for (const [box, png] of outcome.pngs) {
+        const stood = await shared.holds(depicted, box)
+        if ((await shared.write(depicted, box, png)) && !stood) isNew = true
+      }
+      // Who has shown the folder before the thumbnail came has an icon there, and would keep it.
+      if (isNew) await watchers.shown(subject.ino, depicted.path)
     }
     // Replaced while we wrote: the content's own end was told before, and found nothing to remove.
     if (!isPresent(store, subject)) await this.forgetChild(subject.ino)
@@ -93,15 +106,13 @@ export class DesktopThumbnails {
     return maybeRead(subject.name) && !this.#deps.isLocal(subject)
   }
 
-  #depicted({ ino, size, modified, version }: Subject): Depicted[] {
-    const path = pathOnDrive(this.#deps.store, ino)
-    if (path === undefined) return []
+  #depicted({ ino, size, modified, version }: Subject): Placed[] {
+    const onDrive = pathOnDrive(this.#deps.store, ino)
+    if (onDrive === undefined) return []
     const modifiedSeconds = Math.floor(modified / 1000)
-    return [...this.#directories].map(directory => ({
-      uri: fileUri(join(directory, path)),
-      modifiedSeconds,
-      size,
-      version,
-    }))
+    return [...this.#directories].map(directory => {
+      const path = join(directory, onDrive)
+      return { path, uri: fileUri(path), modifiedSeconds, size, version }
+    })
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
 import { isFault } from '../model/fault.js'
-import type { Bytes, ContentVersion, ItemKey, Milliseconds } from '../model/ids.js'
+import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import { deleteImageStore, ImageStore } from '../store/image-store.js'
 import type { Store } from '../store/store.js'
@@ -118,8 +118,7 @@ export class ThumbnailCache {
         bytes -= record.bytes
         dropped.push(record)
       }
-      store.thumbnails.removeAll(dropped)
-      this.#removeImages(dropped)
+      this.#drop(dropped)
       if (dropped.length < EVICTED_AT_ONCE) return
       await setImmediate()
     }
@@ -136,6 +135,23 @@ export class ThumbnailCache {
     this.#closeImages()
     await rm(directory, { recursive: true, force: true })
     return totals
+  }
+
+  /** Deletes those of some items of a drive. Yields between small steps. */
+  async removeOf(
+    drive: Pick<ItemKey, 'tenant' | 'drive'>,
+    isMeant: (item: ItemId) => Promise<boolean>,
+  ): Promise<void> {
+    const { store } = this.#deps
+    let last: ThumbnailRecord | undefined
+    do {
+      const some = store.thumbnails.ofDrive(drive, last, EVICTED_AT_ONCE)
+      const meant: ThumbnailRecord[] = []
+      for (const record of some) if (await isMeant(record.item.item)) meant.push(record)
+      this.#drop(meant)
+      last = some.at(-1)
+      await setImmediate()
+    } while (last !== undefined)
   }
 
   /** Deletes images of a store that was lost, when it lists nothing, and what an earlier version has kept otherwise. */
@@ -196,6 +212,11 @@ export class ThumbnailCache {
       this.#notKept(failure)
       return undefined
     }
+  }
+
+  #drop(records: readonly ThumbnailRecord[]): void {
+    this.#deps.store.thumbnails.removeAll(records)
+    this.#removeImages(records)
   }
 
   #removeImages(records: readonly ThumbnailRecord[]): void {

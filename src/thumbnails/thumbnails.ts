@@ -1,10 +1,12 @@
 import { Fault } from '../model/fault.js'
-import { inoOf, nodeId, type Ino, type NodeId } from '../model/ids.js'
+import { inoOf, nodeId, type Ino, type ItemId, type NodeId } from '../model/ids.js'
+import type { Library } from '../model/library.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ThumbnailSource, ThumbnailTotals } from '../store/thumbnail-table.js'
 import type { DesktopThumbnails } from './desktop-thumbnails.js'
 import { isPicture } from './file-kinds.js'
+import type { FolderWatchers } from './folder-watchers.js'
 import type { OpenedFolders, OpenedFoldersStatus } from './opened-folders.js'
 import { subjectOf, type Subject, type SubjectStore } from './subject.js'
 import type { ThumbnailCache } from './thumbnail-cache.js'
@@ -16,6 +18,7 @@ export interface ThumbnailsDeps {
   readonly cache: ThumbnailCache
   readonly desktop: DesktopThumbnails
   readonly folders: OpenedFolders
+  readonly watchers: FolderWatchers
   readonly onTrouble: (event: string, failure: unknown) => void
 }
 
@@ -57,6 +60,11 @@ export class Thumbnails {
         this.#later(this.#deps.desktop.forget(change.parent, change.name))
       }
     }
+  }
+
+  /** A program was refused the content of a file. */
+  refused(ino: Ino): void {
+    this.#safely(() => this.#deps.watchers.refused(ino))
   }
 
   /** All bytes of a content are here by now. */
@@ -145,6 +153,24 @@ export class Thumbnails {
     return this.#deps.cache.clear()
   }
 
+  /**
+   * Deletes a library's thumbnails, also those that file managers have. To be called before it is taken off the drive: then
+   * nobody knows its paths any more. Never rejects.
+   */
+  async forgetLibrary({ id, root }: Library): Promise<void> {
+    const { store, cache, desktop, onTrouble } = this.#deps
+    // Two folders of one drive may have been added. What is in neither is of no use either.
+    const others = store.libraries.all().filter(each => each.id !== id && each.root.drive === root.drive)
+    const isMeant = async (item: ItemId) => {
+      const known = store.items.byRemoteId(id, item)
+      if (known !== undefined) await desktop.forget(known.parent, known.name)
+      return !others.some(other => store.items.byRemoteId(other.id, item) !== undefined)
+    }
+    await cache
+      .removeOf(root, isMeant)
+      .catch((failure: unknown) => onTrouble('thumbnails-not-removed', failure))
+  }
+
   /** What an earlier run left that is of no use any more. Never rejects. */
   async sweep(): Promise<void> {
     await this.#deps.cache
@@ -154,6 +180,7 @@ export class Thumbnails {
 
   async close(): Promise<void> {
     await this.#deps.folders.close()
+    await this.#deps.watchers.close()
     this.#deps.cache.close()
   }
 

@@ -43,7 +43,7 @@ t.test('a picture has thumbnails of SharePoint’s sizes, and of any other', asy
 })
 
 t.test('the content of a thumbnail is behind a redirect that needs, and takes, no token', async t => {
-  const { lab, token, photo } = await openGallery(t)
+  const { lab, token, drive, photo } = await openGallery(t)
   const redirect = await lab.graph(token, `${photo}/thumbnails/0/c256x256/content`)
   t.equal(redirect.status, 302)
   const url = redirect.headers.location ?? ''
@@ -52,6 +52,17 @@ t.test('the content of a thumbnail is behind a redirect that needs, and takes, n
   const image = await lab.ask(url)
   t.equal(image.headers['content-type'], 'image/jpeg')
   t.match(await sharp(image.bytes).metadata(), { format: 'jpeg', width: 256, height: 192 })
+  const { json } = await lab.admin('GET', `/thumbnail-url?drive=${drive}&path=Mixed/Photo%20001.jpg`)
+  for (const [half, at] of [
+    ['top', 0],
+    ['bottom', 96],
+  ] as const) {
+    const part = sharp(image.bytes).extract({ left: 0, top: at, width: 256, height: 96 })
+    // Of what is cut out, not of the whole.
+    const { channels } = await sharp(await part.png().toBuffer()).stats()
+    const colour = json[half] as number[]
+    for (const i of [0, 1, 2]) t.ok(Math.abs((channels[i]?.mean ?? 0) - (colour[i] ?? 999)) < 3, half)
+  }
   t.equal((await lab.ask(url, { headers: { Authorization: `Bearer ${token}` } })).status, 401)
   await lab.admin('PUT', '/clock', { advanceSeconds: 7 * 3600 })
   t.equal((await lab.ask(url)).status, 401)
@@ -88,7 +99,7 @@ t.test('a listing does not bring thumbnails along', async t => {
 
 t.test('what has no thumbnail has an empty set; so has everything where they are switched off', async t => {
   const { lab, token, drive, photo } = await openGallery(t)
-  const sheet = `/drives/${drive}/root:/Mixed/Figures%20010.xlsx:/thumbnails`
+  const sheet = `/drives/${drive}/root:/Mixed/Sheet%20010.xlsx:/thumbnails`
   t.same((await lab.graph(token, sheet)).json.value, [])
   await lab.admin('PUT', '/thumbnails', { available: false, drive })
   t.same((await lab.graph(token, `${photo}/thumbnails`)).json.value, [])

@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 
 const execute = promisify(execFile)
 const LONGEST_WAIT_MILLISECONDS = 45_000
+const SCREEN = { width: 1000, height: 700 } as const
 
 export interface Colour {
   readonly red: number
@@ -27,9 +28,13 @@ export class DesktopSession {
   /** @param env HOME and where its owner's programs keep things */
   static async open(test: Test, env: NodeJS.ProcessEnv): Promise<DesktopSession> {
     // It picks a free number and says which.
-    const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1000x700x24', '-nolisten', 'tcp'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    })
+    const screen = spawn(
+      'Xvfb',
+      ['-displayfd', '3', '-screen', '0', `${SCREEN.width}x${SCREEN.height}x24`, '-nolisten', 'tcp'],
+      {
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      },
+    )
     test.teardown(() => end(screen, 'SIGTERM'))
     const [number] = (await once(screen.stdio[3] as NodeJS.ReadableStream, 'data')) as [Buffer]
     return new DesktopSession(test, {
@@ -74,17 +79,45 @@ export class DesktopSession {
     })
   }
 
+  /** Gives a window all of the screen. */
+  async enlarge(title: string): Promise<void> {
+    const search = ['search', '--onlyvisible', '--name', title]
+    const { width, height } = SCREEN
+    const change = ['windowmove', '0', '0', 'windowsize', String(width), String(height)]
+    await execute('xdotool', [...search, ...change], { env: this.#env })
+  }
+
   /** How many pixels of the screen are exactly of a colour. */
-  async count({ red, green, blue }: Colour): Promise<number> {
+  async count(colour: Colour): Promise<number> {
+    return (await this.look()).count(colour)
+  }
+
+  async look(): Promise<Screenshot> {
     const { stdout } = await execute('import', ['-window', 'root', 'png:-'], {
       env: this.#env,
       encoding: 'buffer',
       maxBuffer: 64 << 20,
     })
-    const { data } = PNG.sync.read(stdout)
+    return new Screenshot(PNG.sync.read(stdout).data)
+  }
+}
+
+/** What is on the screen at one time. */
+export class Screenshot {
+  readonly #pixels: Uint8Array
+
+  /** @param pixels four bytes each */
+  constructor(pixels: Uint8Array) {
+    this.#pixels = pixels
+  }
+
+  /** How many pixels are of a colour, or differ from it by no more than so much in each channel. */
+  count({ red, green, blue }: Colour, tolerance = 0): number {
+    const pixels = this.#pixels
+    const near = (at: number, wanted: number) => Math.abs((pixels[at] ?? 0) - wanted) <= tolerance
     let count = 0
-    for (let i = 0; i < data.length; i += 4) {
-      if (data[i] === red && data[i + 1] === green && data[i + 2] === blue) count++
+    for (let i = 0; i < pixels.length; i += 4) {
+      if (near(i, red) && near(i + 1, green) && near(i + 2, blue)) count++
     }
     return count
   }

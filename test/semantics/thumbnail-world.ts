@@ -9,6 +9,7 @@ import type { FoundThumbnail, RemoteThumbnails, WantedThumbnail } from '../../sr
 import { DesktopThumbnails } from '../../src/thumbnails/desktop-thumbnails.js'
 import type { Decoded } from '../../src/thumbnails/decoder/decoder.js'
 import { RangedPreviews } from '../../src/thumbnails/embedded-preview.js'
+import { FolderWatchers } from '../../src/thumbnails/folder-watchers.js'
 import { FreedesktopStore } from '../../src/thumbnails/freedesktop-store.js'
 import { OpenedFolders } from '../../src/thumbnails/opened-folders.js'
 import { emptyPng } from '../../src/thumbnails/png-text.js'
@@ -64,6 +65,8 @@ export interface ThumbnailWorld extends DriveWorld {
   readonly cache2: ThumbnailCache
   readonly thumbnails: Thumbnails
   readonly folders: OpenedFolders
+  /** Files whose watchers were told to look again. */
+  readonly watchersTold: string[]
   /** Images that were decoded. */
   readonly decoded: Uint8Array[]
   /** Opens a folder as a file manager does, and lets its quiet time pass. */
@@ -77,6 +80,7 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   const { store, clock, cache, remote } = world
   const onTrouble = (event: string) => void world.troubles.push(event)
   const decoded: Uint8Array[] = []
+  const watchersTold: string[] = []
   const decoder = {
     decode: (image: Uint8Array, boxes: readonly number[]): Promise<Decoded> => {
       decoded.push(image)
@@ -91,10 +95,16 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   const contents = new LocalContents(store, cache)
   const cache2 = new ThumbnailCache({ store, directory: join(world.directory, 'thumbs'), clock, onTrouble })
   const shared = new FreedesktopStore({ directory: join(world.directory, 'thumbnails'), clock, onTrouble })
+  const tell = (path: string) => {
+    watchersTold.push(path)
+    return Promise.resolve()
+  }
+  const watchers = new FolderWatchers({ clock, tell })
   const desktop = new DesktopThumbnails({
     store,
     shared,
     isLocal: ({ ino, generation }) => contents.isLocal(ino, generation),
+    watchers,
   })
   const made = new ThumbnailService({
     store,
@@ -114,7 +124,15 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
     reasonNotToAsk: () => undefined,
     onTrouble,
   })
-  const thumbnails = new Thumbnails({ store, service: made, cache: cache2, desktop, folders, onTrouble })
+  const thumbnails = new Thumbnails({
+    store,
+    service: made,
+    cache: cache2,
+    desktop,
+    folders,
+    watchers,
+    onTrouble,
+  })
   thumbnails.mounted(MOUNT)
   t.teardown(async () => {
     await thumbnails.close()
@@ -129,5 +147,5 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
     clock.advance(200)
     return inoOf(node)
   }
-  return Object.assign(world, { service, shared, cache2, thumbnails, folders, decoded, look })
+  return Object.assign(world, { service, shared, cache2, thumbnails, folders, watchersTold, decoded, look })
 }

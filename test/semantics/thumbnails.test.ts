@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { Fault } from '../../src/model/fault.js'
 import { contentVersion, type DriveItem } from '../../src/model/drive-item.js'
@@ -108,6 +110,40 @@ t.test('a walk through a tree leaves no more than the last folders', async t => 
   world.clock.advance(200)
   await world.folders.settled()
   t.equal(world.service.batches.length, 16)
+})
+
+t.test('who shows the folder is told when a thumbnail has come, and not again', async t => {
+  const world = startThumbnailWorld(t)
+  putPhotos(world, 'trip', 2)
+  world.service.answersAtOnce = (_, name) => (name === 'trip-1' ? image() : none())
+  const photo = [MOUNT, 'Contoso', 'Team - Projects', 'trip', 'photo 1.jpg'].join('/')
+  await world.look('trip')
+  await world.folders.settled()
+  t.same(world.watchersTold, [photo])
+  await world.look('trip')
+  await world.folders.settled()
+  t.same(world.watchersTold, [photo])
+})
+
+t.test('they are told once more where their thumbnailer was refused the file, before or after', async t => {
+  const world = startThumbnailWorld(t)
+  putPhotos(world, 'trip', 3)
+  world.service.answersAtOnce = image
+  const path = (i: number) => [MOUNT, 'Contoso', 'Team - Projects', 'trip', `photo ${i}.jpg`].join('/')
+  const nodeOf = (i: number) => world.node('trip', `photo ${i}.jpg`)
+  world.thumbnails.refused(inoOf(await nodeOf(1)))
+  await world.look('trip')
+  await world.folders.settled()
+  world.thumbnails.refused(inoOf(await nodeOf(2)))
+  t.same(world.watchersTold.toSorted(), [path(1), path(2), path(3)])
+  await aWhile()
+  world.clock.advance(3_000)
+  await until(() => world.watchersTold.length === 5)
+  t.same(world.watchersTold.slice(3).toSorted(), [path(1), path(2)])
+  await aWhile()
+  world.clock.advance(3_000)
+  await aWhile()
+  t.equal(world.watchersTold.length, 5)
 })
 
 t.test('a thumbnail that comes for a content which is over is not written', async t => {
@@ -252,3 +288,24 @@ t.test('what is too much is deleted, the longest unused first', async t => {
   t.match(await world.thumbnails.clear(), { images: 1 })
   t.match(world.thumbnails.status(), { images: 0, bytes: 0 })
 })
+
+t.test('a library that is removed takes its thumbnails along, also those of file managers', async t => {
+  const world = startThumbnailWorld(t)
+  putPhotos(world, 'trip', 130)
+  world.service.answersAtOnce = image
+  await world.look('trip')
+  await world.folders.settled()
+  const first = await depicted(world, 'trip', 'photo 1.jpg')
+  t.ok(await world.shared.holds(first, 256))
+  t.match(world.thumbnails.status(), { images: 130 })
+  await world.thumbnails.forgetLibrary(world.library())
+  t.match(world.thumbnails.status(), { images: 0, none: 0, bytes: 0 })
+  t.notOk(await world.shared.holds(first, 256))
+  t.same(await filesBelow(join(world.directory, 'thumbs')), [])
+  t.same(await filesBelow(join(world.directory, 'thumbnails')), [])
+})
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries.filter(entry => entry.isFile()).map(({ name }) => name)
+}

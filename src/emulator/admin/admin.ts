@@ -9,7 +9,7 @@ import { type LinkShape, UNSHAPED } from '../http/link.js'
 import { serve } from '../sharepoint/download.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
 import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
-import { shapeOf } from '../world/thumbnail-image.js'
+import { coloursOf, shapeOf } from '../world/thumbnail-image.js'
 import type { World } from '../world/world.js'
 import { editItem } from './edit-item.js'
 import { AdminError } from './admin-error.js'
@@ -159,14 +159,15 @@ export class Admin {
     return json(200, { url: downloadUrls.make(placed.site, placed.drive, item, world.clock.now()) })
   }
 
-  /** What `/thumbnails/0/c256x256/content` would redirect to. */
+  /** What `/thumbnails/0/c256x256/content` would redirect to, and what can be seen there. */
   async #thumbnailUrl(exchange: Exchange): Promise<Answer> {
     const item = await this.#item(exchange)
     const placed = this.#deps.world.drive(exchange.query.get('drive') ?? '')
     if (!placed || !shapeOf(item)) throw new AdminError('nothing that has a thumbnail')
     const { thumbnailUrls, world } = this.#deps
     const box = { width: 256, height: 256, crop: false }
-    return json(200, { url: thumbnailUrls.make(placed.site, placed.drive, item, box, world.clock.now()) })
+    const url = thumbnailUrls.make(placed.site, placed.drive, item, box, world.clock.now())
+    return json(200, { url, ...coloursOf(item, item.cTag) })
   }
 
   #setThumbnails(body: Record<string, unknown>) {

@@ -87,7 +87,7 @@ export function populateShowcase(drive: Drive, count: number): void {
         drive.addFile(folder, `Letter ${number}.docx`, docx(`Letter ${number}`, ['Dear all,']), at)
         break
       case 9:
-        drive.addFile(folder, `Figures ${number}.xlsx`, zip({ 'figures.csv': csv(20) }), at)
+        drive.addFile(folder, `Sheet ${number}.xlsx`, zip({ 'figures.csv': csv(20) }), at)
         break
       default:
         drive.addFile(folder, `Photo ${number}.jpg`, teamPhotos()[i % 8] ?? '', at)

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { crc32, deflateSync } from 'node:zlib'
 import sharp from 'sharp'
@@ -19,6 +20,12 @@ function openDecoder(test: Test, options: DecoderOptions = {}): Decoder {
 const photo = await sharp({ create: { width: 640, height: 480, channels: 3, background: '#c03020' } })
   .jpeg()
   .toBuffer()
+
+/** Process groups that we have started and that still run. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return text.trim().split(' ').filter(Boolean).map(Number)
+}
 
 async function works(t: Test, decoder: Decoder, name: string): Promise<void> {
   const decoded = await decoder.decode(photo, [256])
@@ -131,6 +138,20 @@ t.test('what takes too long is ended', async t => {
   const decoder = openDecoder(t, { longestJob: 1 })
   const large = await sharp(photo).resize(6000, 6000, { fit: 'fill' }).png().toBuffer()
   t.match(await decoder.decode(large, [1024]), { kind: 'refused', reason: 'took too long' })
+})
+
+t.test('a process that is killed while it works costs that image and nothing else', async t => {
+  const decoder = openDecoder(t)
+  await works(t, decoder, 'it runs')
+  const large = await sharp(photo).resize(6000, 6000, { fit: 'fill' }).png().toBuffer()
+  const during = decoder.decode(large, [1024])
+  const behind = decoder.decode(photo, [256])
+  const [child] = await childrenOf(process.pid)
+  t.ok(child)
+  if (child !== undefined) process.kill(child, 'SIGSEGV')
+  t.match(await during, { kind: 'refused', reason: /^ended with / })
+  t.match(await behind, { kind: 'thumbnails' })
+  await works(t, decoder, 'and the next one is decoded')
 })
 
 t.test('a decoder that is closed ends with its work', async t => {

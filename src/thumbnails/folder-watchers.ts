@@ -1,0 +1,76 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../concurrency/clock.js'
+import type { Ino, Milliseconds } from '../model/ids.js'
+
+export interface FolderWatchersDeps {
+  readonly clock: Clock
+  /** Makes programs that watch the folder of this file look at it once more. Never rejects. */
+  readonly tell: (path: string) => Promise<void>
+}
+
+const LATELY: Milliseconds = 60_000
+/** From the refusal until a thumbnailer has said to its file manager that it has failed. */
+const FAILURE_TAKES: Milliseconds = 3_000
+const MOST_REMEMBERED = 2_000
+
+/**
+ * Tells file managers that a thumbnail has come. Their own thumbnailer may be at work on the same file: that it was refused
+ * the content is heard of only after our thumbnail, and the icon comes back. Where one was refused, they are told once more.
+ */
+export class FolderWatchers {
+  readonly #deps: FolderWatchersDeps
+  readonly #shown = new LRUCache<Ino, { readonly paths: Set<string>; readonly at: Milliseconds }>({
+    max: MOST_REMEMBERED,
+  })
+  readonly #refused = new LRUCache<Ino, Milliseconds>({ max: MOST_REMEMBERED })
+  #again = new Set<Ino>()
+  #telling: Promise<void> | undefined
+  readonly #closed = new AbortController()
+
+  constructor(deps: FolderWatchersDeps) {
+    this.#deps = deps
+  }
+
+  /** A thumbnail of a file stands there that did not before. */
+  async shown(ino: Ino, path: string): Promise<void> {
+    const at = this.#deps.clock.now()
+    const paths = this.#shown.get(ino)?.paths ?? new Set()
+    this.#shown.set(ino, { paths: paths.add(path), at })
+    if (this.#isLately(this.#refused.get(ino))) this.#tellLater(ino)
+    await this.#deps.tell(path)
+  }
+
+  /** A program was refused the content of a file. */
+  refused(ino: Ino): void {
+    this.#refused.set(ino, this.#deps.clock.now())
+    if (this.#isLately(this.#shown.get(ino)?.at)) this.#tellLater(ino)
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort()
+    await this.#telling
+  }
+
+  #isLately(at: Milliseconds | undefined): boolean {
+    return at !== undefined && this.#deps.clock.now() - at < LATELY
+  }
+
+  #tellLater(ino: Ino): void {
+    if (this.#closed.signal.aborted) return
+    this.#again.add(ino)
+    this.#telling ??= this.#tellAgain()
+      .catch(() => {}) // closed
+      .finally(() => (this.#telling = undefined))
+  }
+
+  async #tellAgain(): Promise<void> {
+    while (this.#again.size > 0) {
+      await this.#deps.clock.sleep(FAILURE_TAKES, this.#closed.signal)
+      const due = this.#again
+      this.#again = new Set()
+      for (const ino of due) {
+        for (const path of this.#shown.get(ino)?.paths ?? []) await this.#deps.tell(path)
+      }
+    }
+  }
+}

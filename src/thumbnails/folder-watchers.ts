@@ -9,13 +9,13 @@ export interface FolderWatchersDeps {
 }
 
 const LATELY: Milliseconds = 60_000
-/** From the refusal until a thumbnailer has said to its file manager that it has failed. */
-const FAILURE_TAKES: Milliseconds = 3_000
+/** From the refusal until a thumbnailer has said to its file manager that it has failed; longer on a busy machine. */
+const FAILURE_TAKES: readonly Milliseconds[] = [3_000, 10_000, 30_000]
 const MOST_REMEMBERED = 2_000
 
 /**
  * Tells file managers that a thumbnail has come. Their own thumbnailer may be at work on the same file: that it was refused
- * the content is heard of only after our thumbnail, and the icon comes back. Where one was refused, they are told once more.
+ * the content is heard of only after our thumbnail, and the icon comes back. Where one was refused, they are told again.
  */
 export class FolderWatchers {
   readonly #deps: FolderWatchersDeps
@@ -23,7 +23,8 @@ export class FolderWatchers {
     max: MOST_REMEMBERED,
   })
   readonly #refused = new LRUCache<Ino, Milliseconds>({ max: MOST_REMEMBERED })
-  #again = new Set<Ino>()
+  readonly #toldLater = new LRUCache<Ino, Milliseconds>({ max: MOST_REMEMBERED })
+  readonly #due: { readonly ino: Ino; readonly at: Milliseconds }[] = []
   #telling: Promise<void> | undefined
   readonly #closed = new AbortController()
 
@@ -56,21 +57,25 @@ export class FolderWatchers {
   }
 
   #tellLater(ino: Ino): void {
-    if (this.#closed.signal.aborted) return
-    this.#again.add(ino)
+    const now = this.#deps.clock.now()
+    if (this.#closed.signal.aborted || this.#isLately(this.#toldLater.get(ino))) return
+    this.#toldLater.set(ino, now)
+    for (const delay of FAILURE_TAKES) this.#due.push({ ino, at: now + delay })
+    this.#due.sort((a, b) => a.at - b.at)
     this.#telling ??= this.#tellAgain()
       .catch(() => {}) // closed
       .finally(() => (this.#telling = undefined))
   }
 
   async #tellAgain(): Promise<void> {
-    while (this.#again.size > 0) {
-      await this.#deps.clock.sleep(FAILURE_TAKES, this.#closed.signal)
-      const due = this.#again
-      this.#again = new Set()
-      for (const ino of due) {
-        for (const path of this.#shown.get(ino)?.paths ?? []) await this.#deps.tell(path)
+    const { clock, tell } = this.#deps
+    for (let next; (next = this.#due[0]) !== undefined;) {
+      if (next.at > clock.now()) {
+        await clock.sleep(next.at - clock.now(), this.#closed.signal)
+        continue
       }
+      this.#due.shift()
+      for (const path of this.#shown.get(next.ino)?.paths ?? []) await tell(path)
     }
   }
 }

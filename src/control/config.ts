@@ -32,6 +32,8 @@ export interface Config {
   readonly minimumFreeSpaceInMB?: number
   /** What was not used for so long is freed. */
   readonly freeUpAfterDays?: number
+  /** More items than this are not removed at once before you have been asked. */
+  readonly massDeletionThreshold?: number
 }
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -60,6 +62,7 @@ export function parseConfig(content: unknown, file: string): Config {
       cacheLimitInMB: wholeNumber(0, 1_000_000_000),
       minimumFreeSpaceInMB: wholeNumber(0, 1_000_000_000),
       freeUpAfterDays: wholeNumber(1, 10_000),
+      massDeletionThreshold: wholeNumber(1, 1_000_000_000),
     },
     [],
   )

@@ -36,6 +36,7 @@ import { DamagedStore } from '../store/database.js'
 import { beginAgain } from '../store/rescue.js'
 import { Store } from '../store/store.js'
 import { LibrarySync } from '../sync/library-sync.js'
+import { RemovalGuard } from '../sync/removal-guard.js'
 import { Decoder } from '../thumbnails/decoder/decoder.js'
 import { DesktopThumbnails } from '../thumbnails/desktop-thumbnails.js'
 import { RangedPreviews } from '../thumbnails/embedded-preview.js'
@@ -48,6 +49,7 @@ import { loadFuseNative } from '../transport/fuse-native-package.js'
 import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
 import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
+import { AccessRemovedPurge } from './access-removed-purge.js'
 import type { DaemonEnvironment } from './daemon-services.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
@@ -75,6 +77,7 @@ export interface Parts {
   readonly thumbnails: Thumbnails
   readonly drive: MountedDrive
   readonly sync: LibrarySync
+  readonly guard: RemovalGuard
   readonly transports: Transports
   readonly search: NameSearch
 }
@@ -83,7 +86,7 @@ export interface Parts {
  * The composition root: the only function that knows every class. Asks no network.
  * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`; `store-corrupt`: the next call succeeds
  */
-export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): Parts {
+export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }: DaemonEnvironment): Parts {
   const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
   const report = (problem: string) => log.warn('answer-unusable', { problem })
   const random = () => Math.random()
@@ -115,9 +118,10 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   const folders = new GraphFolder({ graph, report })
   const delta = new GraphDelta({ graph, report })
   const discovery = new TenantDiscovery({ cloud, http })
+  const sharing = new GraphSharing({ graph, report })
   const resolver = new LibraryResolver({
     cloud,
-    sharing: new GraphSharing({ graph, report }),
+    sharing,
     tenants: discovery,
     wakeUp: new WakeUp({ http, tokens }),
     organizations,
@@ -153,8 +157,10 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
     remote: new GraphThumbnails({ graph, http, throttle, organizations }),
     contents: new LocalContents(store, cache),
   })
+  const guard = new RemovalGuard({ store, ...massDeletionOf(config) })
   const drive = new MountedDrive({
     store,
+    guard,
     cache,
     hydrator,
     gate,
@@ -167,7 +173,25 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
     onTrouble,
     watcher: thumbnails,
   })
-  const sync = new LibrarySync({ store, delta, drive, clock, offline, onTrouble })
+  const purge = new AccessRemovedPurge({
+    policy: accessRemovedPolicy ?? { kind: 'keep' },
+    directory: paths.stateDirectory,
+    now: () => clock.now(),
+    rootOf: ({ id, root }) => store.items.byRemoteId(id, root.item)?.ino,
+    purge: root => drive.purge(root),
+    onTrouble,
+  })
+  const sync = new LibrarySync({
+    store,
+    delta,
+    guard,
+    rights: sharing,
+    drive,
+    clock,
+    offline,
+    onTrouble,
+    onAccessRemoved: library => void purge.refused(library),
+  })
   const onBug = (operation: string, failure: unknown) => log.error('bug', { operation, failure })
   const transports = new Transports({
     kernel: () => {
@@ -200,9 +224,14 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
     thumbnails,
     drive,
     sync,
+    guard,
     transports,
     search,
   }
+}
+
+function massDeletionOf({ massDeletionThreshold: threshold }: DaemonEnvironment['config']) {
+  return threshold === undefined ? {} : { threshold }
 }
 
 type Found = { readonly found: NativeAddon } | { readonly found?: never; readonly failure: Error }

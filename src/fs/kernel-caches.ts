@@ -31,6 +31,10 @@ export class KernelCaches {
     }
   }
 
+  everythingChanged(): void {
+    for (const view of this.#views) view.everythingChanged()
+  }
+
   attributesChanged(ino: Ino, generation: number): void {
     for (const view of this.#views) view.attributesChanged(nodeId(ino, generation))
   }

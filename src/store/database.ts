@@ -8,11 +8,12 @@ import { items } from './migrations/0001-items.js'
 import { thumbnails } from './migrations/0002-thumbnails.js'
 import { policy } from './migrations/0003-policy.js'
 import { nameIndex } from './migrations/0004-name-index.js'
+import { otherSide } from './migrations/0005-other-side.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
 
-const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex]
+const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, otherSide]
 
 // After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024

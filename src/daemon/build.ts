@@ -11,6 +11,7 @@ import { MountedDrive } from '../fs/mounted-drive.js'
 import { PinKeeper } from '../fs/pin-keeper.js'
 import { ProcPrograms } from '../fs/proc-programs.js'
 import { GraphFolder } from '../graph/children.js'
+import { GraphChangeHints } from '../graph/change-hints.js'
 import { GraphContent } from '../graph/content.js'
 import { GraphDelta } from '../graph/delta.js'
 import { DownloadUrls } from '../graph/download-urls.js'
@@ -18,6 +19,7 @@ import { GraphClient } from '../graph/graph-client.js'
 import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { GraphThumbnails } from '../graph/thumbnails.js'
+import { HintSockets } from '../http/hint-sockets.js'
 import { HttpClient } from '../http/http-client.js'
 import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
@@ -96,9 +98,10 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
   for (const { root, organization } of store.libraries.all()) organizations.learn(root.tenant, organization)
 
   const addon = tryNativeAddon()
+  const userAgent = `NONISV|b2bmount|b2bmount/${productVersion()}`
   const http = new HttpClient({
     cloud,
-    userAgent: `NONISV|b2bmount|b2bmount/${productVersion()}`,
+    userAgent,
     environment: process.env,
     native: addon.found && nativeTls(addon.found),
   })
@@ -117,6 +120,8 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
   const content = new GraphContent({ http, urls, throttle, clock, random, organizations })
   const folders = new GraphFolder({ graph, report })
   const delta = new GraphDelta({ graph, report })
+  const connections = new HintSockets({ cloud, userAgent, environment: process.env })
+  const hints = new GraphChangeHints({ graph, connections, clock })
   const discovery = new TenantDiscovery({ cloud, http })
   const sharing = new GraphSharing({ graph, report })
   const resolver = new LibraryResolver({
@@ -185,6 +190,7 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     store,
     delta,
     guard,
+    hints,
     rights: sharing,
     drive,
     clock,

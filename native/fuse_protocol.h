@@ -188,6 +188,18 @@ struct FlushIn {
   uint64_t lock_owner;
 };
 
+struct MknodIn {  // followed by the name
+  uint32_t mode;
+  uint32_t device;
+  uint32_t umask;
+  uint32_t padding;
+};
+
+struct MkdirIn {  // followed by the name
+  uint32_t mode;
+  uint32_t umask;
+};
+
 struct AccessIn {
   uint32_t mask;  // R_OK, W_OK, X_OK
   uint32_t padding;

@@ -95,7 +95,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   constructor(deps: MountedDriveDeps) {
     this.#deps = deps
     const { store, folders, guard, clock, offline, onTrouble } = deps
-    this.#kernels = new KernelCaches(store)
+    this.#kernels = new KernelCaches(store, item => this.#attributes(item))
     const onChanges = (changes: readonly ItemChange[]) => this.#carryOut(changes)
     this.#lister = new FolderLister({ store, folders, guard, clock, offline, onTrouble, onChanges })
     deps.hydrator.belongsTo(this)

@@ -368,6 +368,7 @@ t.test('a flood of changes is told as one', async t => {
       parent: inoOf(ROOT),
       name: `${i}`,
       appeared: false,
+      isFolder: false,
     })),
   )
   t.same(world.told, ['everything'])

@@ -75,6 +75,8 @@ export type Request =
       readonly flags: number
     }
   | { readonly op: 'removexattr'; readonly id: number; readonly node: number; readonly name: string }
+  /** An offered listing is read for the first time; nothing to answer. */
+  | { readonly op: 'listed'; readonly node: number }
   /** The kernel has closed the handle; nothing to answer. */
   | { readonly op: 'release'; readonly handle: number }
   /**
@@ -148,6 +150,9 @@ export class Session {
    * @param parent record of the parent directory, for '..' (its name is not used)
    */
   replyListing(id: number, records: Uint8Array, parent: NodeRecord): void
+  /** Keeps a listing that nobody has asked for yet; arguments as of `replyListing`. `listed` tells when somebody does. */
+  offerListing(node: number, records: Uint8Array, parent: NodeRecord): void
+  holdsListing(node: number): boolean
   /**
    * Answers `open`. `handle` is ours to choose, above 0; READ and RELEASE name it. If the request was cancelled meanwhile,
    * `release` of the handle follows at once. All contents of one node must have the same bytes.

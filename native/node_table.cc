@@ -135,7 +135,13 @@ void NodeTable::PutAttributes(const NodeAttributes& attributes, std::vector<Forg
   MakeRoom(directory, evicted);
 }
 
-bool NodeTable::PutListing(uint64_t node, uint64_t parent_ino, const std::vector<NodeRecord>& children,
+bool NodeTable::HoldsListing(uint64_t node) const {
+  const std::shared_lock lock(mutex_);
+  const Directory* directory = FindDirectory(node);
+  return directory != nullptr && directory->complete;
+}
+
+bool NodeTable::PutListing(uint64_t node, uint64_t parent_ino, const std::vector<NodeRecord>& children, bool ahead,
                            std::vector<Forgotten>* evicted) {
   // The slow part first, before readers are kept out.
   std::vector<uint32_t> name_order(children.size());
@@ -168,6 +174,7 @@ bool NodeTable::PutListing(uint64_t node, uint64_t parent_ino, const std::vector
   }
   for (const uint32_t index : name_order) directory->by_name.push_back(directory->by_ino[index]);
   directory->complete = true;
+  directory->unvisited = ahead;
   MakeRoom(directory, evicted);
   return true;
 }

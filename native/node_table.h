@@ -49,17 +49,20 @@ class NodeTable {
   };
   // Calls `visit` for the children whose st_ino is above `after_ino`, ascending, until it returns false.
   // Before the first, calls `begin` with st_ino of the directory and of its parent.
-  // @returns false, and calls nothing, if the listing is not held
-  template <typename Begin, typename Visit>
-  bool VisitListing(uint64_t directory, uint64_t after_ino, Begin&& begin, Visit&& visit) const;
+  // @returns kNotHeld, and calls nothing, if the listing is not held
+  enum class Visit { kNotHeld, kVisited, kFirstVisit };
+  template <typename Begin, typename EachChild>
+  Visit VisitListing(uint64_t directory, uint64_t after_ino, Begin&& begin, EachChild&& visit) const;
+  bool HoldsListing(uint64_t directory) const;
 
   // --- by the JavaScript thread. What had to be forgotten to make room is appended to `evicted`, if given.
 
   void Put(uint64_t parent, std::string_view name, const NodeAttributes& attributes, std::vector<Forgotten>* evicted);
   // Attributes of a node whose place is unknown or unchanged.
   void PutAttributes(const NodeAttributes& attributes, std::vector<Forgotten>* evicted);
-  // @param children ascending by st_ino. @returns false, and keeps nothing, if two have the same name or nodeid
-  bool PutListing(uint64_t directory, uint64_t parent_ino, const std::vector<NodeRecord>& children,
+  // @param children ascending by st_ino. @param ahead nobody has asked for it yet: the first visit will be told apart
+  // @returns false, and keeps nothing, if two have the same name or nodeid
+  bool PutListing(uint64_t directory, uint64_t parent_ino, const std::vector<NodeRecord>& children, bool ahead,
                   std::vector<Forgotten>* evicted);
   void ForgetEntry(uint64_t parent, std::string_view name);
   void ForgetAttributes(uint64_t node);
@@ -82,6 +85,7 @@ class NodeTable {
     uint64_t node = 0;
     uint64_t parent_ino = 0;
     bool complete = false;
+    mutable std::atomic<bool> unvisited{false};  // put ahead of who will ask for it
     mutable std::atomic<uint64_t> last_used{0};
     std::vector<Node*> by_ino;
     std::vector<Node*> by_name;
@@ -106,11 +110,11 @@ class NodeTable {
   std::unordered_map<uint64_t, std::unique_ptr<Directory>> directories_;
 };
 
-template <typename Begin, typename Visit>
-bool NodeTable::VisitListing(uint64_t node, uint64_t after_ino, Begin&& begin, Visit&& visit) const {
+template <typename Begin, typename EachChild>
+NodeTable::Visit NodeTable::VisitListing(uint64_t node, uint64_t after_ino, Begin&& begin, EachChild&& visit) const {
   const std::shared_lock lock(mutex_);
   const Directory* directory = FindDirectory(node);
-  if (directory == nullptr || !directory->complete) return false;
+  if (directory == nullptr || !directory->complete) return Visit::kNotHeld;
   Touch(*directory);
   const auto self = nodes_.find(node);
   begin(self != nodes_.end() ? self->second.attributes.ino : node, directory->parent_ino);
@@ -119,7 +123,8 @@ bool NodeTable::VisitListing(uint64_t node, uint64_t after_ino, Begin&& begin, V
   for (; next != directory->by_ino.end(); ++next) {
     if (!visit(ListedNode{(*next)->attributes, (*next)->name, (*next)->attributes_known})) break;
   }
-  return true;
+  const bool first = directory->unvisited.load(std::memory_order_relaxed) && directory->unvisited.exchange(false);
+  return first ? Visit::kFirstVisit : Visit::kVisited;
 }
 
 }  // namespace b2bmount

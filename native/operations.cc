@@ -21,6 +21,8 @@ constexpr std::string_view kOurAttributes = "user.b2bmount.";
 // Where a file is from.
 constexpr std::string_view kOriginAttribute = "user.xdg.origin.url";
 constexpr std::string_view kUserAttributes = "user.";
+// What a Mac asks for. There is none on Linux, unless somebody wants to see what a Mac would.
+constexpr std::string_view kMacAttributes = "com.apple.";
 constexpr size_t kLongestValue = 255;
 // JavaScript's numbers do not reach so far.
 constexpr uint64_t kDummyNodes = 1ull << 62;
@@ -268,11 +270,13 @@ bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t o
                            const Buffer& buffer) {
   uint8_t* payload = buffer.data() + kPageSize;
   DirectoryWriter writer(payload, std::min<size_t>(size, kMaxRead), plus, offset, options_.owner, options_.validity);
-  const bool held = nodes_.VisitListing(
+  const NodeTable::Visit visit = nodes_.VisitListing(
       node, writer.after_ino(), [&writer](uint64_t ino, uint64_t parent_ino) { writer.AddDots(ino, parent_ino); },
       [&writer](const NodeTable::ListedNode& child) { return writer.Add(child); });
-  if (held) device_.ReplyInPlace(unique, payload, writer.size());
-  return held;
+  if (visit == NodeTable::Visit::kNotHeld) return false;
+  device_.ReplyInPlace(unique, payload, writer.size());
+  if (visit == NodeTable::Visit::kFirstVisit) requests_.PostListed(node);
+  return true;
 }
 
 void Server::Readdir(const Incoming& request, bool plus) {
@@ -359,7 +363,9 @@ void Server::Getxattr(const Incoming& request) {
     device_.ReplyError(request.header.unique, EIO);
     return;
   }
-  if (!(StartsWith(*name, kOurAttributes) || *name == kOriginAttribute) || !IsUtf8(*name)) {
+  const bool is_known =
+      StartsWith(*name, kOurAttributes) || *name == kOriginAttribute || StartsWith(*name, kMacAttributes);
+  if (!is_known || !IsUtf8(*name)) {
     // "Not supported" makes ls(1) and others stop asking for security labels and access lists on this file system.
     device_.ReplyError(request.header.unique, StartsWith(*name, kUserAttributes) ? ENODATA : EOPNOTSUPP);
     return;

@@ -54,7 +54,7 @@ bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, 
   const bool current = asked->table_version == nodes_.version();
   if (current) {
     std::vector<NodeTable::Forgotten> evicted;
-    if (!nodes_.PutListing(asked->node, parent_ino, children, Collect(&evicted))) return false;
+    if (!nodes_.PutListing(asked->node, parent_ino, children, false, Collect(&evicted))) return false;
     TellEvicted(evicted);
   }
   const auto request = requests_.Take(id);
@@ -73,6 +73,13 @@ bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, 
     if (child.attributes.ino > writer.after_ino() && !writer.Add({child.attributes, child.name, true})) break;
   }
   device_.ReplyInPlace(request->unique, payload, writer.size());
+  return true;
+}
+
+bool Server::OfferListing(uint64_t node, const std::vector<NodeRecord>& children, uint64_t parent_ino) {
+  std::vector<NodeTable::Forgotten> evicted;
+  if (!nodes_.PutListing(node, parent_ino, children, true, Collect(&evicted))) return false;
+  TellEvicted(evicted);
   return true;
 }
 

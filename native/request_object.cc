@@ -73,9 +73,22 @@ Napi::Object ToObject(Napi::Env env, const RequestQueue::Event& event) {
   using Type = RequestQueue::Event::Type;
   if (event.type == Type::kRequest) return ToObject(env, event.id, *event.request);
   Napi::Object object = Napi::Object::New(env);
-  const bool release = event.type == Type::kRelease;
-  object.Set("op", Napi::String::New(env, release ? "release" : "cancelled"));
-  object.Set(release ? "handle" : "id", Napi::Number::New(env, static_cast<double>(event.id)));
+  const auto set = [&](const char* op, const char* what) {
+    object.Set("op", Napi::String::New(env, op));
+    object.Set(what, Napi::Number::New(env, static_cast<double>(event.id)));
+  };
+  switch (event.type) {
+    case Type::kRelease:
+      set("release", "handle");
+      break;
+    case Type::kListed:
+      set("listed", "node");
+      break;
+    case Type::kRequest:
+    case Type::kCancelled:
+      set("cancelled", "id");
+      break;
+  }
   return object;
 }
 

@@ -129,11 +129,11 @@ std::vector<RequestQueue::Request> RequestQueue::Close() {
   return taken;
 }
 
-void RequestQueue::PostRelease(uint64_t handle) {
+void RequestQueue::Post(Event::Type type, uint64_t id) {
   bool ring;
   {
     const std::lock_guard lock(mutex_);
-    ring = Push(Event::Type::kRelease, handle);
+    ring = Push(type, id);
   }
   if (ring) ring_();
 }

@@ -50,9 +50,9 @@ class RequestQueue {
 
   // What JavaScript is told, in this order.
   struct Event {
-    enum class Type : uint8_t { kRequest, kRelease, kCancelled };
+    enum class Type : uint8_t { kRequest, kRelease, kCancelled, kListed };
     Type type;
-    uint64_t id;  // of the request; kRelease: the handle
+    uint64_t id;  // of the request; kRelease: the handle; kListed: the directory's node
     std::optional<Request> request;
   };
 
@@ -85,7 +85,9 @@ class RequestQueue {
   // Takes everything; nothing is admitted any more.
   std::vector<Request> Close();
 
-  void PostRelease(uint64_t handle);
+  void PostRelease(uint64_t handle) { Post(Event::Type::kRelease, handle); }
+  // A listing that was offered has been read for the first time.
+  void PostListed(uint64_t node) { Post(Event::Type::kListed, node); }
   // @param table_version noted in the requests that are given out
   std::vector<Event> Drain(size_t limit, uint64_t table_version, bool* more);
 
@@ -96,6 +98,7 @@ class RequestQueue {
   };
 
   std::vector<Request> TakeIf(const std::function<bool(const Request&)>& wanted);
+  void Post(Event::Type type, uint64_t id);
   bool Push(Event::Type type, uint64_t id);  // true: ring
 
   const std::function<void()> ring_;

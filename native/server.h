@@ -88,6 +88,9 @@ class Server {
   void ReplyAttributes(uint64_t id, const NodeAttributes& attributes);
   // False: two children have the same name or nodeid; the request is still waiting.
   bool ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino);
+  // A listing that nobody has asked for yet. False: as ReplyListing().
+  bool OfferListing(uint64_t node, const std::vector<NodeRecord>& children, uint64_t parent_ino);
+  bool HoldsListing(uint64_t node) const { return nodes_.HoldsListing(node); }
   // False: the handle is in use; the request is still waiting.
   bool ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content);
   void ReplyDone(uint64_t id);

@@ -48,6 +48,8 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::ReplyNoEntry>("replyNoEntry"),
                       InstanceMethod<&Session::ReplyAttributes>("replyAttributes"),
                       InstanceMethod<&Session::ReplyListing>("replyListing"),
+                      InstanceMethod<&Session::OfferListing>("offerListing"),
+                      InstanceMethod<&Session::HoldsListing>("holdsListing"),
                       InstanceMethod<&Session::ReplyOpen>("replyOpen"),
                       InstanceMethod<&Session::ReplyDone>("replyDone"),
                       InstanceMethod<&Session::ReplyBytes>("replyBytes"),
@@ -239,6 +241,24 @@ Napi::Value Session::ReplyListing(const Napi::CallbackInfo& info) {
     ThrowTypeError(info.Env(), "two node records of a listing have the same name or nodeid");
   }
   return info.Env().Undefined();
+}
+
+Napi::Value Session::OfferListing(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t node = arguments.Integer(0, "node");
+  const auto records = arguments.Records(1, "records");
+  const NodeRecord parent = arguments.Record(2, "parent");
+  if (!arguments.valid() || server_ == nullptr) return info.Env().Undefined();
+  if (!server_->OfferListing(node, records, parent.attributes.ino)) {
+    ThrowTypeError(info.Env(), "two node records of a listing have the same name or nodeid");
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::HoldsListing(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t node = arguments.Integer(0, "node");
+  return Napi::Boolean::New(info.Env(), arguments.valid() && server_ != nullptr && server_->HoldsListing(node));
 }
 
 Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {

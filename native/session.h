@@ -34,6 +34,8 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value ReplyNoEntry(const Napi::CallbackInfo& info);
   Napi::Value ReplyAttributes(const Napi::CallbackInfo& info);
   Napi::Value ReplyListing(const Napi::CallbackInfo& info);
+  Napi::Value OfferListing(const Napi::CallbackInfo& info);
+  Napi::Value HoldsListing(const Napi::CallbackInfo& info);
   Napi::Value ReplyOpen(const Napi::CallbackInfo& info);
   Napi::Value ReplyDone(const Napi::CallbackInfo& info);
   Napi::Value ReplyBytes(const Napi::CallbackInfo& info);

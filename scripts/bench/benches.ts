@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { copyTree } from './tree-copy.js'
+import { million } from './million.js'
 import { median, medianOf, run, time } from './measure.js'
 import { fuseNativeMount, rcloneMount } from './peers.js'
 import { format, type Beside, type Row } from './row.js'
@@ -14,6 +15,8 @@ const LARGE_BYTES = 2048 * MIB
 const SHAPED = 'Backup 256 MiB.bin'
 const SHAPED_BYTES = 256 * MIB
 const HUGE = 'Recording 10 GB.bin'
+/** Of which the median is taken. */
+const ROUNDS = 5
 
 /** One thing to measure. They run in this order: later ones find what earlier ones made local. */
 export interface Bench {
@@ -33,7 +36,20 @@ export const BENCHES: readonly Bench[] = [
   { id: 'thumbs-first', measure: async subject => (await thumbnailRows(subject))[0] },
   { id: 'thumbs-all', measure: async subject => (await thumbnailRows(subject))[1] },
   { id: 'rss', measure: rss },
+  ...['million-list', 'million-rate', 'million-stat', 'million-rss', 'million-start'].map(id => ({
+    id,
+    measure: () => millionRow(id),
+  })),
 ]
+
+// One library is listed once: all rows come of it.
+let millionRows: Promise<readonly Row[]> | undefined
+
+async function millionRow(id: string): Promise<Row> {
+  const row = (await (millionRows ??= million())).find(each => each.id === id)
+  if (row === undefined) throw new Error(`${id} was not measured`)
+  return row
+}
 
 // One folder is opened once: both rows come of it.
 const measured = new WeakMap<Subject, ReturnType<typeof thumbnails>>()
@@ -51,9 +67,9 @@ async function getattr({ client, media, sandbox }: Subject): Promise<Row> {
   await writeFile(local, 'I exist to be asked about.\n')
   const peer = await fuseNativeMount(local, join(sandbox.home, 'fuse-native'))
   try {
-    const value = await medianOf(5, () => microseconds(join(media, LARGE)))
-    const ext4 = await medianOf(5, () => microseconds(local))
-    const fuseNative = peer && (await medianOf(5, () => microseconds(join(peer.directory, 'file'))))
+    const value = await medianOf(ROUNDS, () => microseconds(join(media, LARGE)))
+    const ext4 = await medianOf(ROUNDS, () => microseconds(local))
+    const fuseNative = peer && (await medianOf(ROUNDS, () => microseconds(join(peer.directory, 'file'))))
     return {
       id: 'getattr',
       value,
@@ -73,7 +89,6 @@ async function getattr({ client, media, sandbox }: Subject): Promise<Row> {
 
 /** Of 100,000 items: `find -ls` asks for every name and every attribute. */
 const walk = (directory: string) => time('find', directory, '-ls')
-const WALKS = 5
 
 async function localTree({ sandbox, tree }: Subject): Promise<{ directory: string; items: number }> {
   const directory = join(sandbox.home, 'tree')
@@ -84,17 +99,18 @@ async function localTree({ sandbox, tree }: Subject): Promise<{ directory: strin
 async function walkCold(subject: Subject): Promise<Row> {
   await subject.listed()
   const { directory, items } = await localTree(subject)
-  const values: number[] = []
-  for (let i = 0; i < 3; i++) {
-    await subject.restart()
-    values.push(await walk(subject.tree))
-  }
   await walk(directory)
-  const ext4 = await medianOf(3, () => walk(directory))
+  const pairs = await inTurn(
+    async () => {
+      await subject.restart()
+      return walk(subject.tree)
+    },
+    () => walk(directory),
+  )
   const peer = await rcloneMount(directory, join(subject.sandbox.home, 'rclone'))
   const rclone = peer && (await walk(peer.directory).finally(() => peer.stop()))
-  const rate = items / median(values)
-  const rates = { ext4: items / ext4, ...(rclone === undefined ? {} : { rclone: items / rclone }) }
+  const rate = items / pairs.ours
+  const rates = { ext4: items / pairs.other, ...(rclone === undefined ? {} : { rclone: items / rclone }) }
   return {
     id: 'walk-cold',
     value: rate,
@@ -111,11 +127,12 @@ async function walkWarm(subject: Subject): Promise<Row> {
   const { directory, items } = await localTree(subject)
   await walk(subject.tree)
   await walk(directory)
-  // In turn, so that both meet the same neighbours on the machine.
-  const pairs: { ours: number; ext4: number }[] = []
-  for (let i = 0; i < WALKS; i++) pairs.push({ ours: await walk(subject.tree), ext4: await walk(directory) })
-  const rate = items / median(pairs.map(pair => pair.ours))
-  const ext4 = items / median(pairs.map(pair => pair.ext4))
+  const pairs = await inTurn(
+    () => walk(subject.tree),
+    () => walk(directory),
+  )
+  const rate = items / pairs.ours
+  const ext4 = items / pairs.other
   return {
     id: 'walk-warm',
     value: rate,
@@ -206,7 +223,7 @@ async function hydrate(subject: Subject): Promise<Row> {
   const ours: number[] = []
   const toFile: number[] = []
   const toNull: number[] = []
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < ROUNDS; i++) {
     if (i > 0) await forgetContent(subject)
     await warmMemory(subject)
     toFile.push(rate(await time('curl', ...curl, '--output', target)))
@@ -266,14 +283,16 @@ async function localImage({ sandbox, media }: Subject): Promise<string> {
 async function readFresh(subject: Subject): Promise<Row> {
   const { sandbox, client, media } = subject
   const local = await localImage(subject)
-  const values: number[] = []
-  for (let i = 0; i < 3; i++) {
-    await subject.restart()
-    await warmMemory(subject)
-    values.push(await gigabytes(client, join(media, LARGE)))
-  }
   await gigabytes(client, local)
-  const beside: Record<string, number> = { ext4: await medianOf(3, () => gigabytes(client, local)) }
+  const pairs = await inTurn(
+    async () => {
+      await subject.restart()
+      await warmMemory(subject)
+      return gigabytes(client, join(media, LARGE))
+    },
+    () => gigabytes(client, local),
+  )
+  const beside: Record<string, number> = { ext4: pairs.other }
   for (const [name, open] of [
     ['rclone', () => rcloneMount(dirname(local), join(sandbox.home, 'rclone'))],
     ['fuseNative', () => fuseNativeMount(local, join(sandbox.home, 'fuse-native'))],
@@ -290,7 +309,7 @@ async function readFresh(subject: Subject): Promise<Row> {
       await peer.stop()
     }
   }
-  const value = median(values)
+  const value = pairs.ours
   const passthrough = process.getuid?.() === 0
   const { ext4 = 0, rclone = Infinity, fuseNative = Infinity } = beside as Beside
   return {
@@ -311,21 +330,19 @@ async function readWarm(subject: Subject): Promise<Row> {
   const local = await localImage(subject)
   await gigabytes(client, join(media, LARGE))
   await gigabytes(client, local)
-  const ours: number[] = []
-  const disk: number[] = []
-  for (let i = 0; i < 5; i++) {
-    ours.push(await gigabytes(client, join(media, LARGE)))
-    disk.push(await gigabytes(client, local))
-  }
-  const beside = { ext4: median(disk) }
+  const pairs = await inTurn(
+    () => gigabytes(client, join(media, LARGE)),
+    () => gigabytes(client, local),
+  )
+  const beside = { ext4: pairs.other }
   return {
     id: 'read-warm',
-    value: median(ours),
+    value: pairs.ours,
     unit: 'GB/s',
     reach: 'at least 0.9 of ext4',
-    met: median(ours) >= 0.9 * beside.ext4,
+    met: pairs.ours >= 0.9 * beside.ext4,
     beside,
-    notes: ratios(median(ours), beside),
+    notes: ratios(pairs.ours, beside),
   }
 }
 
@@ -345,6 +362,13 @@ async function rss(subject: Subject): Promise<Row> {
     beside: {},
     notes: [],
   }
+}
+
+/** Medians of two measurements that take turns, so that both meet the same neighbours on the machine. */
+async function inTurn(ours: () => Promise<number>, other: () => Promise<number>) {
+  const pairs: { ours: number; other: number }[] = []
+  for (let i = 0; i < ROUNDS; i++) pairs.push({ ours: await ours(), other: await other() })
+  return { ours: median(pairs.map(pair => pair.ours)), other: median(pairs.map(pair => pair.other)) }
 }
 
 function ratios(value: number, beside: Beside): string[] {

@@ -2,9 +2,11 @@
 //
 //   client getattr FILE ROUNDS    nanoseconds of a statx that the kernel must forward: minimum, median
 //   client read FILE              sequential read in 1 MiB pieces: bytes, nanoseconds
+//   client stat DIR ROUNDS        nanoseconds of a stat of each name in a directory: median, 99th percentile
 //   client warm MIB               touches so much memory and gives it back
 //   client read-at FILE OFFSET N  one pread: bytes, nanoseconds, open and close included
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,29 @@ static int read_at(const char *path, long long offset, size_t size) {
   return 0;
 }
 
+static int stat_rounds(const char *path, int rounds) {
+  enum { MOST = 1000 };
+  static char names[MOST][256];
+  int count = 0;
+  DIR *directory = opendir(path);
+  if (directory == NULL) return fail(path);
+  for (struct dirent *entry; count < MOST && (entry = readdir(directory)) != NULL;) {
+    if (entry->d_name[0] != '.') strcpy(names[count++], entry->d_name);
+  }
+  const int total = rounds * count;
+  if (total == 0) return fail("empty");
+  long long *times = calloc(total, sizeof *times);
+  struct stat st;
+  for (int i = 0; i < total; i++) {
+    long long start = now();
+    if (fstatat(dirfd(directory), names[i % count], &st, 0) != 0) return fail("stat");
+    times[i] = now() - start;
+  }
+  qsort(times, total, sizeof *times, compare);
+  printf("%lld %lld\n", times[total / 2], times[total - total / 100 - 1]);
+  return 0;
+}
+
 static int warm(long long mib) {
   size_t size = (size_t)mib << 20;
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -83,7 +108,8 @@ int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "getattr") == 0) return getattr_rounds(argv[2], atoi(argv[3]));
   if (argc == 3 && strcmp(argv[1], "read") == 0) return read_sequentially(argv[2]);
   if (argc == 5 && strcmp(argv[1], "read-at") == 0) return read_at(argv[2], atoll(argv[3]), atoll(argv[4]));
+  if (argc == 4 && strcmp(argv[1], "stat") == 0) return stat_rounds(argv[2], atoi(argv[3]));
   if (argc == 3 && strcmp(argv[1], "warm") == 0) return warm(atoll(argv[2]));
-  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | warm MIB | read-at FILE OFFSET SIZE\n");
+  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | stat DIR ROUNDS | warm MIB | read-at FILE OFFSET SIZE\n");
   return 2;
 }

@@ -6,6 +6,7 @@ import { open, read } from 'node:fs'
 import { createRequire } from 'node:module'
 import { argv, exit } from 'node:process'
 import { stat } from 'node:fs/promises'
+import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
 
 type Callback = (status: number, value?: unknown) => void
 interface Operations {
@@ -31,6 +32,8 @@ if (directory === undefined || source === undefined) {
   console.error('usage: fuse-native-peer DIRECTORY FILE')
   exit(2)
 }
+// For the libfuse beside it, which the package's own JavaScript does not find.
+loadFuseNative()
 const Fuse = createRequire(import.meta.url)('fuse-native') as FuseConstructor
 const { size } = await stat(source)
 const now = new Date()

@@ -8,7 +8,7 @@ import type { AddedLibrary, DaemonStatus } from '../../src/control/answers.js'
 import { openSandbox, type Sandbox } from '../sandbox.js'
 
 const LONGEST_LISTING_MILLISECONDS = 180_000
-const CLIENT_SOURCE = fileURLToPath(new URL('../../../scripts/bench/client.c', import.meta.url))
+export const CLIENT_SOURCE = fileURLToPath(new URL('../../../scripts/bench/client.c', import.meta.url))
 
 interface EmulatedLibrary {
   readonly name: string

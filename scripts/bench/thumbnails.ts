@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import Sqlite from 'better-sqlite3'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { AddedLibrary } from '../../src/control/answers.js'
@@ -28,9 +29,9 @@ export async function thumbnails(subject: Subject): Promise<readonly [Row, Row]>
     await sandbox.admin('DELETE', '/counters')
     const start = performance.now()
     await readdir(join(directory, library.organization, library.name, 'Pictures'))
-    const kept = join(sandbox.home, '.cache', 'b2bmount', 'emulator', 'thumbnails')
-    const first = await untilThere(kept, FIRST, start)
-    const all = await untilThere(kept, PICTURES, start)
+    const kept = join(sandbox.home, '.local', 'state', 'b2bmount', 'emulator', 'store.sqlite')
+    const first = await untilListed(kept, FIRST, start)
+    const all = await untilListed(kept, PICTURES, start)
     const { routes } = await sandbox.admin<{ routes: Record<string, number> }>('GET', '/counters')
     const memory = (await subject.residentBytes()) / 2 ** 20
     const limit = (BATCHES * LATENCY_MILLISECONDS) / 1000 + curlFirst
@@ -98,15 +99,21 @@ async function curl({ sandbox }: Subject, urls: readonly string[]): Promise<numb
   return (performance.now() - start) / 1000
 }
 
-/** @returns seconds since `start` */
-async function untilThere(directory: string, count: number, start: number): Promise<number> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  for (;;) {
-    let found = 0
-    for (const folder of await readdir(directory)) found += (await readdir(join(directory, folder))).length
-    const passed = performance.now() - start
-    if (found >= count) return passed / 1000
-    if (passed > LONGEST_MILLISECONDS) throw new Error(`${found} of ${count} thumbnails in time`)
-    await setTimeout(20)
+/** Until so many thumbnails are listed, which they are once their images are kept. @returns seconds since `start` */
+async function untilListed(store: string, count: number, start: number): Promise<number> {
+  const sqlite = new Sqlite(store, { readonly: true })
+  try {
+    const listed = sqlite
+      .prepare<[], number>(`SELECT count(*) FROM thumbnail WHERE source = 'service'`)
+      .pluck()
+    for (;;) {
+      const found = listed.get() ?? 0
+      const passed = performance.now() - start
+      if (found >= count) return passed / 1000
+      if (passed > LONGEST_MILLISECONDS) throw new Error(`${found} of ${count} thumbnails in time`)
+      await setTimeout(20)
+    }
+  } finally {
+    sqlite.close()
   }
 }

@@ -34,6 +34,8 @@ export interface Config {
   readonly freeUpAfterDays?: number
   /** More items than this are not removed at once before you have been asked. */
   readonly massDeletionThreshold?: number
+  /** Thumbnails as icons of files, for a Mac's Finder; absent: on a Mac. */
+  readonly finderIcons?: boolean
 }
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -63,6 +65,7 @@ export function parseConfig(content: unknown, file: string): Config {
       minimumFreeSpaceInMB: wholeNumber(0, 1_000_000_000),
       freeUpAfterDays: wholeNumber(1, 10_000),
       massDeletionThreshold: wholeNumber(1, 1_000_000_000),
+      finderIcons: { expected: 'true or false', holds: value => typeof value === 'boolean' },
     },
     [],
   )

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Accounts } from '../auth/accounts.js'
 import { MsalClient } from '../auth/msal-client.js'
@@ -6,6 +6,8 @@ import { SignIn } from '../auth/sign-in.js'
 import { TokenCacheFile } from '../auth/token-cache-file.js'
 import { TokenSource } from '../auth/token-source.js'
 import { productVersion } from '../control/version.js'
+import type { FileSystem } from '../fs/file-system.js'
+import { FinderDrive, type FinderDriveDeps } from '../fs/finder-drive.js'
 import { HydrationGate } from '../fs/hydration-gate.js'
 import { MountedDrive } from '../fs/mounted-drive.js'
 import { PinKeeper } from '../fs/pin-keeper.js'
@@ -78,6 +80,8 @@ export interface Parts {
   readonly decoder: Decoder
   readonly thumbnails: Thumbnails
   readonly drive: MountedDrive
+  /** What is mounted: the drive, with what this machine's file manager asks for. */
+  readonly mounted: FileSystem
   readonly sync: LibrarySync
   readonly guard: RemovalGuard
   readonly transports: Transports
@@ -198,6 +202,10 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     onTrouble,
     onAccessRemoved: library => void purge.refused(library),
   })
+  const mounted =
+    (config.finderIcons ?? process.platform === 'darwin')
+      ? finderDrive({ drive, icons: thumbnails, clock }, paths.cacheDirectory)
+      : drive
   const onBug = (operation: string, failure: unknown) => log.error('bug', { operation, failure })
   const transports = new Transports({
     kernel: () => {
@@ -229,6 +237,7 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     decoder,
     thumbnails,
     drive,
+    mounted,
     sync,
     guard,
     transports,
@@ -285,6 +294,13 @@ function buildThumbnails(
   const reasonNotToAsk = (tenant: TenantId) => offline.reasonNotToAsk(tenant)
   const folders = new OpenedFolders({ store, service, desktop, clock, reasonNotToAsk, onTrouble })
   return new Thumbnails({ store, service, cache, desktop, folders, onTrouble })
+}
+
+function finderDrive(deps: Pick<FinderDriveDeps, 'drive' | 'icons' | 'clock'>, cacheDirectory: string) {
+  const directory = join(cacheDirectory, 'finder')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const volumeIcon = readFileSync(new URL('../../../src/desktop/assets/b2bmount.icns', import.meta.url))
+  return new FinderDrive({ ...deps, volumeIcon, directory })
 }
 
 /**

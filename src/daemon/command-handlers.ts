@@ -29,8 +29,8 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     list: () => services.listLibraries(),
     remove: (request, _, signal) => services.removeLibrary(request, signal),
     deletions: (request, _, signal) => services.decideDeletions(request, signal),
-    mount: async ({ directory, ...how }, _, signal) =>
-      toMount(await services.mount({ ...how, directory: await mountPoints.prepare(directory) }, signal)),
+    mount: async ({ directory: wanted, ...how }, _, signal) =>
+      toMount(await mountPoints.mount(wanted, directory => services.mount({ ...how, directory }, signal))),
     unmount: request => unmount(services, mountPoints, request),
     status: async () => ({ ...about, ...(await services.status()) }),
     'item-status': request => services.itemStatus(request),

@@ -100,9 +100,10 @@ async function serve(
       )
       environment.log.info('daemon-idle')
     } else {
-      const prepared = { directory: await mountPoints.prepare(directory) }
-      const request = transport === undefined ? prepared : { ...prepared, transport }
-      const mount = await services.mount(request, signal)
+      const how = transport === undefined ? {} : { transport }
+      const mount = await mountPoints.mount(directory, path =>
+        services.mount({ ...how, directory: path }, signal),
+      )
       onReady(mount)
       await Promise.race([mount.gone, aborted(signal)])
     }

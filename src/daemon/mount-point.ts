@@ -1,4 +1,4 @@
-import { access, constants, opendir, realpath } from 'node:fs/promises'
+import { access, constants, opendir, realpath, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { makeDirectory } from '../control/make-directory.js'
 import { shellQuote } from '../control/shell-quote.js'
@@ -34,18 +34,37 @@ export class MountPoints {
    * @throws {Fault} `already-mounted`, `mount-point-not-empty`, `mount-point-missing`, `not-a-directory`, `mount-refused`
    */
   async prepare(directory: string): Promise<string> {
+    return (await this.#prepare(directory)).path
+  }
+
+  async #prepare(directory: string): Promise<{ readonly path: string; readonly isNew: boolean }> {
     await this.#cleaning
     const asked = resolve(directory)
     // Before anything touches the path: a question about a path on a drive may need the very daemon that asks.
     await this.#refuseInsideDrive(asked)
     await this.#detachIfDead(asked)
-    await create(asked)
+    const isNew = await create(asked)
     const path = await canonical(asked)
     await this.#refuseInsideDrive(path)
     await this.#detachIfDead(path)
     await this.#refuseMounted(path)
     await refuseUnfit(path)
-    return path
+    return { path, isNew }
+  }
+
+  /**
+   * {@link prepare}s `directory` and mounts there. If that fails, a directory that was made for it goes again.
+   *
+   * @throws {Fault} as {@link prepare}; whatever `mount` throws
+   */
+  async mount<Mounted>(directory: string, mount: (path: string) => Promise<Mounted>): Promise<Mounted> {
+    const { path, isNew } = await this.#prepare(directory)
+    try {
+      return await mount(path)
+    } catch (failure) {
+      if (isNew) await rmdir(path).catch(() => undefined)
+      throw failure
+    }
   }
 
   /** Unmounts what a killed daemon left at `directory`. @returns whether there was any */
@@ -132,9 +151,10 @@ export class MountPoints {
   }
 }
 
-async function create(directory: string): Promise<void> {
+/** @returns whether it was missing */
+async function create(directory: string): Promise<boolean> {
   try {
-    await makeDirectory(directory)
+    return await makeDirectory(directory)
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException
     if (code === 'EEXIST')

@@ -50,6 +50,8 @@ export const openServices: OpenServices = environment => {
   parts.keeper.start()
   parts.limits.start()
   void parts.thumbnails.sweep()
+  // Found out now: later somebody waits for a folder's first thumbnails.
+  void parts.decoder.confinement()
   return Promise.resolve(new Services(environment, parts))
 }
 
@@ -185,10 +187,10 @@ class Services implements DaemonServices {
         nextStep: `To mount it elsewhere, run first:  b2bmount unmount ${shellQuote(elsewhere)}`,
       })
     }
-    const { drive, transports, thumbnails } = this.#parts
+    const { drive, mounted, transports, thumbnails } = this.#parts
     const { name, transport } = transports.choose(wanted)
     const { log, clock } = this.#environment
-    const kernel = transport.mount(drive, { directory, allowOther: false, passthrough: true })
+    const kernel = transport.mount(mounted, { directory, allowOther: false, passthrough: true })
     const detach = drive.attach(kernel.view)
     const noMoreThumbnails = thumbnails.mounted(directory)
     const gone = kernel.gone.then(() => {

@@ -73,6 +73,13 @@ export interface FileSystem {
   opendir(node: NodeId, signal: AbortSignal): Promise<void>
   /** The listing from the store, in ascending order of `ino`, without '.' and '..'. */
   readdir(node: NodeId): readonly Entry[]
+  /**
+   * What {@link readdir} would say, if it is in the store: for who keeps listings ahead of a program that walks the tree.
+   * Tells nobody that somebody looks at the folder; {@link FileSystem.listingRead} does.
+   */
+  listingKnown(node: NodeId): readonly Entry[] | undefined
+  /** A program reads what {@link listingKnown} had given out ahead of it. */
+  listingRead(node: NodeId): void
   /** The containing directory; the root's is itself. */
   parentOf(node: NodeId): NodeId
   /** Binds a handle to the version of now. Downloads nothing. @param flags open(2) flags */
@@ -85,7 +92,7 @@ export interface FileSystem {
   /** Never asks the network. */
   statistics(): FileSystemStatistics
   /** @throws {Fault} `no-attribute` */
-  getxattr(node: NodeId, name: string): Uint8Array
+  getxattr(node: NodeId, name: string, signal: AbortSignal): Uint8Array | Promise<Uint8Array>
   /**
    * Only `user.b2bmount.pin` can be set, to what is wanted of the item: a wish, not content.
    * @throws {Fault} `read-only` for others, `invalid-value`

@@ -50,7 +50,6 @@ const readAt = promisify(readFile)
 const LISTING_GROWS_OLD: Milliseconds = 2 * 60_000
 // A reader whose file has the wrong checksum waits for this before it is told.
 const RECHECK_DEADLINE: Milliseconds = 10_000
-const ITEM_COUNT_GROWS_OLD: Milliseconds = 60_000
 // One transaction of a removal: about a millisecond.
 const PURGED_AT_ONCE = 200
 
@@ -90,7 +89,6 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   readonly #kernels: KernelCaches
   readonly #handles = new HandleTable()
   readonly #closed = new AbortController()
-  #itemCount: { readonly items: number; readonly at: Milliseconds } | undefined
 
   constructor(deps: MountedDriveDeps) {
     this.#deps = deps
@@ -138,6 +136,24 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   readdir(node: NodeId): readonly Entry[] {
     const directory = this.#directory(node)
     this.#deps.watcher?.opened(directory.ino)
+    return this.#listing(directory)
+  }
+
+  listingKnown(node: NodeId): readonly Entry[] | undefined {
+    const directory = this.#deps.store.items.byIno(inoOf(node))
+    if (directory === undefined || !isDirectory(directory.kind) || !isOfNode(directory, node))
+      return undefined
+    return this.#deps.store.isListed(directory) ? this.#listing(directory) : undefined
+  }
+
+  listingRead(node: NodeId): void {
+    const directory = this.#deps.store.items.byIno(inoOf(node))
+    if (directory === undefined || !isDirectory(directory.kind)) return
+    this.#deps.watcher?.opened(directory.ino)
+    if (this.#hasGrownOld(directory)) this.#lister.refreshLater(directory.ino)
+  }
+
+  #listing(directory: ItemRecord): readonly Entry[] {
     const opened = this.#openedBytes()
     const rights = this.#rightsIn(directory.library)
     return this.#deps.store.items.children(directory.ino).map(child => {
@@ -200,7 +216,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     const { cacheDirectory } = this.#deps
     try {
       const { bsize, blocks, bavail } = statfsSync(cacheDirectory)
-      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, items: this.#countItems() }
+      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, items: this.#deps.store.items.count() }
     } catch (failure) {
       throw localFault(failure)
     }
@@ -422,14 +438,6 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     if (directory.listing.kind !== 'listed') return false
     if (this.#deps.store.libraries.byId(directory.library)?.enumerated !== undefined) return false
     return this.#deps.clock.now() - directory.listing.at >= LISTING_GROWS_OLD
-  }
-
-  #countItems(): number {
-    const now = this.#deps.clock.now()
-    if (this.#itemCount === undefined || now - this.#itemCount.at >= ITEM_COUNT_GROWS_OLD) {
-      this.#itemCount = { items: this.#deps.store.items.count(), at: now }
-    }
-    return this.#itemCount.items
   }
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import { Limiter } from '../concurrency/limiter.js'
 import type { HttpResponse, HttpSender } from '../http/message.js'
 import { NetworkFault } from '../http/network-fault.js'
@@ -9,12 +11,15 @@ import { checkedUrl } from './download-urls.js'
 import { retryAfterOf } from './graph-fault.js'
 
 // A photo of 256 pixels has some ten kilobytes; what is larger than this is not a thumbnail.
-const LARGEST_IMAGE: Bytes = 2 * 1024 * 1024
+const LARGEST_IMAGE: Bytes = 1024 * 1024
 // From the request to the last byte: who sends a byte now and then must not keep a place for ever.
 const DEADLINE: Milliseconds = 30_000
-// As many as one host gets connections.
-const IMAGES_AT_ONCE = 32
+// As many as one host gets connections. An image is one round trip, so their number is the rate.
+const IMAGES_AT_ONCE = 64
 const MOST_REDIRECTS = 3
+// Two round trips and a drawing; who is slower does not hold up the others.
+const ALONE: Milliseconds = 250
+const MOST_HOSTS = 100
 
 /** What a media service answers that will not draw this file, now or later. */
 const NOT_DRAWN = new Set([400, 404, 406, 410, 415, 422])
@@ -25,6 +30,8 @@ export type FetchedImage = FoundThumbnail | { readonly kind: 'refused' }
 export class ThumbnailImages {
   readonly #http: HttpSender
   readonly #limiter = new Limiter(IMAGES_AT_ONCE)
+  /** The first image of each host, which comes alone: the other connections then take up its TLS session. */
+  readonly #firsts = new LRUCache<string, Promise<unknown>>({ max: MOST_HOSTS })
 
   constructor(http: HttpSender) {
     this.#http = http
@@ -32,6 +39,18 @@ export class ThumbnailImages {
 
   /** @returns `refused` where another URL may help. Throws nothing but the signal's reason, and bugs. */
   async fetch(url: string, signal: AbortSignal): Promise<FetchedImage> {
+    const { host } = new URL(url)
+    const first = this.#firsts.get(host)
+    const image =
+      first === undefined ? this.#inTurn(url, signal) : first.then(() => this.#inTurn(url, signal))
+    if (first === undefined) {
+      const ended = image.catch(() => {})
+      this.#firsts.set(host, Promise.race([ended, setTimeout(ALONE, undefined, { ref: false })]))
+    }
+    return await image
+  }
+
+  async #inTurn(url: string, signal: AbortSignal): Promise<FetchedImage> {
     try {
       return await this.#limiter.run('background', signal, () => this.#attempt(url, signal))
     } catch (failure) {

@@ -1,3 +1,4 @@
+import { Limiter } from '../concurrency/limiter.js'
 import type { HttpResponse, HttpSender } from '../http/message.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
@@ -23,6 +24,9 @@ export interface GraphThumbnailsDeps {
 /** What tells the version of an item. */
 const VERSION_FIELDS = 'id,name,size,file,eTag,cTag,fileSystemInfo,lastModifiedDateTime'
 
+// Two of the requests that a tenant gets at once are left to whoever waits for a folder or a file.
+const BATCHES_AT_ONCE = 6
+
 type Found = (place: number, thumbnail: FoundThumbnail) => void
 
 interface Asked {
@@ -42,6 +46,7 @@ export class GraphThumbnails implements RemoteThumbnails {
   readonly mostAtOnce = LARGEST_BATCH
   readonly #deps: GraphThumbnailsDeps
   readonly #images: ThumbnailImages
+  readonly #batches = new Limiter(BATCHES_AT_ONCE)
   /** Tenants whose SharePoint does not bring thumbnails along with an item. */
   readonly #notExpanding = new Set<TenantId>()
 
@@ -64,7 +69,7 @@ export class GraphThumbnails implements RemoteThumbnails {
     const size = sizeName(box)
     const expand = `$expand=thumbnails($select=${size},medium)`
     const paths = asked.map(({ wanted: { item } }) => `${pathOf(item)}?$select=${VERSION_FIELDS}&${expand}`)
-    const parts = await batch(this.#deps.graph, tenant, paths, 'background', signal)
+    const parts = await this.#batch(tenant, paths, signal)
     const left: Asked[] = []
     const urls = asked.flatMap((each, i) => {
       const url = this.#judge(tenant, parts[i], 'other-version', part =>
@@ -93,7 +98,7 @@ export class GraphThumbnails implements RemoteThumbnails {
         `${pathOf(item)}?$select=${VERSION_FIELDS}`,
         `${pathOf(item)}/thumbnails/0/${size}/content`,
       ])
-      const parts = await batch(this.#deps.graph, tenant, paths, 'background', signal)
+      const parts = await this.#batch(tenant, paths, signal)
       const urls = some.map((each, i) => ({
         ...each,
         url: this.#judge(tenant, parts[2 * i], 'other-version', part =>
@@ -156,13 +161,18 @@ export class GraphThumbnails implements RemoteThumbnails {
     signal: AbortSignal,
   ): Promise<void> {
     const paths = unproven.map(({ wanted }) => `${pathOf(wanted.item)}?$select=${VERSION_FIELDS}`)
-    const parts = await batch(this.#deps.graph, tenant, paths, 'background', signal)
+    const parts = await this.#batch(tenant, paths, signal)
     unproven.forEach(({ place, wanted, image }, i) => {
       const still = this.#judge(tenant, parts[i], 'other-version', part =>
         stillHas(part, wanted.version) ? image : { kind: 'other-version' as const },
       )
       found(place, still)
     })
+  }
+
+  #batch(tenant: TenantId, paths: readonly string[], signal: AbortSignal): Promise<HttpResponse[]> {
+    const { graph } = this.#deps
+    return this.#batches.run('background', signal, () => batch(graph, tenant, paths, 'background', signal))
   }
 
   /** @param missing what it means that the service knows no such thing */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates } from 'node:tls'
 import { Agent, buildConnector, EnvHttpProxyAgent, type Dispatcher } from 'undici'
 import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
@@ -20,14 +20,16 @@ export interface ConnectionOptions {
 // connection which is just being closed has to be sent again.
 const KEEP_ALIVE: Milliseconds = 60_000
 
-// Well above what one library's read-ahead opens; only there so that a bug cannot open thousands.
-const CONNECTIONS_PER_HOST = 32
+// As many as thumbnails of a folder come over at once, well above what one library's read-ahead opens.
+const CONNECTIONS_PER_HOST = 64
 
 /** How sockets come about: straight, through the user's proxy, or all to an emulator's address. */
 export function openConnections(options: ConnectionOptions): Dispatcher {
   const { connectTo, trustRoots, connectTimeout, environment } = options
   // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise switch the checks off.
-  const trust = { rejectUnauthorized: true, ...(trustRoots === undefined ? {} : { ca: trustRoots }) }
+  // One context for all: otherwise each connection reads the certificates again, which takes longer than its handshake.
+  const secureContext = createSecureContext(trustRoots === undefined ? {} : { ca: trustRoots })
+  const trust = { rejectUnauthorized: true, secureContext }
   const pool = {
     connections: CONNECTIONS_PER_HOST,
     pipelining: 1,

@@ -8,12 +8,13 @@ import { items } from './migrations/0001-items.js'
 import { thumbnails } from './migrations/0002-thumbnails.js'
 import { policy } from './migrations/0003-policy.js'
 import { nameIndex } from './migrations/0004-name-index.js'
-import { otherSide } from './migrations/0005-other-side.js'
+import { itemCounts } from './migrations/0006-item-counts.js'
+import { otherSide } from './migrations/0007-other-side.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
 
-const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, otherSide]
+const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, itemCounts, otherSide]
 
 // After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024
@@ -38,6 +39,12 @@ export class DamagedStore extends Fault {
   }
 }
 
+export interface DatabaseOptions {
+  /** Its schema; otherwise the one of the drive's store. */
+  readonly migrations?: readonly Migration[]
+  readonly pageCacheKib?: number
+}
+
 /** One SQLite file: opened, checked, brought up to date. All calls are synchronous and short. */
 export class Database {
   readonly #path: string
@@ -51,11 +58,11 @@ export class Database {
    * @throws {DamagedStore} the file has been moved aside, calling again starts with an empty one
    * @throws {Fault} `configuration-invalid`: a newer version of the program wrote it; `disk-full`, `local-io`
    */
-  constructor(path: string, now: Milliseconds) {
+  constructor(path: string, now: Milliseconds, options: DatabaseOptions = {}) {
     createPrivately(path)
     this.#path = path
     try {
-      this.#sqlite = open(path, now)
+      this.#sqlite = open(path, now, options)
     } catch (failure) {
       throw storeFault(failure)
     }
@@ -110,21 +117,25 @@ export class Database {
   }
 }
 
-function open(path: string, now: Milliseconds): Sqlite.Database {
+function open(
+  path: string,
+  now: Milliseconds,
+  { migrations = MIGRATIONS, pageCacheKib = PAGE_CACHE_KIB }: DatabaseOptions,
+): Sqlite.Database {
   const isSuspect = logRemains(path) || sizeOf(path) <= ALWAYS_CHECKED
   const sqlite = new Sqlite(path)
   try {
-    refuseNewer(sqlite)
+    refuseNewer(sqlite, migrations)
     sqlite.pragma('journal_mode = WAL')
     // Without a power loss nothing is lost; with one, the last transactions may be, but the file stays whole.
     // Content ranges and listings can be had again.
     sqlite.pragma('synchronous = NORMAL')
     sqlite.pragma(`journal_size_limit = ${LARGEST_LOG_AT_REST}`)
     sqlite.pragma('wal_autocheckpoint = 0') // see #watchLog
-    sqlite.pragma(`cache_size = -${PAGE_CACHE_KIB}`)
+    sqlite.pragma(`cache_size = -${pageCacheKib}`)
     sqlite.pragma('temp_store = MEMORY')
     if (isSuspect) check(sqlite)
-    migrate(sqlite)
+    migrate(sqlite, migrations)
     return sqlite
   } catch (failure) {
     // Before it is closed, which would remove the log.
@@ -148,9 +159,9 @@ function check(sqlite: Sqlite.Database): void {
   if (verdict !== 'ok') throw new Sqlite.SqliteError(String(verdict), 'SQLITE_CORRUPT')
 }
 
-function refuseNewer(sqlite: Sqlite.Database): void {
+function refuseNewer(sqlite: Sqlite.Database, migrations: readonly Migration[]): void {
   const found = versionOf(sqlite)
-  const newest = MIGRATIONS.at(-1)?.version ?? 0
+  const newest = migrations.at(-1)?.version ?? 0
   if (found <= newest) return
   throw new Fault(
     'configuration-invalid',
@@ -159,9 +170,9 @@ function refuseNewer(sqlite: Sqlite.Database): void {
   )
 }
 
-function migrate(sqlite: Sqlite.Database): void {
+function migrate(sqlite: Sqlite.Database, migrations: readonly Migration[]): void {
   const found = versionOf(sqlite)
-  for (const { version, sql } of MIGRATIONS) {
+  for (const { version, sql } of migrations) {
     if (version <= found) continue
     sqlite.transaction(() => {
       sqlite.exec(sql)

@@ -10,7 +10,7 @@ export interface ThumbnailRecord {
   readonly version: ContentVersion
   readonly box: ThumbnailBox
   readonly source: ThumbnailSource
-  /** Of the image's file; 0 for `none`. */
+  /** Of the image; 0 for `none`. */
   readonly bytes: Bytes
   /** Until then nobody asks again. */
   readonly expires: Milliseconds
@@ -35,8 +35,9 @@ interface Row {
   readonly accessed: number
 }
 
-/** INVARIANT: an image was in its file before it was listed. */
+/** INVARIANT: an image was kept (see `image-store.ts`) before it was listed. */
 export class ThumbnailTable {
+  readonly #database: Database
   readonly #get
   readonly #put
   readonly #touch
@@ -45,6 +46,7 @@ export class ThumbnailTable {
   readonly #totals
 
   constructor(database: Database) {
+    this.#database = database
     this.#get = database.prepare<[TenantId, DriveId, ItemId, number], Row>(
       'SELECT * FROM thumbnail WHERE tenant = ? AND drive = ? AND item = ? AND box = ?',
     )
@@ -74,12 +76,24 @@ export class ThumbnailTable {
     this.#put.run(key.tenant, key.drive, key.item, box, version, source, bytes, expires, accessed)
   }
 
+  putAll(records: readonly ThumbnailRecord[]): void {
+    this.#database.transaction(() => {
+      for (const record of records) this.put(record)
+    })
+  }
+
   touch({ tenant, drive, item }: ItemKey, box: ThumbnailBox, accessed: Milliseconds): void {
     this.#touch.run(accessed, tenant, drive, item, box)
   }
 
   remove({ tenant, drive, item }: ItemKey, box: ThumbnailBox): void {
     this.#remove.run(tenant, drive, item, box)
+  }
+
+  removeAll(records: readonly ThumbnailRecord[]): void {
+    this.#database.transaction(() => {
+      for (const { item, box } of records) this.remove(item, box)
+    })
   }
 
   /** Those that nobody has looked at for the longest time. */

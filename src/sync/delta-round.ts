@@ -11,7 +11,7 @@ import type { Store } from '../store/store.js'
 import { InoSet } from './ino-set.js'
 
 // How long one transaction may take before the kernel's questions are answered again.
-const SLICE_MILLISECONDS = 4
+const SLICE_MILLISECONDS = 8
 const ITEMS_BETWEEN_LOOKS_AT_THE_CLOCK = 16
 const ITEMS_SWEPT_AT_ONCE = 500
 // Items whose parents come later, or never. A service that sends more than this sends no library.
@@ -296,13 +296,16 @@ export class DeltaRound {
       return []
     }
     const missing: Ino[] = []
-    let after: string | undefined = ''
+    let after: Ino | undefined = store.items.byRemoteId(library.id, library.root.item)?.ino
     while (after !== undefined) {
-      const items: ItemRecord[] = store.items.ofLibrary(library.id, after, ITEMS_SWEPT_AT_ONCE)
-      for (const { ino, kind } of items) {
-        if (kind !== 'library' && ino <= this.#lastInoBefore && !this.#seen.has(ino)) missing.push(ino)
-      }
-      after = items.at(-1)?.remoteId
+      const inos: Ino[] = store.items.inosOfLibrary(
+        library.id,
+        after,
+        this.#lastInoBefore,
+        ITEMS_SWEPT_AT_ONCE,
+      )
+      missing.push(...inos.filter(ino => !this.#seen.has(ino)))
+      after = inos.at(-1)
       await setImmediate()
       signal.throwIfAborted()
     }

@@ -313,10 +313,14 @@ export class LibraryFollower {
     const stop = AbortSignal.any([abort.signal, signal])
     const pages = delta.pages(library.root, library.scope === 'library', cursor, stop)[Symbol.asyncIterator]()
     const late = () => new Fault('timed-out', 'The service did not say what has changed')
+    // The next page travels while this one is written.
+    let upcoming = pages.next()
     try {
       for (;;) {
-        const page = await withDeadline(pages.next(), clock, PAGE_DEADLINE, signal, late)
+        const page = await withDeadline(upcoming, clock, PAGE_DEADLINE, signal, late)
         if (page.done === true) return
+        upcoming = pages.next()
+        upcoming.catch(() => undefined) // heard when it is waited for, if it is
         yield page.value
       }
     } finally {

@@ -29,8 +29,8 @@ const MOST_FOLDERS = 16
 const QUIET: Milliseconds = 120
 // A file manager counts what is in the folders that it shows; they come after the folder that is looked at.
 const LOOKED_AT: Milliseconds = 2_000
-// Two of the requests that a tenant gets at once are left to whoever waits for a folder or a file.
-const BATCHES_AT_ONCE = 6
+// Some wait for their batch, others for its images; so many that neither stage ever waits for the other.
+const BATCHES_AT_ONCE = 10
 // The decoder takes one at a time; the other is being written.
 const SHOWN_AT_ONCE = 2
 // Handled between two turns of the event loop.

@@ -4,7 +4,7 @@ import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
 import type { FoundThumbnail, RemoteThumbnails } from '../model/remote.js'
 import { imageFormatOf, type ThumbnailBox } from '../model/thumbnail.js'
 import type { ThumbnailSource } from '../store/thumbnail-table.js'
-import type { Decoder } from './decoder/decoder.js'
+import type { Decoder, ThumbnailShape } from './decoder/decoder.js'
 import { isPicture, maybeServed } from './file-kinds.js'
 import { isPresent, type Subject, type SubjectStore } from './subject.js'
 import type { ThumbnailCache } from './thumbnail-cache.js'
@@ -93,14 +93,15 @@ export class ThumbnailService {
     subject: Subject,
     box: ThumbnailBox,
     boxes: readonly ThumbnailBox[],
+    shape: ThumbnailShape = 'as-it-is',
   ): Promise<Shown | undefined> {
     const { cache, decoder } = this.#deps
-    const kept = await cache.get(subject.item, subject.version, box)
+    const kept = cache.get(subject.item, subject.version, box)
     if (kept?.kind !== 'image') return kept
-    const decoded = await decoder.decode(kept.image, boxes)
+    const decoded = await decoder.decode(kept.image, boxes, shape)
     if (decoded.kind === 'refused') {
       this.#sayRefused(subject, decoded.reason)
-      return await this.#withoutService(subject, { kind: 'unusable' }, box, boxes)
+      return await this.#withoutService(subject, { kind: 'unusable' }, box, boxes, shape)
     }
     if (!isPresent(this.#deps.store, subject)) return { kind: 'over' }
     const pngs = new Map(boxes.map((each, i) => [each, decoded.pngs[i] ?? new Uint8Array(0)]))
@@ -178,7 +179,7 @@ export class ThumbnailService {
       return { kind: 'failed', fault: failure }
     }
     if (found.kind === 'failed') return found
-    return await this.#putNone(subject, found, box)
+    return this.#putNone(subject, found, box)
   }
 
   async #withoutService(
@@ -186,20 +187,17 @@ export class ThumbnailService {
     found: FoundThumbnail,
     box: ThumbnailBox,
     boxes: readonly ThumbnailBox[],
+    shape: ThumbnailShape,
   ): Promise<Shown | undefined> {
-    const answer = await this.#putNone(subject, found, box)
+    const answer = this.#putNone(subject, found, box)
     if (answer.kind !== 'none' || (await this.askLocal(subject, box)) === undefined) return answer
-    return await this.shown(subject, box, boxes)
+    return await this.shown(subject, box, boxes, shape)
   }
 
-  async #putNone(
-    subject: Subject,
-    found: FoundThumbnail,
-    box: ThumbnailBox,
-  ): Promise<{ readonly kind: 'none' | 'over' }> {
+  #putNone(subject: Subject, found: FoundThumbnail, box: ThumbnailBox): { readonly kind: 'none' | 'over' } {
     const { store, cache, clock } = this.#deps
     if (!isPresent(store, subject)) return { kind: 'over' }
-    await cache.putNone(subject.item, subject.version, box, clock.now() + this.#noneFor(subject, found))
+    cache.putNone(subject.item, subject.version, box, clock.now() + this.#noneFor(subject, found))
     return { kind: 'none' }
   }
 

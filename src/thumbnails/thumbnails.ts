@@ -1,5 +1,5 @@
 import { Fault } from '../model/fault.js'
-import type { Ino } from '../model/ids.js'
+import { inoOf, nodeId, type Ino, type NodeId } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ThumbnailSource, ThumbnailTotals } from '../store/thumbnail-table.js'
@@ -75,6 +75,23 @@ export class Thumbnails {
     )
   }
 
+  // --- what a Mac's Finder asks, see fs/finder-drive.ts ---
+
+  hasIcon(node: NodeId): boolean {
+    const subject = this.#subjectOf(node)
+    const { service } = this.#deps
+    return subject !== undefined && service.isKnown(subject, BOX) && !service.isKnownToHaveNone(subject, BOX)
+  }
+
+  async icon(
+    node: NodeId,
+    boxes: readonly ThumbnailBox[],
+  ): Promise<ReadonlyMap<ThumbnailBox, Uint8Array> | undefined> {
+    const subject = this.#subjectOf(node)
+    const shown = subject && (await this.#deps.service.shown(subject, BOX, boxes, 'square'))
+    return shown?.kind === 'image' ? shown.pngs : undefined
+  }
+
   // --- what the daemon asks ---
 
   mounted(directory: string): () => void {
@@ -137,6 +154,13 @@ export class Thumbnails {
 
   async close(): Promise<void> {
     await this.#deps.folders.close()
+    this.#deps.cache.close()
+  }
+
+  /** Of this very content. */
+  #subjectOf(node: NodeId): Subject | undefined {
+    const subject = subjectOf(this.#deps.store, inoOf(node))
+    return subject && nodeId(subject.ino, subject.generation) === node ? subject : undefined
   }
 
   #later(work: Promise<void>): void {

@@ -169,9 +169,9 @@ class FuseNativeMount implements Mount, KernelView, FuseOperations {
 
   async getxattr(path: string, name: string, signal: AbortSignal): Promise<Uint8Array> {
     // Not "no such attribute": then `ls -l` asks for each file again.
-    if (!name.startsWith('user.') && process.platform === 'linux')
+    if (!/^(user|com\.apple)\./.test(name) && process.platform === 'linux')
       throw new Fault('not-supported', `There are no attributes like ${name}`)
-    return this.#fs.getxattr(await this.#nodeOf(path, signal), name)
+    return await this.#fs.getxattr(await this.#nodeOf(path, signal), name, signal)
   }
 
   async listxattr(path: string, signal: AbortSignal): Promise<readonly string[]> {

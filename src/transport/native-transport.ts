@@ -4,6 +4,7 @@ import { toErrno } from '../fs/errno.js'
 import type { Caller, DirectoryEvent, FileSystem, KernelView, LocalContent } from '../fs/file-system.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { NodeId } from '../model/ids.js'
+import { ListingAhead } from './listing-ahead.js'
 import { packEntries, packNode } from './node-record.js'
 import type { Mount, MountOptions, Transport } from './transport.js'
 
@@ -43,7 +44,7 @@ interface Registration {
   verified: boolean
 }
 
-type Answerable = Exclude<Native.Request, { op: 'release' | 'cancelled' | 'stopped' }>
+type Answerable = Exclude<Native.Request, { op: 'listed' | 'release' | 'cancelled' | 'stopped' }>
 
 class NativeMount implements Mount, KernelView {
   readonly directory: string
@@ -54,6 +55,7 @@ class NativeMount implements Mount, KernelView {
   readonly #waiting = new Map<number, AbortController>()
   readonly #contents = new Map<LocalContent, Registration>()
   readonly #handles = new Map<number, { readonly node: NodeId; readonly content: LocalContent }>()
+  readonly #ahead: ListingAhead
   readonly #statisticsTimer: NodeJS.Timeout
   #resolveGone = () => {}
 
@@ -67,6 +69,13 @@ class NativeMount implements Mount, KernelView {
     this.#session = startSession(deps, options, requests =>
       requests.forEach(request => this.#receive(request)),
     )
+    this.#ahead = new ListingAhead({
+      fileSystem,
+      holds: node => this.#session.holdsListing(node),
+      offer: (node, entries) =>
+        this.#session.offerListing(node, packEntries(entries), this.#parentRecord(node)),
+      onBug: failure => deps.onBug('listing-ahead', failure),
+    })
     this.#tellStatistics()
     this.#statisticsTimer = setInterval(
       () => this.#tellStatistics(),
@@ -108,6 +117,9 @@ class NativeMount implements Mount, KernelView {
 
   #receive(request: Native.Request): void {
     switch (request.op) {
+      case 'listed':
+        this.#fs.listingRead(request.node as NodeId)
+        return this.#ahead.used(request.node as NodeId)
       case 'release':
         return this.#release(request.handle)
       case 'cancelled':
@@ -147,16 +159,18 @@ class NativeMount implements Mount, KernelView {
         const node = request.node as NodeId
         // The kernel opens directories without asking.
         await this.#fs.opendir(node, signal)
-        const parent = this.#fs.getattr(this.#fs.parentOf(node))
-        return session.replyListing(request.id, packEntries(this.#fs.readdir(node)), packNode(parent))
+        session.replyListing(request.id, packEntries(this.#fs.readdir(node)), this.#parentRecord(node))
+        return this.#ahead.asked(node)
       }
       case 'open':
         return this.#open(request.id, request.node as NodeId, request.flags, request, signal)
       case 'read':
         // Answered natively as soon as the bytes are there: see #register.
         return this.#fs.ensurePresent(request.handle, { start: request.start, end: request.end }, signal)
-      case 'getxattr':
-        return session.replyBytes(request.id, this.#fs.getxattr(request.node as NodeId, request.name))
+      case 'getxattr': {
+        const value = await this.#fs.getxattr(request.node as NodeId, request.name, signal)
+        return session.replyBytes(request.id, value)
+      }
       case 'setxattr':
         this.#fs.setxattr(request.node as NodeId, request.name, request.value)
         return session.replyDone(request.id)
@@ -164,6 +178,10 @@ class NativeMount implements Mount, KernelView {
         this.#fs.removexattr(request.node as NodeId, request.name)
         return session.replyDone(request.id)
     }
+  }
+
+  #parentRecord(node: NodeId): Uint8Array {
+    return packNode(this.#fs.getattr(this.#fs.parentOf(node)))
   }
 
   async #open(id: number, node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<void> {
@@ -208,6 +226,7 @@ class NativeMount implements Mount, KernelView {
 
   #end(): void {
     clearInterval(this.#statisticsTimer)
+    this.#ahead.close()
     for (const abort of this.#waiting.values()) abort.abort(new Fault('cancelled', 'The drive was unmounted'))
     for (const handle of [...this.#handles.keys()]) this.#release(handle)
     this.#resolveGone()

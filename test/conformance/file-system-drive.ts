@@ -66,7 +66,7 @@ export class FileSystemDrive implements DriveUnderTest {
 
   xattr(path: string, name: string): Promise<string> {
     return this.#asKernel(async () =>
-      Buffer.from(this.#fs.getxattr((await this.#find(path)).node, name)).toString(),
+      Buffer.from(await this.#fs.getxattr((await this.#find(path)).node, name, this.#signal)).toString(),
     )
   }
 

@@ -1,9 +1,10 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { openSandbox, type Sandbox } from '../../scripts/sandbox.js'
 import type { ThumbnailsAnswer } from '../../src/control/answers.js'
+import type { Config } from '../../src/control/config.js'
 
 const GIVE_UP_AFTER_MILLISECONDS = 60_000
 
@@ -32,9 +33,11 @@ interface World {
 }
 
 /** The emulator's showcase, added and mounted; unmounted after the test. Nobody has looked into it. */
-export async function openGallery(t: Test): Promise<Gallery> {
+export async function openGallery(t: Test, config: Config = {}): Promise<Gallery> {
   const sandbox = await openSandbox()
   t.teardown(() => sandbox.close())
+  await mkdir(join(sandbox.home, '.config', 'b2bmount'), { recursive: true })
+  await writeFile(join(sandbox.home, '.config', 'b2bmount', 'config.json'), JSON.stringify(config))
   await sandbox.json('sign-in')
   const world = await sandbox.admin<World>('GET', '/world')
   const libraries = world.tenants.flatMap(({ sites }) => sites).flatMap(site => site.libraries)

@@ -31,6 +31,8 @@ t.test(
     await sandbox.admin('DELETE', '/counters')
     const names = await look(gallery)
     t.equal(names.length, 200)
+    const ofMacs = join(gallery.drive, '.metadata_never_index')
+    await t.rejects(readFile(ofMacs), { code: 'ENOENT' }, 'what only a Mac would look for')
     const { routes, content, thumbnails } = await counters(sandbox)
     t.same(content, { requests: 0, bytes: 0 })
     t.equal(thumbnails.requests, 180)

@@ -28,6 +28,22 @@ t.test('a folder of 10,000 is listed completely, and JavaScript is asked once', 
   t.notOk((await drive.statistics()).requests['ACCESS'], 'listing asks for no permissions')
 })
 
+t.test('a listing that was offered is read without JavaScript, which hears of the first reading', async t => {
+  const drive = await driveWithFolder(t, 3_000)
+  t.equal(await drive.session('holdsListing', FOLDER), false)
+  await drive.drive('offerListing', FOLDER)
+  t.equal(await drive.session('holdsListing', FOLDER), true)
+  for (let round = 0; round < 2; round++) {
+    t.equal((await run('ls', '-l', drive.path('folder'))).stdout.trim().split('\n').length, 3_001)
+  }
+  t.match(await drive.event('listed'), { node: FOLDER })
+  await drive.session('invalidateEntry', FOLDER, 'file-1')
+  t.equal(await drive.session('holdsListing', FOLDER), false)
+  t.equal((await run('ls', drive.path('folder'))).stdout.trim().split('\n').length, 3_000)
+  t.match(await drive.event('readdir'), { node: FOLDER })
+  t.equal(drive.count('listed'), 1)
+})
+
 t.test('a listing read by hundreds of small reads has every name once', async t => {
   const drive = await driveWithFolder(t, 1_000)
   // getdents64 with a buffer for about ten names: every READDIR goes on from an offset.

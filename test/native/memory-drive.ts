@@ -87,6 +87,10 @@ export class MemoryDrive {
     this.#session.announce(what, parent, path, name, isFolder, record)
   }
 
+  offerListing(node: number): void {
+    this.#session.offerListing(node, ...this.#listingOf(node))
+  }
+
   /** Requests of this kind are never answered. */
   ignore(op: string): void {
     this.#silent.add(op)
@@ -175,16 +179,8 @@ export class MemoryDrive {
         if (!node) return this.#session.replyError(request.id, 116 /* ESTALE */)
         return this.#session.replyAttributes(request.id, packNode(node.attributes))
       }
-      case 'readdir': {
-        const directory = this.#node(request.node)
-        const entries: Entry[] = [...directory.children].map(([name, node]) => ({
-          name,
-          attributes: this.#node(node).attributes,
-        }))
-        entries.sort((a, b) => a.attributes.ino - b.attributes.ino)
-        const parent = this.#node(directory.parent)
-        return this.#session.replyListing(request.id, packEntries(entries), packNode(parent.attributes))
-      }
+      case 'readdir':
+        return this.#session.replyListing(request.id, ...this.#listingOf(request.node))
       case 'open':
         return this.answerOpen(request.id, request.node)
       case 'getxattr':
@@ -193,10 +189,21 @@ export class MemoryDrive {
       case 'removexattr':
         return this.#session.replyDone(request.id)
       case 'read':
+      case 'listed':
       case 'release':
       case 'cancelled':
       case 'stopped':
     }
+  }
+
+  #listingOf(node: number): [records: Uint8Array, parent: Uint8Array] {
+    const directory = this.#node(node)
+    const entries: Entry[] = [...directory.children].map(([name, child]) => ({
+      name,
+      attributes: this.#node(child).attributes,
+    }))
+    entries.sort((a, b) => a.attributes.ino - b.attributes.ino)
+    return [packEntries(entries), packNode(this.#node(directory.parent).attributes)]
   }
 
   #contentFor(node: number): number {

@@ -39,36 +39,36 @@ function replace(world: ThumbnailWorld, library: LibraryId, newer: DriveItem): v
   world.thumbnails.changed(changes)
 }
 
-t.test('files are asked for in the order of their names, twenty at a time, six times at once', async t => {
+t.test('files are asked for in the order of their names, twenty at a time, ten times at once', async t => {
   const world = startThumbnailWorld(t)
-  putPhotos(world, 'trip', 140)
+  putPhotos(world, 'trip', 220)
   await world.look('trip')
-  await until(() => world.service.batches.length === 6)
+  await until(() => world.service.batches.length === 10)
   await aWhile()
   const { batches } = world.service
-  t.equal(batches.length, 6, 'no more before one is answered')
+  t.equal(batches.length, 10, 'no more before one is answered')
   t.same(batches[0]?.names.slice(0, 3), ['trip-1', 'trip-2', 'trip-3'])
-  t.same(batches[5]?.names.at(-1), 'trip-120')
+  t.same(batches[9]?.names.at(-1), 'trip-200')
   batches[0]?.answer(image)
-  await until(() => batches.length === 7)
-  t.equal(batches[6]?.names.length, 20)
+  await until(() => batches.length === 11)
+  t.equal(batches[10]?.names.length, 20)
 })
 
 t.test(
   'a folder that is opened meanwhile goes first, and the work on the other goes on after it',
   async t => {
     const world = startThumbnailWorld(t)
-    putPhotos(world, 'trip', 140)
+    putPhotos(world, 'trip', 220)
     putPhotos(world, 'party', 30)
     await world.look('trip')
-    await until(() => world.service.batches.length === 6)
+    await until(() => world.service.batches.length === 10)
     world.clock.advance(60_000)
     await world.look('party')
     const { batches } = world.service
-    for (let i = 0; i < 6; i++) batches[i]?.answer(image)
-    await until(() => batches.length === 9)
+    for (let i = 0; i < 10; i++) batches[i]?.answer(image)
+    await until(() => batches.length === 13)
     t.same(
-      batches.slice(6).map(({ names }) => names[0]?.split('-')[0]),
+      batches.slice(10).map(({ names }) => names[0]?.split('-')[0]),
       ['party', 'party', 'trip'],
     )
   },

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import type { Mount } from '../../control/answers.js'
 import type { ForegroundModule } from '../../control/foreground.js'
 import { TRANSPORT_NAMES, type TransportName } from '../../model/transport-name.js'
+import { Fault } from '../../model/fault.js'
 import type { RunCommand } from '../program.js'
 import type { Session } from '../session.js'
 
@@ -44,6 +45,8 @@ At every login:  b2bmount service install`,
     )
     .action((dir: string, { foreground = false, transport }: Options) =>
       run(session => {
+        // As an unset variable in a script gives it: not the current directory.
+        if (dir === '') throw new Fault('usage', 'DIR is empty', { nextStep: 'Say where to mount.' })
         const how: How = { directory: resolve(dir), ...(transport === undefined ? {} : { transport }) }
         return foreground
           ? mountInForeground(session, how, foregroundModule)

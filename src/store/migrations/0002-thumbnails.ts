@@ -1,7 +1,7 @@
 import type { Migration } from './migration.js'
 
 /**
- * Which thumbnails there are, and of which files there is none. The images are files of the cache folder.
+ * Which thumbnails there are, and of which files there is none. The images are in the cache folder.
  *
  * By the other side's ids and not by inode: a library that is removed and added again has its thumbnails at once.
  * An item has one row for each size, that of the version which was asked for last.

@@ -2,13 +2,13 @@ import sharp from 'sharp'
 import { imageFormatOf } from '../../model/thumbnail.js'
 import { frame, FrameReader, piecesOf } from './frames.js'
 import { LARGEST_JOB, LARGEST_PIXELS } from './limits.js'
-import { halved, pngOf, type Pixels } from './pixels.js'
+import { halved, pngOf, squared, type Pixels } from './pixels.js'
 
 /**
  * A program of its own: images of other organizations in, PNGs out, over its standard input and output. It knows no
  * file, no network and no secret; whatever an image does to it, it does to this process only.
  *
- * Job: the boxes (2 bytes each), the image. Answer: a PNG for each box; or one piece, the reason, after an empty one.
+ * Job: the boxes (2 bytes each), the image, and a third piece where the PNGs are to be square. Answer: a PNG for each box; or one piece, the reason, after an empty one.
  */
 sharp.cache(false)
 sharp.concurrency(1)
@@ -36,9 +36,9 @@ process.stdin.on('end', () => void work.then(() => process.exit(0)))
 
 async function answerTo(job: Buffer): Promise<Buffer> {
   try {
-    const [boxes, image] = piecesOf(job)
+    const [boxes, image, square] = piecesOf(job)
     if (boxes === undefined || image === undefined) throw new RangeError('no job')
-    return frame(await thumbnailsOf(Buffer.from(image), boxesIn(boxes)))
+    return frame(await thumbnailsOf(Buffer.from(image), boxesIn(boxes), square !== undefined))
   } catch (failure) {
     const reason = failure instanceof Error ? failure.message : 'unknown'
     return frame([new Uint8Array(0), Buffer.from(reason.slice(0, 200))])
@@ -46,7 +46,11 @@ async function answerTo(job: Buffer): Promise<Buffer> {
 }
 
 /** The largest is made of the image, the others of the largest. */
-async function thumbnailsOf(image: Buffer, boxes: readonly number[]): Promise<Uint8Array[]> {
+async function thumbnailsOf(
+  image: Buffer,
+  boxes: readonly number[],
+  isSquare: boolean,
+): Promise<Uint8Array[]> {
   if (imageFormatOf(image) === undefined) throw new RangeError('no image that we know')
   const largest = Math.max(...boxes)
   const { data, info } = await sharp(image, { limitInputPixels: LARGEST_PIXELS, failOn: 'error', pages: 1 })
@@ -56,7 +60,12 @@ async function thumbnailsOf(image: Buffer, boxes: readonly number[]): Promise<Ui
     .raw()
     .toBuffer({ resolveWithObject: true })
   const pixels = { data, width: info.width, height: info.height, channels: info.channels }
-  return await Promise.all(boxes.map(async box => pngOf(await within(pixels, box))))
+  return await Promise.all(
+    boxes.map(async box => {
+      const small = await within(pixels, box)
+      return pngOf(isSquare ? squared(small, box) : small)
+    }),
+  )
 }
 
 async function within(pixels: Pixels, box: number): Promise<Pixels> {

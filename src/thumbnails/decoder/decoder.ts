@@ -1,4 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { Fault } from '../../model/fault.js'
 import type { ThumbnailBox } from '../../model/thumbnail.js'
@@ -11,6 +13,11 @@ export type Decoded =
   | { readonly kind: 'thumbnails'; readonly pngs: readonly Uint8Array[] }
   /** Not an image, a damaged one, or one that asks for too much. `reason` for the log only: it may quote the image. */
   | { readonly kind: 'refused'; readonly reason: string }
+
+/** `square`: exactly as large as the box, with nothing around the image. */
+export type ThumbnailShape = 'as-it-is' | 'square'
+
+const NOTHING = new Uint8Array(0)
 
 export interface DecoderOptions {
   /** Descriptors of ours that a program would inherit, and must not; it gets /dev/null in their places. */
@@ -58,9 +65,13 @@ export class Decoder {
    * @param boxes the PNGs to make, one for each, in their order
    * @throws {Fault} `cancelled` once closed; `local-io` where the program cannot be run at all
    */
-  async decode(image: Uint8Array, boxes: readonly ThumbnailBox[]): Promise<Decoded> {
+  async decode(
+    image: Uint8Array,
+    boxes: readonly ThumbnailBox[],
+    shape: ThumbnailShape = 'as-it-is',
+  ): Promise<Decoded> {
     if (image.length > LARGEST_JOB - 1024) return { kind: 'refused', reason: 'too large' }
-    const turn = this.#last.then(() => this.#decode(image, boxes))
+    const turn = this.#last.then(() => this.#decode(image, boxes, shape))
     this.#last = turn.catch(() => {})
     return turn
   }
@@ -70,7 +81,7 @@ export class Decoder {
     this.#end()
   }
 
-  async #decode(image: Uint8Array, boxes: readonly ThumbnailBox[]): Promise<Decoded> {
+  async #decode(image: Uint8Array, boxes: readonly ThumbnailBox[], shape: ThumbnailShape): Promise<Decoded> {
     const confinement = await this.confinement()
     if (this.#isClosed) throw new Fault('cancelled', 'The drive is closing')
     clearTimeout(this.#idleTimer)
@@ -85,7 +96,7 @@ export class Decoder {
         clearTimeout(timer)
         resolve(answer)
       }
-      running.child.stdin.write(frame([boxBytes(boxes), image]))
+      running.child.stdin.write(frame([boxBytes(boxes), image, ...(shape === 'square' ? [NOTHING] : [])]))
     })
     running.settle = undefined
     if (decoded.kind === 'refused' || ++running.jobs >= MOST_JOBS) this.#retire(running, decoded)
@@ -111,6 +122,7 @@ export class Decoder {
       // Its own group: Ctrl-C at a daemon in the foreground is for the daemon.
       detached: true,
     }) as Child
+    yieldToOthers(child.pid)
     const { promise: ready, resolve: isReady, reject: isBroken } = readiness()
     const running: Running = { child, ready, jobs: 0, settle: undefined }
     const reader = new FrameReader(LARGEST_ANSWER)
@@ -155,6 +167,18 @@ export class Decoder {
     this.#running = undefined
     running?.child.kill('SIGKILL')
     running?.settle?.({ kind: 'refused', reason: 'the drive is closing' })
+  }
+}
+
+/** Decoding yields to who fetches images or uses the machine. Not wholly: an image has a deadline. */
+function yieldToOthers(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+    // Where sessions share the processors among themselves, it is the session's that counts.
+    writeFileSync(`/proc/${pid}/autogroup`, String(constants.priority.PRIORITY_BELOW_NORMAL))
+  } catch {
+    // It has ended, or the machine has no such thing.
   }
 }
 

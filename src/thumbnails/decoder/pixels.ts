@@ -30,6 +30,24 @@ export function pngOf({ data, width, height, channels }: Pixels): Buffer {
   ])
 }
 
+/** In the middle of a square of nothing. */
+export function squared({ data, width, height, channels }: Pixels, side: number): Pixels {
+  const square = new Uint8Array(side * side * 4)
+  const [left, top] = [Math.floor((side - width) / 2), Math.floor((side - height) / 2)]
+  const isGrey = channels <= 2
+  const isOpaque = channels === 1 || channels === 3
+  for (let y = 0, from = 0; y < height; y++) {
+    let to = ((top + y) * side + left) * 4
+    for (let x = 0; x < width; x++, from += channels, to += 4) {
+      square[to] = data[from] ?? 0
+      square[to + 1] = data[isGrey ? from : from + 1] ?? 0
+      square[to + 2] = data[isGrey ? from : from + 2] ?? 0
+      square[to + 3] = isOpaque ? 255 : (data[from + channels - 1] ?? 0)
+    }
+  }
+  return { data: square, width: side, height: side, channels: 4 }
+}
+
 /** Half as wide and high: each pixel is the mean of four (of fewer at an odd edge). */
 export function halved({ data, width, height, channels }: Pixels): Pixels {
   const [half, rows] = [Math.ceil(width / 2), Math.ceil(height / 2)]

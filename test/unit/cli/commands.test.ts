@@ -200,6 +200,10 @@ t.test('a daemon that was killed leaves nothing in the way of the next', async t
   t.match(await home.run('list'), { exitCode: 0 })
 })
 
+t.test('mounting at no name is not mounting at the current directory', async t => {
+  t.match(await openHome(t).run('mount', ''), { exitCode: 2, stderr: /^b2bmount: DIR is empty\./ })
+})
+
 t.test('mounting at a directory that is not empty is refused', async t => {
   const home = openHome(t)
   const full = join(home.directory, 'full')

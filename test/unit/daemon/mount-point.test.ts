@@ -91,6 +91,18 @@ t.test('a directory that the user may not write or see into is refused', async t
   })
 })
 
+t.test('a directory that was made for a mount that fails goes again, one that was there stays', async t => {
+  const { base, mountPoints } = world(t)
+  mkdirSync(join(base, 'old'))
+  const refuse = () => Promise.reject(new Error('the kernel says no'))
+  for (const name of ['new', 'old']) {
+    await t.rejects(mountPoints.mount(join(base, name), refuse), { message: 'the kernel says no' })
+  }
+  t.same([existsSync(join(base, 'new')), existsSync(join(base, 'old'))], [false, true])
+  t.equal(await mountPoints.mount(join(base, 'new'), path => Promise.resolve(path)), join(base, 'new'))
+  t.ok(existsSync(join(base, 'new')))
+})
+
 t.test('a directory that cannot be created is refused', async t => {
   const { mountPoints } = world(t)
   await t.rejects(mountPoints.prepare('/proc/b2bmount'), {

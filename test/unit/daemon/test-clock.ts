@@ -21,8 +21,13 @@ export class TestClock implements Clock {
   async sleep(duration: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
-      this.#sleepers.push({ until: this.#now + duration, wake: resolve })
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      const onAbort = () => reject(signal.reason as Error)
+      signal.addEventListener('abort', onAbort, { once: true })
+      const wake = () => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      this.#sleepers.push({ until: this.#now + duration, wake })
     })
   }
 

@@ -140,6 +140,14 @@ t.test('a decoder that is closed ends with its work', async t => {
   await t.rejects(decoder.decode(photo, [256]), { code: 'cancelled' })
 })
 
+t.test('what decodes leaves the processors to others', async t => {
+  await works(t, openDecoder(t), 'before')
+  const { stdout } = await execute('ps', ['--ppid', String(process.pid), '-o', 'ni=,args='])
+  const decoders = stdout.split('\n').filter(line => line.includes('decoder-program'))
+  t.ok(decoders.length > 0)
+  for (const line of decoders) t.match(line, /^ *10 /)
+})
+
 t.test('the process has no environment, and limits', async t => {
   const { program, args } = wrapped('limits', [
     '/bin/sh',

@@ -7,7 +7,7 @@ import type { Migration } from './migration.js'
  * at once: `kept` when somebody was asked and wants it to stay. What is in a folder is held with it.
  */
 export const otherSide: Migration = {
-  version: 5,
+  version: 7,
   sql: `
     ALTER TABLE library ADD COLUMN access_removed INTEGER;
 

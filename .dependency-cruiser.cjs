@@ -23,6 +23,8 @@ const WALLED = {
   'better-sqlite3': '^src/store/',
   commander: '^src/(cli|emulator)/',
   sharp: '^src/(thumbnails/decoder/|emulator/world/)',
+  'socket.io': '^src/emulator/',
+  'socket.io-client': '^src/http/',
   undici: '^src/http/',
 }
 

@@ -1,5 +1,7 @@
 #include "arguments.h"
 
+#include <algorithm>
+
 #include <cmath>
 
 namespace b2bmount {
@@ -22,6 +24,22 @@ bool Arguments::Boolean(size_t index, const char* name) {
   if (index < info_.Length() && info_[index].IsBoolean()) return info_[index].As<Napi::Boolean>().Value();
   Refuse(std::string(name) + " must be a boolean");
   return false;
+}
+
+std::string Arguments::Path(size_t index, const char* name) {
+  if (!valid_) return {};
+  if (index < info_.Length() && info_[index].IsString()) {
+    std::string text = info_[index].As<Napi::String>().Utf8Value();
+    bool fits = true;
+    for (size_t start = 0; fits && !text.empty() && start <= text.size();) {
+      const size_t end = std::min(text.find('/', start), text.size());
+      fits = IsEntryName(std::string_view(text).substr(start, end - start));
+      start = end + 1;
+    }
+    if (fits) return text;
+  }
+  Refuse(std::string(name) + " must be names with a slash between two");
+  return {};
 }
 
 std::string Arguments::EntryName(size_t index, const char* name) {

@@ -28,6 +28,8 @@ class Arguments {
   uint64_t Integer(size_t index, const char* name);
   bool Boolean(size_t index, const char* name);
   std::string EntryName(size_t index, const char* name);
+  // Names with a slash between two; empty is none.
+  std::string Path(size_t index, const char* name);
   // They, and the records in them, stay where they are for the time of the call.
   std::pair<const uint8_t*, size_t> Bytes(size_t index, const char* name);
   // Exactly one.

@@ -14,6 +14,7 @@
             "content.cc",
             "device.cc",
             "directory_writer.cc",
+            "echo.cc",
             "exit_guard.cc",
             "mounting.cc",
             "node_record.cc",
@@ -31,7 +32,8 @@
             "thread.cc",
             "tls_binding.cc",
             "tls_connection.cc",
-            "tls_trust.cc"
+            "tls_trust.cc",
+            "watches.cc"
           ]
         }]
       ]

@@ -188,28 +188,17 @@ struct FlushIn {
   uint64_t lock_owner;
 };
 
-constexpr uint32_t kSetMode = 1 << 0;
-constexpr uint32_t kKillSetUidGid = 1 << 11;
-
-struct SetattrIn {
-  uint32_t valid;  // which of these are to be set
-  uint32_t padding;
-  uint64_t handle;
-  uint64_t size;
-  uint64_t lock_owner;
-  uint64_t access_time;
-  uint64_t modification_time;
-  uint64_t change_time;
-  uint32_t access_time_nanoseconds;
-  uint32_t modification_time_nanoseconds;
-  uint32_t change_time_nanoseconds;
+struct MknodIn {  // followed by the name
   uint32_t mode;
-  uint32_t unused4;
-  uint32_t uid;
-  uint32_t gid;
-  uint32_t unused5;
+  uint32_t device;
+  uint32_t umask;
+  uint32_t padding;
 };
-static_assert(sizeof(SetattrIn) == 88);
+
+struct MkdirIn {  // followed by the name
+  uint32_t mode;
+  uint32_t umask;
+};
 
 struct AccessIn {
   uint32_t mask;  // R_OK, W_OK, X_OK

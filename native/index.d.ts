@@ -32,20 +32,48 @@ export interface SessionOptions {
 
 /** One kernel request that needs JavaScript. `id` is to be answered exactly once, by a `reply…` method. */
 export type Request =
-  | { readonly op: 'lookup'; readonly id: number; readonly parent: number; readonly name: string; readonly pid: number; readonly uid: number }
+  | {
+      readonly op: 'lookup'
+      readonly id: number
+      readonly parent: number
+      readonly name: string
+      readonly pid: number
+      readonly uid: number
+    }
   | { readonly op: 'getattr'; readonly id: number; readonly node: number }
   /** The listing is not (or no longer) held natively. Answer with `replyListing`. */
   | { readonly op: 'readdir'; readonly id: number; readonly node: number }
-  | { readonly op: 'open'; readonly id: number; readonly node: number; readonly flags: number; readonly pid: number; readonly uid: number }
+  | {
+      readonly op: 'open'
+      readonly id: number
+      readonly node: number
+      readonly flags: number
+      readonly pid: number
+      readonly uid: number
+    }
   /**
    * A READ of bytes that are not local. It is parked natively and answered by itself once
    * `contentPresent` has covered it; `replyError` fails it.
    */
-  | { readonly op: 'read'; readonly id: number; readonly handle: number; readonly start: number; readonly end: number; readonly pid: number }
+  | {
+      readonly op: 'read'
+      readonly id: number
+      readonly handle: number
+      readonly start: number
+      readonly end: number
+      readonly pid: number
+    }
   /** Only of names that begin with `user.b2bmount.`. No names are listed. Answer with `replyBytes`. */
   | { readonly op: 'getxattr'; readonly id: number; readonly node: number; readonly name: string }
   /** Of the same names; `value` has at most 255 bytes, `flags` are XATTR_CREATE and XATTR_REPLACE. Answer with `replyDone`. */
-  | { readonly op: 'setxattr'; readonly id: number; readonly node: number; readonly name: string; readonly value: string; readonly flags: number }
+  | {
+      readonly op: 'setxattr'
+      readonly id: number
+      readonly node: number
+      readonly name: string
+      readonly value: string
+      readonly flags: number
+    }
   | { readonly op: 'removexattr'; readonly id: number; readonly node: number; readonly name: string }
   /** An offered listing is read for the first time; nothing to answer. */
   | { readonly op: 'listed'; readonly node: number }
@@ -155,6 +183,23 @@ export class Session {
   invalidateContent(node: number): void
   /** Forgets all entries, listings and attributes. Pages stay: the content of a node does not change. */
   invalidateAll(): void
+
+  /**
+   * Raises inotify's events for who watches the directory: the change is repeated through the mount, by a thread that is
+   * answered natively. To be called after the invalidation that belongs to it. More than can be told soon is dropped.
+   *
+   * @param what 0: `name` has appeared, 1: it has vanished, 2: the item's content or attributes have changed
+   * @param path of the directory below the mount point: names with '/' between two, '' for the root
+   * @param record of the item, unless it has vanished
+   */
+  announce(
+    what: 0 | 1 | 2,
+    directory: number,
+    path: string,
+    name: string,
+    isDirectory: boolean,
+    record?: NodeRecord,
+  ): void
 
   /** Answers to STATFS from now on. */
   setStatistics(totalBytes: number, freeBytes: number, items: number): void

@@ -34,6 +34,9 @@ class Mounting {
 
   UniqueFd TakeDevice() { return std::move(device_); }
 
+  const std::string& directory() const { return directory_; }
+  const std::string& device_number() const { return device_number_; }
+
   // As root, once INIT has been answered (which would lower it again): the kernel reads ahead 128 KiB by default.
   void RaiseReadAhead(uint32_t kibibytes) const;
 

@@ -53,6 +53,15 @@ void Notifier::ForgetListing(uint64_t directory) {
   wake_.notify_one();
 }
 
+void Notifier::Announce(Announcement announcement) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || next_.announcements.size() >= kManyItems) return;
+    next_.announcements.push_back(std::move(announcement));
+  }
+  wake_.notify_one();
+}
+
 void Notifier::Add(What what, uint64_t node, std::string_view name) {
   {
     const std::lock_guard lock(mutex_);
@@ -64,6 +73,7 @@ void Notifier::Add(What what, uint64_t node, std::string_view name) {
       // What it does not replace is said one by one.
       Batch fewer;
       fewer.listings = std::move(next_.listings);
+      fewer.announcements = std::move(next_.announcements);
       fewer.items.push_back({What::kEpoch, 0, {}});
       for (Item& item : next_.items) {
         if (item.what == What::kAttributes || item.what == What::kContent) fewer.items.push_back(std::move(item));
@@ -82,11 +92,12 @@ void Notifier::Run() {
     Batch batch;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !next_.items.empty() || !next_.listings.empty(); });
+      wake_.wait(lock, [this] { return stopping_ || !next_.items.empty() || !next_.listings.empty() || !next_.announcements.empty(); });
       if (stopping_) return;
       std::swap(batch, next_);
     }
     if (!Carry(batch)) return;
+    for (Announcement& announcement : batch.announcements) echo_.Repeat(std::move(announcement));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "device.h"
+#include "echo.h"
 #include "thread.h"
 
 namespace b2bmount {
@@ -20,8 +21,8 @@ namespace b2bmount {
 class Notifier {
  public:
   // @param epoch whether the kernel can forget all entries at once. @param expire_only whether it knows kExpireOnly
-  Notifier(const Device& device, bool epoch, bool expire_only)
-      : device_(device), epoch_(epoch), expire_only_(expire_only) {}
+  Notifier(const Device& device, Echo& echo, bool epoch, bool expire_only)
+      : device_(device), echo_(echo), epoch_(epoch), expire_only_(expire_only) {}
 
   bool Start();
   // What is queued is dropped. Returns when the thread has ended; requests must be answered meanwhile.
@@ -35,6 +36,8 @@ class Notifier {
   void ForgetContent(uint64_t node);
   void ForgetListing(uint64_t directory);
   void ForgetAllEntries();
+  // To whoever watches, once the kernel has forgotten everything that was said before.
+  void Announce(Announcement announcement);
 
  private:
   enum class What : uint8_t { kEntry, kExpire, kAttributes, kContent, kEpoch };
@@ -49,6 +52,7 @@ class Notifier {
     // Last, and each once: a listing that a READDIR under way still fills must be dropped after it, and waiting for
     // that READDIR is what the entries of the same directory do.
     std::unordered_set<uint64_t> listings;
+    std::vector<Announcement> announcements;
   };
 
   void Add(What what, uint64_t node, std::string_view name);
@@ -57,6 +61,7 @@ class Notifier {
   int Send(const Item& item);
 
   const Device& device_;
+  Echo& echo_;
   const bool epoch_;
   const bool expire_only_;
   Thread thread_;

@@ -1,5 +1,6 @@
 // Server, by the reader threads: what each request of the kernel means.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +24,8 @@ constexpr std::string_view kUserAttributes = "user.";
 // What a Mac asks for. There is none on Linux, unless somebody wants to see what a Mac would.
 constexpr std::string_view kMacAttributes = "com.apple.";
 constexpr size_t kLongestValue = 255;
-constexpr uint32_t kPermissions = 07777;
+// JavaScript's numbers do not reach so far.
+constexpr uint64_t kDummyNodes = 1ull << 62;
 
 bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
@@ -64,13 +66,12 @@ std::optional<std::string_view> Server::Incoming::Name(size_t offset) const {
 void Server::Dispatch(const Incoming& request) {
   const fuse::InHeader& header = request.header;
   if (header.opcode < fuse::kOpcodes) request_counts_[header.opcode].fetch_add(1, std::memory_order_relaxed);
+  if (echo_->IsOurs(header.pid) && AnswerEcho(request)) return;
   switch (header.opcode) {
     case fuse::kLookup:
       return Lookup(request);
     case fuse::kGetattr:
       return Getattr(request);
-    case fuse::kSetattr:
-      return Setattr(request);
     case fuse::kReaddir:
       return Readdir(request, false);
     case fuse::kReaddirplus:
@@ -114,6 +115,7 @@ void Server::Dispatch(const Incoming& request) {
       device_.ReplyEmpty(header.unique);
       return;
 
+    case fuse::kSetattr:
     case fuse::kSymlink:
     case fuse::kMknod:
     case fuse::kMkdir:
@@ -134,6 +136,51 @@ void Server::Dispatch(const Incoming& request) {
     // than GETATTR), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself).
     default:
       device_.ReplyError(header.unique, ENOSYS);
+  }
+}
+
+// It repeats what has happened: names look as before it, and what is done with them succeeds.
+bool Server::AnswerEcho(const Incoming& request) {
+  using What = Announcement::What;
+  const auto current = echo_->Current();
+  if (!current) return false;
+  const fuse::InHeader& header = request.header;
+  const auto is_about = [&](size_t offset, What what) {
+    return current->what == what && header.node == current->directory && request.Name(offset) == current->name;
+  };
+  switch (header.opcode) {
+    case fuse::kLookup:
+      if (is_about(0, What::kAppeared)) {
+        AnswerNoEntry(header.unique, Validity{});
+        return true;
+      }
+      if (is_about(0, What::kVanished)) {
+        // A node that nobody else has: removing it must not touch an item that is elsewhere now.
+        const uint64_t node = kDummyNodes + dummy_nodes_++;
+        AnswerEntry(header.unique, {node, node, 0, 0, 0, 0, current->is_directory ? S_IFDIR | 0555u : S_IFREG | 0444u, 1},
+                    Validity{});
+        return true;
+      }
+      return false;
+    case fuse::kMknod:
+    case fuse::kMkdir: {
+      const bool is_directory = header.opcode == fuse::kMkdir;
+      const size_t offset = is_directory ? sizeof(fuse::MkdirIn) : sizeof(fuse::MknodIn);
+      if (!is_about(offset, What::kAppeared) || current->is_directory != is_directory || !current->attributes) return false;
+      AnswerEntry(header.unique, *current->attributes, Validity{});
+      return true;
+    }
+    case fuse::kUnlink:
+    case fuse::kRmdir:
+      if (!is_about(0, What::kVanished) || current->is_directory != (header.opcode == fuse::kRmdir)) return false;
+      device_.ReplyEmpty(header.unique);
+      return true;
+    case fuse::kSetattr:
+      if (current->what != What::kChanged || !current->attributes || header.node != current->attributes->node) return false;
+      AnswerAttributes(header.unique, *current->attributes, Validity{});
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -217,18 +264,6 @@ void Server::Getattr(const Incoming& request) {
     return AnswerAttributes(request.header.unique, attributes, options_.validity);
   }
   Forward(request, {Kind::kGetattr});
-}
-
-// The mode that a node has may be set again. It changes nothing, but the kernel tells whoever watches the folder (inotify):
-// that is how the daemon says that there is something new to see.
-void Server::Setattr(const Incoming& request) {
-  const auto* in = request.As<fuse::SetattrIn>();
-  NodeAttributes attributes;
-  if (in != nullptr && options_.read_only && (in->valid & ~fuse::kKillSetUidGid) == fuse::kSetMode &&
-      nodes_.Get(request.header.node, &attributes) && ((attributes.mode ^ in->mode) & kPermissions) == 0) {
-    return AnswerAttributes(request.header.unique, attributes, options_.validity);
-  }
-  device_.ReplyError(request.header.unique, options_.read_only ? EROFS : ENOSYS);
 }
 
 bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size,

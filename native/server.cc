@@ -74,8 +74,12 @@ std::optional<MountError> Server::Start() {
   mounting_.RaiseReadAhead(kReadAheadKibibytes);
   protocol_.epoch = device_.IncrementEpoch() == 0;
   files_ = std::make_unique<OpenFiles>(device_, protocol_.passthrough);
-  notifier_ = std::make_unique<Notifier>(device_, protocol_.epoch, protocol_.expire_only);
-  bool started = reply_.data() != nullptr && notifier_->Start() && reads_.Start();
+  echo_ = std::make_unique<Echo>(mounting_.directory(), mounting_.device_number(), [this](Announcement again) {
+    notifier_->ForgetEntry(again.directory, again.name);
+    notifier_->Announce(std::move(again));
+  });
+  notifier_ = std::make_unique<Notifier>(device_, *echo_, protocol_.epoch, protocol_.expire_only);
+  bool started = reply_.data() != nullptr && notifier_->Start() && echo_->Start() && reads_.Start();
   started = started && watchdog_.Start("b2b-watchdog", [this] { Watch(); });
   for (int i = 0; started && i < ReaderCount(); i++) {
     readers_.push_back(std::make_unique<Thread>());
@@ -183,6 +187,8 @@ std::optional<MountError> Server::StopOnce() {
   // From here on nothing waits for JavaScript. That has to come first: unmounting waits for notifications, these wait
   // for requests.
   FailAll(requests_.Close(), EIO);
+  // While the readers answer it, and before the path leads elsewhere.
+  if (echo_ != nullptr) echo_->Stop();
   auto error = mounting_.Detach();
   // The readers still answer: a notification under way needs it.
   if (notifier_ != nullptr) notifier_->Stop();

@@ -15,6 +15,7 @@
 #include "content.h"
 #include "device.h"
 #include "directory_writer.h"
+#include "echo.h"
 #include "mounting.h"
 #include "node_table.h"
 #include "notifier.h"
@@ -46,6 +47,7 @@ struct Protocol {
 //   readers (2..8)  read a request, answer it from the tables, or queue it for JavaScript
 //   io (2)          answer parked READs (ReadAnswerer)
 //   notifier (1)    tells the kernel what to forget (Notifier)
+//   echo (1)        repeats changes of the other side through the mount, for who watches it (Echo)
 //   watchdog (1)    answers EIO to what JavaScript has not answered in time
 //   JavaScript's    everything under "by the JavaScript thread"; writes the tables, answers queued requests
 //
@@ -102,6 +104,8 @@ class Server {
   void InvalidateAttributes(uint64_t node);
   void InvalidateContent(uint64_t node);
   void InvalidateAll();
+  // After the invalidation that belongs to it.
+  void Announce(Announcement announcement) { notifier_->Announce(std::move(announcement)); }
 
   void SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t items);
   uint64_t table_version() const { return nodes_.version(); }
@@ -139,9 +143,10 @@ class Server {
 
   // operations.cc
   void Dispatch(const Incoming& request);
+  // @returns whether it was the echo's, and about what it is doing
+  bool AnswerEcho(const Incoming& request);
   void Lookup(const Incoming& request);
   void Getattr(const Incoming& request);
-  void Setattr(const Incoming& request);
   void Readdir(const Incoming& request, bool plus);
   void Open(const Incoming& request);
   void Read(const Incoming& request);
@@ -186,6 +191,7 @@ class Server {
   RequestQueue requests_;
   ReadAnswerer reads_;
   std::unique_ptr<OpenFiles> files_;
+  std::unique_ptr<Echo> echo_;
   std::unique_ptr<Notifier> notifier_;
 
   std::vector<std::unique_ptr<Thread>> readers_;
@@ -202,6 +208,8 @@ class Server {
   std::mutex stop_mutex_;
   bool stopped_ = false;
   std::optional<MountError> stop_error_;
+
+  std::atomic<uint64_t> dummy_nodes_{0};
 
   std::atomic<uint64_t> total_blocks_{0};
   std::atomic<uint64_t> free_blocks_{0};

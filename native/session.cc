@@ -61,6 +61,7 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::InvalidateAttributes>("invalidateAttributes"),
                       InstanceMethod<&Session::InvalidateContent>("invalidateContent"),
                       InstanceMethod<&Session::InvalidateAll>("invalidateAll"),
+                      InstanceMethod<&Session::Announce>("announce"),
                       InstanceMethod<&Session::SetStatistics>("setStatistics"),
                       InstanceMethod<&Session::GetStatistics>("statistics"),
                       InstanceMethod<&Session::Unmount>("unmount")});
@@ -357,6 +358,22 @@ Napi::Value Session::InvalidateEntry(const Napi::CallbackInfo& info) {
   const uint64_t parent = arguments.Integer(0, "parent");
   const std::string name = arguments.EntryName(1, "name");
   if (arguments.valid() && server_ != nullptr) server_->InvalidateEntry(parent, name);
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::Announce(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t what = arguments.Integer(0, "what");
+  Announcement announcement{};
+  announcement.directory = arguments.Integer(1, "directory");
+  announcement.path = arguments.Path(2, "path");
+  announcement.name = arguments.EntryName(3, "name");
+  announcement.is_directory = arguments.Boolean(4, "isDirectory");
+  announcement.what = static_cast<Announcement::What>(what);
+  if (announcement.what != Announcement::What::kVanished) {
+    announcement.attributes = arguments.Record(5, "record").attributes;
+  }
+  if (arguments.valid() && what <= 2 && server_ != nullptr) server_->Announce(std::move(announcement));
   return info.Env().Undefined();
 }
 

@@ -44,6 +44,7 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value ContentVerified(const Napi::CallbackInfo& info);
   Napi::Value DropContent(const Napi::CallbackInfo& info);
   Napi::Value InvalidateEntry(const Napi::CallbackInfo& info);
+  Napi::Value Announce(const Napi::CallbackInfo& info);
   Napi::Value InvalidateAttributes(const Napi::CallbackInfo& info);
   Napi::Value InvalidateContent(const Napi::CallbackInfo& info);
   Napi::Value InvalidateAll(const Napi::CallbackInfo& info);

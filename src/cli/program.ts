@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { productVersion } from '../control/version.js'
 import { addCommand } from './commands/add.js'
+import { deletionsCommand } from './commands/deletions.js'
 import { desktopActionCommand } from './commands/desktop-action.js'
 import { desktopCommand } from './commands/desktop.js'
 import { doctorCommand } from './commands/doctor.js'
@@ -77,6 +78,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     removeCommand(run),
     mountCommand(run, FOREGROUND),
     unmountCommand(run),
+    deletionsCommand(run),
     statusCommand(run),
     openCommand(run),
     findCommand(run),

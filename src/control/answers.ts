@@ -45,6 +45,27 @@ export interface LibraryStatus extends Library {
   /** When the other organization was last asked with success; epoch. */
   readonly checked: Milliseconds | undefined
   readonly problem?: Problem
+  /** The other organization tells us at once when something changes. */
+  readonly pushed: boolean
+  /** Since when it has not been shared with us any more; epoch. */
+  readonly accessRemoved?: Milliseconds
+  /** Items that it has deleted, too many at once to be removed before you have been asked. */
+  readonly heldDeletions?: HeldDeletions
+}
+
+export interface HeldDeletions {
+  /** Those in folders included. */
+  readonly items: number
+  /** There are more; nobody has counted them. */
+  readonly orMore: boolean
+}
+
+/** What was decided about deletions that had been held back. */
+export interface DeletionsReport {
+  readonly library: Library
+  readonly decision: 'accept' | 'reject'
+  readonly items: number
+  readonly orMore: boolean
 }
 
 export interface AddedLibrary {

@@ -16,6 +16,10 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   add: fields => ({ address: fields.text('address') }),
   list: nothing,
   remove: fields => ({ library: fields.text('library') }),
+  deletions: fields => ({
+    library: fields.text('library'),
+    decision: fields.choice('decision', ['accept', 'reject']),
+  }),
   mount: fields => ({
     directory: fields.text('directory'),
     ...fields.optionalChoice('transport', TRANSPORT_NAMES),
@@ -60,6 +64,12 @@ class Fields {
   optionalText<Name extends string>(name: Name): Partial<Record<Name, string>> {
     if (this.#fields[name] === undefined) return {}
     return { [name]: this.text(name) } as Partial<Record<Name, string>>
+  }
+
+  choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice {
+    const value = this.#fields[name]
+    if (choices.includes(value as Choice)) return value as Choice
+    throw new Fault('usage', `"${name}" of "${this.#command}" must be one of ${choices.join(', ')}`)
   }
 
   optionalChoice<Name extends string, Choice extends string>(

@@ -32,6 +32,8 @@ export interface Config {
   readonly minimumFreeSpaceInMB?: number
   /** What was not used for so long is freed. */
   readonly freeUpAfterDays?: number
+  /** More items than this are not removed at once before you have been asked. */
+  readonly massDeletionThreshold?: number
   /** Thumbnails as icons of files, for a Mac's Finder; absent: on a Mac. */
   readonly finderIcons?: boolean
 }
@@ -62,6 +64,7 @@ export function parseConfig(content: unknown, file: string): Config {
       cacheLimitInMB: wholeNumber(0, 1_000_000_000),
       minimumFreeSpaceInMB: wholeNumber(0, 1_000_000_000),
       freeUpAfterDays: wholeNumber(1, 10_000),
+      massDeletionThreshold: wholeNumber(1, 1_000_000_000),
       finderIcons: { expected: 'true or false', holds: value => typeof value === 'boolean' },
     },
     [],

@@ -6,6 +6,7 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  DeletionsReport,
   FoundItems,
   FreeUpReport,
   HydrationReport,
@@ -41,6 +42,7 @@ export interface Commands {
   add: { arguments: { address: string }; answer: AddedLibrary }
   list: { arguments: Nothing; answer: readonly LibraryStatus[] }
   remove: { arguments: { library: string }; answer: Library }
+  deletions: { arguments: { library: string; decision: 'accept' | 'reject' }; answer: DeletionsReport }
   mount: { arguments: { directory: string; transport?: TransportName }; answer: Mount }
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
   status: { arguments: Nothing; answer: DaemonStatus }
@@ -103,6 +105,7 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   add: 16 * MINUTE,
   list: 10 * SECOND,
   remove: MINUTE,
+  deletions: MINUTE,
   mount: MINUTE,
   unmount: MINUTE,
   status: 10 * SECOND,

@@ -13,6 +13,7 @@ import { MountedDrive } from '../fs/mounted-drive.js'
 import { PinKeeper } from '../fs/pin-keeper.js'
 import { ProcPrograms } from '../fs/proc-programs.js'
 import { GraphFolder } from '../graph/children.js'
+import { GraphChangeHints } from '../graph/change-hints.js'
 import { GraphContent } from '../graph/content.js'
 import { GraphDelta } from '../graph/delta.js'
 import { DownloadUrls } from '../graph/download-urls.js'
@@ -20,6 +21,7 @@ import { GraphClient } from '../graph/graph-client.js'
 import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { GraphThumbnails } from '../graph/thumbnails.js'
+import { HintSockets } from '../http/hint-sockets.js'
 import { HttpClient } from '../http/http-client.js'
 import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
@@ -38,6 +40,7 @@ import { DamagedStore } from '../store/database.js'
 import { beginAgain } from '../store/rescue.js'
 import { Store } from '../store/store.js'
 import { LibrarySync } from '../sync/library-sync.js'
+import { RemovalGuard } from '../sync/removal-guard.js'
 import { Decoder } from '../thumbnails/decoder/decoder.js'
 import { DesktopThumbnails } from '../thumbnails/desktop-thumbnails.js'
 import { RangedPreviews } from '../thumbnails/embedded-preview.js'
@@ -51,8 +54,8 @@ import { loadFuseNative } from '../transport/fuse-native-package.js'
 import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
 import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
+import { AccessRemovedPurge } from './access-removed-purge.js'
 import type { DaemonEnvironment } from './daemon-services.js'
-import { tellWatchers } from './file-watchers.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
 import { isDriveMounted } from './mount-table.js'
 import { fuseDescriptors } from './run-program.js'
@@ -81,6 +84,7 @@ export interface Parts {
   /** What is mounted: the drive, with what this machine's file manager asks for. */
   readonly mounted: FileSystem
   readonly sync: LibrarySync
+  readonly guard: RemovalGuard
   readonly transports: Transports
   readonly search: NameSearch
 }
@@ -89,7 +93,7 @@ export interface Parts {
  * The composition root: the only function that knows every class. Asks no network.
  * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`; `store-corrupt`: the next call succeeds
  */
-export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): Parts {
+export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }: DaemonEnvironment): Parts {
   const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
   const report = (problem: string) => log.warn('answer-unusable', { problem })
   const random = () => Math.random()
@@ -99,9 +103,10 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   for (const { root, organization } of store.libraries.all()) organizations.learn(root.tenant, organization)
 
   const addon = tryNativeAddon()
+  const userAgent = `NONISV|b2bmount|b2bmount/${productVersion()}`
   const http = new HttpClient({
     cloud,
-    userAgent: `NONISV|b2bmount|b2bmount/${productVersion()}`,
+    userAgent,
     environment: process.env,
     native: addon.found && nativeTls(addon.found),
   })
@@ -120,10 +125,13 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   const content = new GraphContent({ http, urls, throttle, clock, random, organizations })
   const folders = new GraphFolder({ graph, report })
   const delta = new GraphDelta({ graph, report })
+  const connections = new HintSockets({ cloud, userAgent, environment: process.env })
+  const hints = new GraphChangeHints({ graph, connections, clock })
   const discovery = new TenantDiscovery({ cloud, http })
+  const sharing = new GraphSharing({ graph, report })
   const resolver = new LibraryResolver({
     cloud,
-    sharing: new GraphSharing({ graph, report }),
+    sharing,
     tenants: discovery,
     wakeUp: new WakeUp({ http, tokens }),
     organizations,
@@ -157,11 +165,15 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
   const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content, decoder }, paths, {
     remote: new GraphThumbnails({ graph, http, throttle, organizations }),
     contents: new LocalContents(store, cache),
+    // The drive is not built yet; nobody is told before it is.
+    tell: ino => drive.lookAgain(ino),
   })
   const onRefused = (ino: Ino) => thumbnails.refused(ino)
   const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits, onRefused })
+  const guard = new RemovalGuard({ store, ...massDeletionOf(config) })
   const drive = new MountedDrive({
     store,
+    guard,
     cache,
     hydrator,
     gate,
@@ -174,11 +186,30 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
     onTrouble,
     watcher: thumbnails,
   })
+  const purge = new AccessRemovedPurge({
+    policy: accessRemovedPolicy ?? { kind: 'keep' },
+    directory: paths.stateDirectory,
+    now: () => clock.now(),
+    rootOf: ({ id, root }) => store.items.byRemoteId(id, root.item)?.ino,
+    purge: root => drive.purge(root),
+    onTrouble,
+  })
+  const sync = new LibrarySync({
+    store,
+    delta,
+    guard,
+    hints,
+    rights: sharing,
+    drive,
+    clock,
+    offline,
+    onTrouble,
+    onAccessRemoved: library => void purge.refused(library),
+  })
   const mounted =
     (config.finderIcons ?? process.platform === 'darwin')
       ? finderDrive({ drive, icons: thumbnails, clock }, paths.cacheDirectory)
       : drive
-  const sync = new LibrarySync({ store, delta, drive, clock, offline, onTrouble })
   const onBug = (operation: string, failure: unknown) => log.error('bug', { operation, failure })
   const transports = new Transports({
     kernel: () => {
@@ -212,9 +243,14 @@ export function build({ cloud, config, paths, log, clock }: DaemonEnvironment): 
     drive,
     mounted,
     sync,
+    guard,
     transports,
     search,
   }
+}
+
+function massDeletionOf({ massDeletionThreshold: threshold }: DaemonEnvironment['config']) {
+  return threshold === undefined ? {} : { threshold }
 }
 
 type Found = { readonly found: NativeAddon } | { readonly found?: never; readonly failure: Error }
@@ -237,13 +273,19 @@ interface ThumbnailParts {
   readonly decoder: Decoder
 }
 
+interface ThumbnailPorts {
+  readonly remote: GraphThumbnails
+  readonly contents: LocalContents
+  readonly tell: (file: Ino) => void
+}
+
 function buildThumbnails(
   { store, clock, onTrouble, offline, content, decoder }: ThumbnailParts,
   { cacheDirectory, thumbnailDirectory }: DaemonEnvironment['paths'],
-  { remote, contents }: { readonly remote: GraphThumbnails; readonly contents: LocalContents },
+  { remote, contents, tell }: ThumbnailPorts,
 ): Thumbnails {
   const cache = new ThumbnailCache({ store, directory: join(cacheDirectory, 'thumbnails'), clock, onTrouble })
-  const watchers = new FolderWatchers({ clock, tell: tellWatchers })
+  const watchers = new FolderWatchers({ clock, tell })
   const desktop = new DesktopThumbnails({
     store,
     shared: new FreedesktopStore({ directory: thumbnailDirectory, clock, onTrouble }),

@@ -28,6 +28,7 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     add: (request, conversation, signal) => services.addLibrary(request, conversation, signal),
     list: () => services.listLibraries(),
     remove: (request, _, signal) => services.removeLibrary(request, signal),
+    deletions: (request, _, signal) => services.decideDeletions(request, signal),
     mount: async ({ directory: wanted, ...how }, _, signal) =>
       toMount(await mountPoints.mount(wanted, directory => services.mount({ ...how, directory }, signal))),
     unmount: request => unmount(services, mountPoints, request),

@@ -4,6 +4,7 @@ import type {
   AddedLibrary,
   Check,
   DaemonStatus,
+  DeletionsReport,
   FoundItems,
   FreeUpReport,
   HydrationReport,
@@ -22,6 +23,7 @@ import type { Paths } from '../control/paths.js'
 import type { Cloud } from '../model/cloud.js'
 import type { Library } from '../model/library.js'
 import type { TransportName } from '../model/transport-name.js'
+import type { AccessRemovedPolicy } from './access-removed-purge.js'
 import type { Log } from './log.js'
 
 export interface ActiveMount extends Mount {
@@ -88,6 +90,17 @@ export interface DaemonServices {
    * @throws {Fault} `not-added`; `usage` when the name fits several
    */
   removeLibrary(request: { readonly library: string }, signal: AbortSignal): Promise<Library>
+
+  /**
+   * Removes, or keeps, what the other organization has deleted and was held back.
+   *
+   * @param request.library as of {@link removeLibrary}
+   * @throws {Fault} `not-added`; `usage`: nothing of it is held back
+   */
+  decideDeletions(
+    request: { readonly library: string; readonly decision: 'accept' | 'reject' },
+    signal: AbortSignal,
+  ): Promise<DeletionsReport>
 
   /**
    * Mounts the drive; returns when it answers.
@@ -177,6 +190,8 @@ export interface DaemonEnvironment {
   readonly paths: Paths
   readonly log: Log
   readonly clock: Clock
+  /** An administrator's; absent: keep. */
+  readonly accessRemovedPolicy?: AccessRemovedPolicy
 }
 
 /**

@@ -3,6 +3,7 @@ import type {
   Account,
   AddedLibrary,
   Check,
+  DeletionsReport,
   FoundItems,
   FreeUpReport,
   LibraryState,
@@ -127,17 +128,21 @@ class Services implements DaemonServices {
   }
 
   listLibraries(): Promise<readonly LibraryStatus[]> {
-    const { store, sync } = this.#parts
+    const { store, sync, guard } = this.#parts
     return Promise.resolve(
-      store.libraries.all().map(({ enumerated: _, ...library }) => {
-        const { phase, problem, checked } = sync.statusOf(library.id)
+      store.libraries.all().map(({ enumerated: _, accessRemoved, ...library }) => {
+        const { phase, problem, checked, isTold } = sync.statusOf(library.id)
+        const held = guard.waiting(library.id)
         return {
           ...library,
-          state: stateOf(phase, problem),
+          state: stateOf(phase, problem, { isRemoved: accessRemoved !== undefined, isHeld: held.items > 0 }),
           items: store.items.countOfLibrary(library.id),
           localBytes: store.content.bytesOfLibrary(library.id),
           checked,
+          pushed: isTold,
           ...(problem === undefined ? {} : { problem: toProblem(problem) }),
+          ...(accessRemoved === undefined ? {} : { accessRemoved }),
+          ...(held.items === 0 ? {} : { heldDeletions: held }),
         }
       }),
     )
@@ -151,6 +156,29 @@ class Services implements DaemonServices {
     void this.#parts.drive.deleteRemoved()
     this.#environment.log.info('library-removed', { library: library.id, tenant: library.root.tenant })
     return library
+  }
+
+  async decideDeletions(
+    { library: text, decision }: { readonly library: string; readonly decision: 'accept' | 'reject' },
+    signal: AbortSignal,
+  ): Promise<DeletionsReport> {
+    const { guard, store, sync } = this.#parts
+    const library = await this.#libraryMeant(text, signal)
+    const waiting = guard.waiting(library.id)
+    const kept = store.held.all(library.id).length
+    if (waiting.items === 0 && (decision === 'reject' || kept === 0)) {
+      throw new Fault(
+        'usage',
+        `Nothing that ${library.organization} has deleted in ${library.name} is held back`,
+        {
+          nextStep: 'See the libraries with:  b2bmount status',
+        },
+      )
+    }
+    if (decision === 'accept') sync.consent(library.id)
+    else store.held.keep(library.id)
+    this.#environment.log.info('deletions-decided', { library: library.id, decision, items: waiting.items })
+    return { library: withoutRecord(library), decision, ...waiting }
   }
 
   mount({ directory, transport: wanted }: MountRequest): Promise<ActiveMount> {
@@ -408,9 +436,21 @@ function unlessNotSignedIn(failure: unknown): undefined {
   if (!isFault(failure, 'not-signed-in')) throw failure
 }
 
-function stateOf(phase: SyncStatus['phase'], problem: Fault | undefined): LibraryState {
+function stateOf(
+  phase: SyncStatus['phase'],
+  problem: Fault | undefined,
+  { isRemoved, isHeld }: { readonly isRemoved: boolean; readonly isHeld: boolean },
+): LibraryState {
+  // Also when nobody can be asked at the moment.
+  if (isRemoved) return 'access-removed'
   if (problem !== undefined) return STATE_OF_FAILURE[problem.code] ?? 'needs-attention'
+  if (isHeld) return 'needs-attention'
   return phase === 'listing' ? 'listing' : 'up-to-date'
+}
+
+/** What leaves the daemon of a library. */
+function withoutRecord({ id, root, scope, organization, name, webUrl, host, access }: Library): Library {
+  return { id, root, scope, organization, name, webUrl, host, access }
 }
 
 function notesOn({ library, otherLibraries, notes }: ResolvedLibrary): string[] {

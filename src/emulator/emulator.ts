@@ -11,6 +11,7 @@ import { Graph } from './graph/graph.js'
 import { EmulatorServer, type Hosts } from './server.js'
 import { DownloadUrls } from './sharepoint/download-urls.js'
 import { Media } from './sharepoint/media.js'
+import { NOTIFICATION_HOST, Notifications } from './sharepoint/notifications.js'
 import { SharePoint } from './sharepoint/sharepoint.js'
 import { MEDIA_HOST, ThumbnailUrls } from './sharepoint/thumbnail-urls.js'
 import { B2BMOUNT_CLIENT_ID } from './world/apps.js'
@@ -52,6 +53,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const tokens = new Tokens(world, signing)
   const downloadUrls = new DownloadUrls(signing)
   const thumbnailUrls = new ThumbnailUrls(signing)
+  const notifications = new Notifications(world, signing)
   const faults = new FaultBook()
   const counters = new Counters()
 
@@ -63,6 +65,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     tokens,
     downloadUrls,
     thumbnailUrls,
+    notifications,
     around: (exchange, route) => server.around(exchange, route),
   })
   const hosts: Hosts = {
@@ -78,12 +81,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       signIns: entra.signIns,
       downloadUrls,
       thumbnailUrls,
+      notifications,
       server,
     }),
     faults,
     counters,
   }
 
+  server.attach(notifications)
   const port = await server.listen(options.port ?? 0)
   const cloudFile = join(directory, 'cloud.json')
   await writeSafely(cloudFile, JSON.stringify(cloud(port, certificates.caFile), undefined, 2) + '\n')
@@ -95,7 +100,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     world,
     faults,
     counters,
-    close: () => server.close(),
+    close: async () => {
+      await notifications.close()
+      await server.close()
+    },
   }
 }
 
@@ -121,6 +129,7 @@ function hostsOf(world: World): string[] {
     'www.microsoft.com',
     'localhost',
     MEDIA_HOST,
+    NOTIFICATION_HOST,
     ...world.tenants.flatMap(tenant => [tenant.sharePointHost, tenant.oneDriveHost]),
   ]
 }

@@ -71,6 +71,11 @@ export class EmulatorServer {
     this.#server.on('tlsClientError', () => undefined)
   }
 
+  /** Takes the requests that are its own before anybody else sees them. */
+  attach(notifications: { attach(server: Server): void }): void {
+    notifications.attach(this.#server)
+  }
+
   async listen(port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)

@@ -3,9 +3,11 @@ import type { ItemKind } from '../store/item-record.js'
 import type { Attributes } from './file-system.js'
 
 const BLOCK: Bytes = 512
-// Nothing can be written yet.
-export const FILE_PERMISSIONS = 0o444
-const DIRECTORY_PERMISSIONS = 0o555
+/** What may be done with an item, down to its mode bits. */
+export type Rights = 'read' | 'write'
+
+const FILE_PERMISSIONS: Readonly<Record<Rights, number>> = { read: 0o444, write: 0o644 }
+const DIRECTORY_PERMISSIONS: Readonly<Record<Rights, number>> = { read: 0o555, write: 0o755 }
 
 /** What of an item shows in `stat`. */
 export interface Shown {
@@ -17,7 +19,7 @@ export interface Shown {
   readonly generation: number
 }
 
-export function attributesOf(item: Shown, localBytes: Bytes): Attributes {
+export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): Attributes {
   const { ino, size, modified, changed } = item
   if (item.kind === 'file') {
     return {
@@ -28,7 +30,7 @@ export function attributesOf(item: Shown, localBytes: Bytes): Attributes {
       blocks: size === 0 ? 0 : Math.max(1, Math.ceil(localBytes / BLOCK)),
       modified,
       changed,
-      permissions: FILE_PERMISSIONS,
+      permissions: FILE_PERMISSIONS[rights],
       links: 1,
     }
   }
@@ -40,7 +42,7 @@ export function attributesOf(item: Shown, localBytes: Bytes): Attributes {
     blocks: 0,
     modified,
     changed,
-    permissions: DIRECTORY_PERMISSIONS,
+    permissions: DIRECTORY_PERMISSIONS[rights],
     // One, as btrfs has it: `find` must not count subdirectories by it.
     links: 1,
   }

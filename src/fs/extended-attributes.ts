@@ -30,6 +30,11 @@ const VALUES: Readonly<Record<string, Value>> = {
   organization: ({ store }, item) =>
     item.kind === 'organization' ? item.remoteName : libraryOf(store, item)?.organization,
   library: ({ store }, item) => libraryOf(store, item)?.name,
+  /** What we may do, as far as it is known: `read`, `write`, `unknown`; `removed` when it is no longer shared. */
+  access: ({ store }, item) => {
+    const library = libraryOf(store, item)
+    return library?.accessRemoved === undefined ? library?.access : 'removed'
+  },
   'web-url': ({ store }, item) => store.webUrlOf(item),
   'item-id': (_, item) => (item.library === NO_LIBRARY ? undefined : item.remoteId),
   'content-version': (_, item) => (item.kind === 'file' ? contentVersion(item) : undefined),

@@ -104,6 +104,18 @@ export interface FileSystem {
   listxattr(node: NodeId): readonly string[]
 }
 
+/** What happened in a directory, for whoever watches it. */
+export interface DirectoryEvent {
+  readonly what: 'appeared' | 'vanished' | 'changed'
+  readonly directory: NodeId
+  /** Names from the root of the drive to the directory. */
+  readonly path: readonly string[]
+  readonly name: string
+  readonly isFolder: boolean
+  /** Of what is there now. */
+  readonly attributes: Attributes | undefined
+}
+
 /**
  * The kernel's caches, as the file system sees them: told after the store has the new state.
  * Implemented by a transport; calls return at once and are carried out in order.
@@ -115,6 +127,8 @@ export interface KernelView {
   attributesChanged(node: NodeId): void
   /** The content that `node` stood for was replaced: its open handles fail with ESTALE where not local. */
   contentReplaced(node: NodeId): void
+  /** Tells programs that watch a directory, where the transport can; after the calls that belong to it. */
+  announce?(event: DirectoryEvent): void
   /** More changed than is worth telling one by one. */
   everythingChanged(): void
 }

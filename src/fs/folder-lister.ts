@@ -4,7 +4,7 @@ import { SingleFlight } from '../concurrency/single-flight.js'
 import type { OfflineMemory } from '../hydration/offline-memory.js'
 import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
-import type { Ino, ItemKey, Milliseconds } from '../model/ids.js'
+import type { Ino, ItemKey, LibraryId, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
@@ -19,7 +19,14 @@ export const LISTING_DEADLINE: Milliseconds = 60_000
 // One transaction: about a millisecond, so that other programs are not kept waiting.
 const ITEMS_AT_ONCE = 100
 
+/** Who may keep items from being removed. Implemented by `sync/removal-guard.ts`. */
+export interface RemovalGuard {
+  /** @returns which of what is gone may be removed */
+  judge(library: LibraryId, gone: readonly Ino[]): readonly Ino[]
+}
+
 export interface FolderListerDeps {
+  readonly guard: RemovalGuard
   readonly store: Store
   readonly folders: RemoteFolder
   readonly clock: Clock
@@ -119,7 +126,8 @@ export class FolderLister {
     }
     // Where delta tells of removals, a child that is missing here may have been missed between two pages.
     if (library.enumerated === undefined || this.#isDoubted(ino)) {
-      await this.#removeAll(before.filter(child => this.#hasLeft(child, ino, run, seen)))
+      const gone = before.filter(child => this.#hasLeft(child, ino, run, seen))
+      await this.#removeAll(this.#deps.guard.judge(library.id, gone))
     }
     this.#change(edit => edit.setListing(ino, { kind: 'listed', at: this.#deps.clock.now() }))
   }
@@ -166,6 +174,7 @@ export class FolderLister {
           if (known && run.touched.has(known.ino)) continue
           const { ino, outcome } = edit.put(library.id, folder.ino, item, newFolders)
           seen.add(ino)
+          store.held.forget(ino)
           if (outcome === 'cycle') onTrouble('item-contains-itself', new Error(item.id))
         }
       })

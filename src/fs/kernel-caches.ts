@@ -1,18 +1,25 @@
 import { nodeId, type Ino } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { Store } from '../store/store.js'
-import type { KernelView } from './file-system.js'
+import type { ItemRecord } from '../store/item-record.js'
+import { directoryEvents } from './directory-events.js'
+import type { Attributes, KernelView } from './file-system.js'
 
 // Telling this many changes one by one takes the kernel longer than asking again for what it needs.
 const WORTH_TELLING = 10_000
 
 /** Tells the kernels which have the drive mounted what of their caches is old. */
 export class KernelCaches {
-  readonly #store: Pick<Store, 'items' | 'isListed'>
+  readonly #store: Pick<Store, 'items' | 'isListed' | 'pathOf'>
+  readonly #attributesOf: (item: ItemRecord) => Attributes
   readonly #views = new Set<KernelView>()
 
-  constructor(store: Pick<Store, 'items' | 'isListed'>) {
+  constructor(
+    store: Pick<Store, 'items' | 'isListed' | 'pathOf'>,
+    attributesOf: (item: ItemRecord) => Attributes,
+  ) {
     this.#store = store
+    this.#attributesOf = attributesOf
   }
 
   /** Until the returned function is called. */
@@ -29,6 +36,23 @@ export class KernelCaches {
       if (known.length > WORTH_TELLING) view.everythingChanged()
       else for (const change of known) tellOne(view, change)
     }
+    this.#announce(known)
+  }
+
+  #announce(changes: readonly ItemChange[]): void {
+    const views = [...this.#views].filter(view => view.announce !== undefined)
+    if (views.length === 0) return
+    const deps = { store: this.#store, attributesOf: this.#attributesOf }
+    for (const event of directoryEvents(deps, changes)) for (const view of views) view.announce?.(event)
+  }
+
+  /** Nothing has changed, but who shows the file is to look at it again. */
+  lookAgain(ino: Ino, generation: number): void {
+    this.#announce([{ kind: 'attributes', ino, generation }])
+  }
+
+  everythingChanged(): void {
+    for (const view of this.#views) view.everythingChanged()
   }
 
   attributesChanged(ino: Ino, generation: number): void {

@@ -19,13 +19,13 @@ import {
   type NodeId,
 } from '../model/ids.js'
 import { LONGEST_NAME } from '../model/item-name.js'
-import type { Library, NewLibrary } from '../model/library.js'
+import { accessRemoved, type Library, type NewLibrary } from '../model/library.js'
 import type { Pin } from '../model/pin.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
-import { attributesOf } from './attributes.js'
+import { attributesOf, type Rights } from './attributes.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { extendedAttribute, INHERITED, pinFromAttribute } from './extended-attributes.js'
 import type {
@@ -37,7 +37,7 @@ import type {
   KernelView,
   OpenFile,
 } from './file-system.js'
-import { FolderLister } from './folder-lister.js'
+import { FolderLister, type RemovalGuard } from './folder-lister.js'
 import { freeUp, type Freed } from './free-up.js'
 import { HandleTable } from './handle-table.js'
 import type { HydrationGate } from './hydration-gate.js'
@@ -70,6 +70,7 @@ export interface MountedDriveDeps {
   readonly keeper: PinKeeper
   readonly limits: CacheLimits
   readonly folders: RemoteFolder
+  readonly guard: RemovalGuard
   readonly clock: Clock
   readonly offline: OfflineMemory
   /** Its disk is the one that `df` shows. Absolute; exists. */
@@ -77,6 +78,8 @@ export interface MountedDriveDeps {
   /** Something went wrong that nobody waits for. `event` in kebab case. */
   readonly onTrouble: (event: string, failure: unknown) => void
   readonly watcher?: DriveWatcher
+  /** Whether files can be changed here at all. Not yet: then every library is as if it were shared for reading. */
+  readonly writable?: boolean
 }
 
 /** The drive: the libraries of the store, with content as it is needed. Knows no kernel. */
@@ -89,10 +92,10 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   constructor(deps: MountedDriveDeps) {
     this.#deps = deps
-    const { store, folders, clock, offline, onTrouble } = deps
-    this.#kernels = new KernelCaches(store)
+    const { store, folders, guard, clock, offline, onTrouble } = deps
+    this.#kernels = new KernelCaches(store, item => this.#attributes(item))
     const onChanges = (changes: readonly ItemChange[]) => this.#carryOut(changes)
-    this.#lister = new FolderLister({ store, folders, clock, offline, onTrouble, onChanges })
+    this.#lister = new FolderLister({ store, folders, guard, clock, offline, onTrouble, onChanges })
     deps.hydrator.belongsTo(this)
     deps.keeper.belongsTo(this)
     deps.limits.belongsTo(this)
@@ -107,6 +110,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     const known = items.byName(directory.ino, name)
     if (known) return this.#attributes(known)
     if (this.#deps.store.isListed(directory)) return undefined
+    this.#refuseRemoved(directory)
     await this.#lister.list(directory.ino, signal)
     const found = items.byName(directory.ino, name)
     return found && this.#attributes(found)
@@ -122,7 +126,10 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   async opendir(node: NodeId, signal: AbortSignal): Promise<void> {
     const directory = this.#directory(node)
-    if (!this.#deps.store.isListed(directory)) return this.#lister.list(directory.ino, signal)
+    if (!this.#deps.store.isListed(directory)) {
+      this.#refuseRemoved(directory)
+      return this.#lister.list(directory.ino, signal)
+    }
     if (this.#hasGrownOld(directory)) this.#lister.refreshLater(directory.ino)
   }
 
@@ -148,9 +155,10 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   #listing(directory: ItemRecord): readonly Entry[] {
     const opened = this.#openedBytes()
+    const rights = this.#rightsIn(directory.library)
     return this.#deps.store.items.children(directory.ino).map(child => {
       const localBytes = opened.size === 0 ? child.localBytes : (opened.get(child.ino) ?? child.localBytes)
-      return { name: child.name, attributes: attributesOf(child, localBytes) }
+      return { name: child.name, attributes: attributesOf(child, localBytes, rights) }
     })
   }
 
@@ -197,7 +205,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   release(handle: number): void {
     const { reader, attributes } = this.#handles.remove(handle)
     const { ino, generation, size, present } = reader.file
-    const now = attributesOf({ ...attributes, kind: 'file', generation, size }, present.size)
+    const now = attributesOf({ ...attributes, kind: 'file', generation, size }, present.size, 'read')
     this.#deps.hydrator.release(reader)
     if (now.blocks === attributes.blocks) return
     this.#kernels.attributesChanged(ino, generation)
@@ -212,6 +220,12 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     } catch (failure) {
       throw localFault(failure)
     }
+  }
+
+  /** Programs that show the file are to look at it again: something that belongs to it is there now. */
+  lookAgain(ino: Ino): void {
+    const item = this.#deps.store.items.byIno(ino)
+    if (item) this.#kernels.lookAgain(ino, item.generation)
   }
 
   getxattr(node: NodeId, name: string): Uint8Array {
@@ -278,6 +292,11 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     await this.#lister.list(folder, signal)
   }
 
+  /** What we may do with a library has changed. */
+  rightsChanged(): void {
+    this.#kernels.everythingChanged()
+  }
+
   /**
    * Says what is wanted of an item and of everything in it; carried out in the background.
    * @param pin `undefined`: as its folder
@@ -303,6 +322,12 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     return freeUp({ store, cache }, ino, signal, (freed, generation) =>
       this.localBytesChanged(freed, generation),
     )
+  }
+
+  /** The same, whatever was said of it and of what is in it. */
+  purge(ino: Ino): Promise<Freed> {
+    this.#deps.store.setPin(ino, undefined)
+    return this.freeUp(ino, this.#closed.signal)
   }
 
   /** Ends all opens; resolves when what was downloaded is on the disk and in the store. The store stays open. */
@@ -377,7 +402,14 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   }
 
   #attributes(item: ItemRecord): Attributes {
-    return attributesOf(item, this.#localBytes(item.ino, item.generation))
+    return attributesOf(item, this.#localBytes(item.ino, item.generation), this.#rightsIn(item.library))
+  }
+
+  #rightsIn(library: LibraryId): Rights {
+    if (this.#deps.writable !== true) return 'read'
+    const { access, accessRemoved: removed } = this.#deps.store.libraries.byId(library) ?? {}
+    // Unknown: it is tried, and what the service refuses is refused.
+    return access === undefined || access === 'read' || removed !== undefined ? 'read' : 'write'
   }
 
   #localBytes(ino: Ino, generation: number): Bytes {
@@ -400,6 +432,12 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       if (end === undefined) bytes.set(ino, present.size)
     }
     return bytes
+  }
+
+  /** Synchronisation finds out when it is shared again; until then nobody waits for a refusal. */
+  #refuseRemoved(directory: ItemRecord): void {
+    const library = this.#deps.store.libraries.byId(directory.library)
+    if (library?.accessRemoved !== undefined) throw accessRemoved(library)
   }
 
   #hasGrownOld(directory: ItemRecord): boolean {

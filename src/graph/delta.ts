@@ -1,11 +1,11 @@
 import { Fault } from '../model/fault.js'
-import type { ItemKey } from '../model/ids.js'
+import type { ItemId, ItemKey } from '../model/ids.js'
 import type { DeltaPage, RemoteDelta } from '../model/remote.js'
 import type { GraphClient } from './graph-client.js'
 import { GraphFault } from './graph-fault.js'
 import { pages } from './pages.js'
 import { drivePath, itemPath } from './paths.js'
-import { ITEM_FIELDS, parseDriveChange, parseEach, type ReportUnusable } from './wire.js'
+import { ITEM_FIELDS, parseDriveChange, parseEach, tryItemId, type ReportUnusable } from './wire.js'
 
 const PAGE_SIZE = 1000
 
@@ -37,7 +37,10 @@ export class GraphDelta implements RemoteDelta {
     const options = { headers: { prefer: PREFER }, priority: 'background' } as const
     try {
       for await (const { values, deltaLink } of pages(graph, root.tenant, first, signal, options)) {
-        yield { changes: parseEach(values, parseDriveChange, report), cursor: deltaLink }
+        const unusable: (ItemId | undefined)[] = []
+        const skipped = (raw: unknown) => void unusable.push(tryItemId(raw))
+        const changes = parseEach(values, parseDriveChange, report, skipped)
+        yield { changes, cursor: deltaLink, ...(unusable.length === 0 ? {} : { unusable }) }
       }
     } catch (failure) {
       throw cursor === undefined ? whyNoDelta(failure) : whyNotSince(failure)

@@ -32,9 +32,13 @@ export async function* pages(
     const values = answer['value']
     if (!Array.isArray(values)) throw new Fault('protocol-error', 'Graph sent a list without values')
     const deltaLink = linkIn(answer, '@odata.deltaLink')
-    yield { values: values as unknown[], deltaLink }
     const nextLink = linkIn(answer, '@odata.nextLink')
-    if (nextLink === undefined || deltaLink !== undefined) return
+    // The changes would be thought complete with the rest of them missing.
+    if (nextLink !== undefined && deltaLink !== undefined) {
+      throw new Fault('protocol-error', 'Graph sent a page that is the last one and is not')
+    }
+    yield { values: values as unknown[], deltaLink }
+    if (nextLink === undefined) return
     if (nextLink === address) break
     address = nextLink
   }

@@ -71,6 +71,8 @@ export function parseEach<Item>(
   values: readonly unknown[],
   parse: (raw: unknown) => Item,
   report: ReportUnusable,
+  /** Called with each that cannot be parsed. */
+  skipped: (raw: unknown) => void = () => {},
 ): Item[] {
   const items: Item[] = []
   for (const raw of values) {
@@ -79,9 +81,19 @@ export function parseEach<Item>(
     } catch (failure) {
       if (!(failure instanceof UnusableItem)) throw failure
       report(failure.message)
+      skipped(raw)
     }
   }
   return items
+}
+
+/** Of an item that makes no sense otherwise. */
+export function tryItemId(raw: unknown): ItemId | undefined {
+  try {
+    return parseId('id', objectIn('item', raw)['id']) as ItemId
+  } catch {
+    return undefined
+  }
 }
 
 export function parseDriveIdOf(item: JsonObject): DriveId {

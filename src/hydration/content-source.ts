@@ -1,5 +1,7 @@
 import type { ContentVersion, Ino, ItemKey } from '../model/ids.js'
 import { contentVersion } from '../model/drive-item.js'
+import type { Fault } from '../model/fault.js'
+import { accessRemoved } from '../model/library.js'
 import type { Store } from '../store/store.js'
 
 /** Where the bytes of one content come from, and what they must be. */
@@ -7,6 +9,8 @@ export interface ContentSource {
   readonly item: ItemKey
   readonly version: ContentVersion
   readonly quickXorHash: string | undefined
+  /** Why asking would be in vain: who reads a thousand files must not wait a thousand times. */
+  readonly refusal: Fault | undefined
 }
 
 /** @returns `undefined` when the item has another content by now, or is gone */
@@ -24,5 +28,6 @@ export function contentSource(
     item: { tenant, drive, item: item.remoteId },
     version: contentVersion(item),
     quickXorHash: item.quickXorHash,
+    refusal: library.accessRemoved === undefined ? undefined : accessRemoved(library),
   }
 }

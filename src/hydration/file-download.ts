@@ -237,7 +237,9 @@ export class FileDownload {
   /** Takes over one connection of the budget. @returns false when there is nothing to ask */
   #run(range: ByteRange, resumptions = 0): boolean {
     const source = this.#deps.source()
-    const reason = source ? this.#deps.offline.reasonNotToAsk(source.item.tenant) : this.#staleFault()
+    const reason = source
+      ? (source.refusal ?? this.#deps.offline.reasonNotToAsk(source.item.tenant))
+      : this.#staleFault()
     if (source === undefined || reason) {
       this.#failWaiters(range, reason ?? this.#staleFault())
       this.#deps.budget.giveBack()

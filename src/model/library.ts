@@ -1,3 +1,4 @@
+import { Fault } from './fault.js'
 import type { ItemKey, LibraryId } from './ids.js'
 
 /** Of OneDrive's scopes, the two that can be synced; single files cannot. */
@@ -21,3 +22,14 @@ export interface Library {
 }
 
 export type NewLibrary = Omit<Library, 'id'>
+
+/** What is said of everything in a library that is no longer shared with us. */
+export function accessRemoved(
+  { organization, name }: Pick<Library, 'organization' | 'name'>,
+  cause?: Fault,
+): Fault {
+  return new Fault('access-removed', `${organization} no longer shares ${name} with you`, {
+    nextStep: 'What is local stays readable. Ask the person who shared it, or run: b2bmount remove',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}

@@ -1,7 +1,7 @@
 import type { ByteRange } from './byte-ranges.js'
 import type { DriveChange, DriveItem } from './drive-item.js'
 import type { Fault } from './fault.js'
-import type { Bytes, ContentVersion, ItemKey } from './ids.js'
+import type { Bytes, ContentVersion, ItemId, ItemKey } from './ids.js'
 import type { ThumbnailBox } from './thumbnail.js'
 
 /**
@@ -90,10 +90,31 @@ export interface RemoteFolder {
   children(folder: ItemKey, signal: AbortSignal): AsyncIterable<readonly DriveItem[]>
 }
 
+/** What tells that something has changed, without saying what. Implemented by `graph/change-hints.ts`. */
+export interface RemoteHints {
+  /**
+   * Resolves when the service's promise to tell is over and has to be renewed, soon after which it is asked again.
+   *
+   * @param onListening from now on nothing is missed; called once
+   * @throws {Fault} `not-supported`, `access-denied` where it does not tell us; what breaks connections: `offline`, …
+   */
+  listen(root: ItemKey, onListening: () => void, onHint: () => void, signal: AbortSignal): Promise<void>
+}
+
+/** Implemented by `graph/sharing.ts`. */
+export interface RemoteRights {
+  /** What we may do with the item; `unknown` where the service does not tell guests. */
+  accessTo(item: ItemKey, signal: AbortSignal): Promise<'read' | 'write' | 'unknown'>
+}
+
 export interface DeltaPage {
   readonly changes: readonly DriveChange[]
   /** Set on the last page only: where to ask next time. */
   readonly cursor: string | undefined
+  /**
+   * Items that make no sense, by their ids as far as these do: they are not shown, and not taken for deleted either.
+   */
+  readonly unusable?: readonly (ItemId | undefined)[]
 }
 
 /** What enumeration needs of the cloud. Implemented by `graph/delta.ts`. */

@@ -9,11 +9,12 @@ import { thumbnails } from './migrations/0002-thumbnails.js'
 import { policy } from './migrations/0003-policy.js'
 import { nameIndex } from './migrations/0004-name-index.js'
 import { itemCounts } from './migrations/0006-item-counts.js'
+import { otherSide } from './migrations/0007-other-side.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
 
-const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, itemCounts]
+const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, itemCounts, otherSide]
 
 // After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024

@@ -3,7 +3,14 @@ import type { Ino } from '../model/ids.js'
 /** What a write to the store changed of what the drive shows. In the order in which it happened. */
 export type ItemChange =
   /** `name` in `parent` vanished, or leads to another item: where it `appeared` there was none before. */
-  | { readonly kind: 'entry'; readonly parent: Ino; readonly name: string; readonly appeared: boolean }
+  | {
+      readonly kind: 'entry'
+      readonly parent: Ino
+      readonly name: string
+      readonly appeared: boolean
+      /** Whether it is, or was, a folder. */
+      readonly isFolder: boolean
+    }
   /** Size, times or place changed; content did not. */
   | { readonly kind: 'attributes'; readonly ino: Ino; readonly generation: number }
   /** The content of `generation` is over: the file was replaced. Its name leads to another node now. */

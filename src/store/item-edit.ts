@@ -267,7 +267,7 @@ export class ItemEdit {
       item.eTag ?? null,
       storedWebUrl(item),
     )
-    this.#appeared(parent, name)
+    this.#appeared(parent, name, kind)
     return rowid as Ino
   }
 
@@ -312,7 +312,7 @@ export class ItemEdit {
 
   #renamed(known: ItemRecord, parent: Ino, name: string): void {
     this.#vanished(known)
-    this.#appeared(parent, name)
+    this.#appeared(parent, name, known.kind)
     this.#contested.add(known.parent)
   }
 
@@ -362,15 +362,15 @@ export class ItemEdit {
   #rename(item: ItemRecord, name: string): void {
     this.#statements.rename.run(name, name === item.remoteName ? null : item.remoteName, item.ino)
     this.#vanished(item)
-    this.#appeared(item.parent, name)
+    this.#appeared(item.parent, name, item.kind)
   }
 
-  #vanished({ parent, name }: ItemRecord): void {
-    this.changes.push({ kind: 'entry', parent, name, appeared: false })
+  #vanished({ parent, name, kind }: ItemRecord): void {
+    this.changes.push({ kind: 'entry', parent, name, appeared: false, isFolder: isDirectory(kind) })
   }
 
-  #appeared(parent: Ino, name: string): void {
-    this.changes.push({ kind: 'entry', parent, name, appeared: true })
+  #appeared(parent: Ino, name: string, kind: ItemKind): void {
+    this.changes.push({ kind: 'entry', parent, name, appeared: true, isFolder: isDirectory(kind) })
   }
 }
 

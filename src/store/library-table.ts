@@ -5,6 +5,8 @@ import type { Database } from './database.js'
 export interface LibraryRecord extends Library {
   /** When all of its items had been listed for the first time; `undefined` until then. */
   readonly enumerated: Milliseconds | undefined
+  /** Since when the other side refuses us everything; `undefined`: it does not. */
+  readonly accessRemoved: Milliseconds | undefined
 }
 
 interface Row {
@@ -19,6 +21,7 @@ interface Row {
   readonly host: string
   readonly access: string
   readonly enumerated: number | null
+  readonly access_removed: number | null
 }
 
 /** The libraries that were added. Their folders on the drive are rows of `item`: see `store.ts`. */
@@ -29,6 +32,7 @@ export class LibraryTable {
   readonly #insert
   readonly #setEnumerated
   readonly #setAccess
+  readonly #setAccessRemoved
   readonly #ofTenant
   readonly #markRemoved
   readonly #removed
@@ -53,6 +57,9 @@ export class LibraryTable {
     )
     this.#setAccess = database.prepare<[Library['access'], LibraryId]>(
       'UPDATE library SET access = ? WHERE id = ?',
+    )
+    this.#setAccessRemoved = database.prepare<[Milliseconds | null, LibraryId]>(
+      'UPDATE library SET access_removed = ? WHERE id = ?',
     )
     this.#ofTenant = database.preparePluck<[TenantId], number>(
       'SELECT count(*) FROM library WHERE tenant = ? AND removed = 0',
@@ -108,6 +115,11 @@ export class LibraryTable {
     this.#setAccess.run(access, id)
   }
 
+  /** @param since `undefined`: it is shared with us again */
+  setAccessRemoved(id: LibraryId, since: Milliseconds | undefined): void {
+    this.#setAccessRemoved.run(since ?? null, id)
+  }
+
   markRemoved(id: LibraryId): void {
     this.#markRemoved.run(id)
   }
@@ -133,5 +145,6 @@ function recordOf(row: Row): LibraryRecord {
     host: row.host,
     access: row.access as Library['access'],
     enumerated: row.enumerated ?? undefined,
+    accessRemoved: row.access_removed ?? undefined,
   }
 }

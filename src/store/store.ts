@@ -4,6 +4,7 @@ import type { NewLibrary } from '../model/library.js'
 import type { Pin } from '../model/pin.js'
 import { ContentTable } from './content-table.js'
 import { Database } from './database.js'
+import { HeldRemovalTable } from './held-removal-table.js'
 import { HydrationTable, type HydrationRecord, type RefusalRecord } from './hydration-table.js'
 import type { ItemChange } from './item-change.js'
 import { ItemEdit, ItemStatements } from './item-edit.js'
@@ -24,6 +25,7 @@ export class Store {
   readonly libraries: LibraryTable
   readonly content: ContentTable
   readonly cursors: SyncCursorTable
+  readonly held: HeldRemovalTable
   readonly names: NameIndex
   readonly hydrations: HydrationTable
   readonly pins: PinTable
@@ -39,6 +41,7 @@ export class Store {
     this.libraries = new LibraryTable(this.#database)
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
+    this.held = new HeldRemovalTable(this.#database)
     this.names = new NameIndex(this.#database)
     this.hydrations = new HydrationTable(this.#database)
     this.pins = new PinTable(this.#database, this.items)

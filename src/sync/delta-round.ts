@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { isRemoved, type DriveChange, type DriveItem } from '../model/drive-item.js'
 import { Fault } from '../model/fault.js'
-import type { Ino, ItemId, Milliseconds } from '../model/ids.js'
+import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ItemEdit } from '../store/item-edit.js'
+import type { DeltaPage } from '../model/remote.js'
 import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
@@ -16,8 +17,14 @@ const ITEMS_SWEPT_AT_ONCE = 500
 // Items whose parents come later, or never. A service that sends more than this sends no library.
 const MOST_ORPHANS = 200_000
 
+/** Who may keep items from being removed. Implemented by `removal-guard.ts`. */
+export interface Guard {
+  judge(library: LibraryId, gone: readonly Ino[]): readonly Ino[]
+}
+
 export interface DeltaRoundDeps {
   readonly store: Store
+  readonly guard: Guard
   readonly library: LibraryRecord
   /** All items are enumerated: what does not come is gone. */
   readonly isFull: boolean
@@ -44,6 +51,9 @@ export class DeltaRound {
   /** Moves into themselves, as far as is known yet. */
   readonly #cyclic = new Map<ItemId, DriveItem>()
   #isEmpty = true
+  #sawRoot = false
+  /** Items came of which not even the id can be read: what did not come cannot be told. */
+  #sawNameless = false
   #changed = 0
 
   constructor(deps: DeltaRoundDeps) {
@@ -52,8 +62,32 @@ export class DeltaRound {
   }
 
   /** @throws {Fault} `disk-full`, `protocol-error`; the signal's reason */
-  async apply(changes: readonly DriveChange[], signal: AbortSignal): Promise<void> {
+  async apply({ changes, unusable = [] }: DeltaPage, signal: AbortSignal): Promise<void> {
+    const { store, library } = this.#deps
     await this.#inSlices(changes, signal, (edit, change) => this.#applyOne(edit, change))
+    for (const id of unusable) {
+      this.#isEmpty = false
+      if (id === undefined) this.#sawNameless = true
+      else {
+        this.#forget(id)
+        const known = store.items.byRemoteId(library.id, id)
+        if (known) this.#seen.add(known.ino)
+      }
+    }
+  }
+
+  /** Whether all that is known of the library would go: either it was emptied, or we may not see it any more. */
+  get emptiesLibrary(): boolean {
+    const { store, library } = this.#deps
+    const root = store.items.byRemoteId(library.id, library.root.item)
+    if (root === undefined || (this.#removed.size === 0 && !this.#isFull)) return false
+    const children = store.items.childInos(root.ino)
+    if (children.length === 0) return false
+    return children.every(ino => {
+      const id = store.items.byIno(ino)?.remoteId
+      if (id === undefined) return true
+      return this.#removed.has(id) || (this.#isFull && ino <= this.#lastInoBefore && !this.#seen.has(ino))
+    })
   }
 
   /** Nothing was reported so far, but the root, which comes always. */
@@ -74,16 +108,51 @@ export class DeltaRound {
    */
   async finish(cursor: string, signal: AbortSignal): Promise<readonly Ino[]> {
     await this.#settleCyclic(signal)
-    await this.#dropOrphans(signal)
-    const doubted = await this.#remove(signal)
-    if (this.#deps.isFull) await this.#sweep(signal)
+    const { guard, library } = this.#deps
+    const orphans = this.#orphansShown()
+    const removed = this.#removedInos()
+    const missing = await this.#missing(signal)
+    const allowed = new Set(guard.judge(library.id, [...new Set([...orphans, ...removed, ...missing])]))
+    await this.#removeSubtrees(
+      orphans.filter(ino => allowed.has(ino)),
+      signal,
+    )
+    const doubted = await this.#removeWhatIsEmpty(
+      removed.filter(ino => allowed.has(ino)),
+      signal,
+    )
+    // Children before parents: whatever came in this round keeps its folder.
+    await this.#removeWhatIsEmpty(missing.filter(ino => allowed.has(ino)).reverse(), signal)
     this.#commit(cursor, doubted)
     return doubted
+  }
+
+  /**
+   * What was held back is removed after all.
+   * @returns folders in which something is left: to be listed
+   */
+  async removeHeld(held: readonly Ino[], signal: AbortSignal): Promise<readonly Ino[]> {
+    const { store, now, onChanges } = this.#deps
+    const doubted = await this.#removeWhatIsEmpty([...held].reverse(), signal)
+    onChanges(
+      store.change(now(), edit => {
+        for (const ino of doubted) {
+          edit.setListing(ino, { kind: 'doubted' })
+          store.held.forget(ino)
+        }
+      }),
+    )
+    return doubted
+  }
+
+  get #isFull(): boolean {
+    return this.#deps.isFull && this.#sawRoot && !this.#sawNameless
   }
 
   #applyOne(edit: ItemEdit, change: DriveChange): void {
     this.#forget(change.id)
     if (change.id !== this.#deps.library.root.item) this.#isEmpty = false
+    else if (!isRemoved(change)) this.#sawRoot = true
     if (isRemoved(change)) this.#removed.add(change.id)
     else this.#place(edit, change)
   }
@@ -110,6 +179,7 @@ export class DeltaRound {
       }
       const { ino, outcome } = edit.put(library.id, parent.ino, item, this.#newFolders())
       this.#seen.add(ino)
+      store.held.forget(ino)
       if (outcome === 'cycle') this.#cyclic.set(item.id, item)
       else if (outcome !== 'same') this.#changed++
       const children = this.#orphans.get(item.id)
@@ -165,14 +235,25 @@ export class DeltaRound {
   }
 
   /** What is in no folder that we know cannot be shown; what was shown before has been moved out of our sight. */
-  async #dropOrphans(signal: AbortSignal): Promise<void> {
+  #orphansShown(): Ino[] {
     const { store, library, onTrouble } = this.#deps
-    if (this.#parentOfOrphan.size === 0) return
+    if (this.#parentOfOrphan.size === 0) return []
     onTrouble('items-without-folder', new Error(`${this.#parentOfOrphan.size} items`))
-    const shown = [...this.#parentOfOrphan.keys()]
+    return [...this.#parentOfOrphan.keys()]
       .map(id => store.items.byRemoteId(library.id, id)?.ino)
       .filter(ino => ino !== undefined)
-    await this.#inSlices(shown, signal, (edit, ino) => {
+  }
+
+  #removedInos(): Ino[] {
+    const { store, library } = this.#deps
+    return [...this.#removed]
+      .filter(id => id !== library.root.item)
+      .map(id => store.items.byRemoteId(library.id, id)?.ino)
+      .filter(ino => ino !== undefined)
+  }
+
+  async #removeSubtrees(inos: readonly Ino[], signal: AbortSignal): Promise<void> {
+    await this.#inSlices(inos, signal, (edit, ino) => {
       edit.removeSubtree(ino, Number.POSITIVE_INFINITY)
     })
   }
@@ -181,12 +262,8 @@ export class DeltaRound {
    * A deleted folder goes only when nothing is left in it: that is the service's own rule.
    * @returns those that had to stay
    */
-  async #remove(signal: AbortSignal): Promise<Ino[]> {
-    const { store, library } = this.#deps
-    let left = [...this.#removed]
-      .filter(id => id !== library.root.item)
-      .map(id => store.items.byRemoteId(library.id, id)?.ino)
-      .filter(ino => ino !== undefined)
+  async #removeWhatIsEmpty(inos: readonly Ino[], signal: AbortSignal): Promise<Ino[]> {
+    let left = [...inos]
     for (let before = Infinity; left.length > 0 && left.length < before;) {
       before = left.length
       left = await this.#removeEmpty(left, signal)
@@ -207,9 +284,18 @@ export class DeltaRound {
   }
 
   /** After a full enumeration: what was known before it and did not come is gone. */
-  async #sweep(signal: AbortSignal): Promise<void> {
-    const { store, library } = this.#deps
-    const gone: Ino[] = []
+  async #missing(signal: AbortSignal): Promise<Ino[]> {
+    const { store, library, isFull, onTrouble } = this.#deps
+    if (!isFull) return []
+    if (!this.#isFull) {
+      // The root comes always: this was no enumeration of our library, whatever it was.
+      onTrouble(
+        'enumeration-not-complete',
+        new Error(this.#sawRoot ? 'items without ids' : 'without the root'),
+      )
+      return []
+    }
+    const missing: Ino[] = []
     let after: Ino | undefined = store.items.byRemoteId(library.id, library.root.item)?.ino
     while (after !== undefined) {
       const inos: Ino[] = store.items.inosOfLibrary(
@@ -218,17 +304,12 @@ export class DeltaRound {
         this.#lastInoBefore,
         ITEMS_SWEPT_AT_ONCE,
       )
-      gone.push(...inos.filter(ino => !this.#seen.has(ino)))
+      missing.push(...inos.filter(ino => !this.#seen.has(ino)))
       after = inos.at(-1)
       await setImmediate()
       signal.throwIfAborted()
     }
-    // Children before parents: whatever came in this round keeps its folder.
-    let left = gone
-    for (let before = Infinity; left.length > 0 && left.length < before;) {
-      before = left.length
-      left = await this.#removeEmpty(left.reverse(), signal)
-    }
+    return missing
   }
 
   #commit(cursor: string, doubted: readonly Ino[]): void {

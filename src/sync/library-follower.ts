@@ -2,12 +2,15 @@ import type { Clock } from '../concurrency/clock.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
-import type { DeltaPage, RemoteDelta } from '../model/remote.js'
+import { accessRemoved } from '../model/library.js'
+import type { DeltaPage, RemoteDelta, RemoteHints, RemoteRights } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
 import { DeltaRound } from './delta-round.js'
+import { HintListener } from './hint-listener.js'
 import { PullInterval } from './pull-interval.js'
+import type { RemovalGuard } from './removal-guard.js'
 
 const HOUR: Milliseconds = 60 * 60_000
 const DAY: Milliseconds = 24 * HOUR
@@ -24,6 +27,15 @@ const DELTA_ASKED_AGAIN: Milliseconds = 6 * HOUR
 // Without delta: what was listed is listed again, the longest ago first, so many folders at a time.
 const LISTING_GROWS_OLD: Milliseconds = 2 * 60_000
 const FOLDERS_AT_ONCE = 20
+// Besides the root: with nothing going on, two requests in two minutes.
+const FOLDERS_WHEN_QUIET = 1
+// Hints come in bursts, one for each change.
+const BETWEEN_HINTS: Milliseconds = 250
+const LONGEST_BETWEEN_HINTS: Milliseconds = 10_000
+// While the service tells us of changes it is asked all the same, in case it forgets to.
+const WHILE_LISTENING: Milliseconds = 10 * 60_000
+// Costs as much as five other requests.
+const RIGHTS_ASKED_AGAIN: Milliseconds = 15 * 60_000
 
 /** What synchronisation asks of the mounted drive. Implemented by `fs/mounted-drive.ts`. */
 export interface SyncedDrive {
@@ -31,6 +43,8 @@ export interface SyncedDrive {
   changed(changes: readonly ItemChange[]): void
   /** Asks the service for a folder's children. */
   refreshFolder(folder: Ino, signal: AbortSignal): Promise<void>
+  /** What we may do with a library has changed. */
+  rightsChanged(): void
 }
 
 /** Who else wants to know whether a tenant can be reached. Implemented by `hydration/offline-memory.ts`. */
@@ -41,6 +55,12 @@ export interface Reachability {
 export interface SyncDeps {
   readonly store: Store
   readonly delta: RemoteDelta
+  readonly guard: RemovalGuard
+  /** Absent: the service is asked from time to time. */
+  readonly hints?: RemoteHints
+  readonly rights?: RemoteRights
+  /** Told after each attempt that was refused because the library is not shared with us any more. */
+  readonly onAccessRemoved?: (library: LibraryRecord) => void
   readonly drive: SyncedDrive
   readonly clock: Clock
   readonly offline: Reachability
@@ -58,6 +78,8 @@ export interface SyncStatus {
   readonly checked: Milliseconds | undefined
   /** Why the last attempt failed. */
   readonly problem: Fault | undefined
+  /** Whether the service tells us when something changes. */
+  readonly isTold: boolean
 }
 
 /** Keeps the store's items of one library like those of the service. Failures are its own affair. */
@@ -68,13 +90,32 @@ export class LibraryFollower {
   readonly #stop = new AbortController()
   #nap = new AbortController()
   #isAwake = false
+  #isHinted = false
+  #betweenHints = BETWEEN_HINTS
+  readonly #listener: HintListener | undefined
+  #listening: Promise<void> | undefined
+  /** Somebody has agreed that what was held back goes. */
+  #consented = false
+  #rightsAsked: Milliseconds | undefined
+  /** Without delta: what changed last time. */
+  #wasBusy = true
+  /** Without delta, and where folders have one: the cTag at the last listing. It changes with whatever is in the folder. */
+  readonly #listedTags = new Map<Ino, string>()
   #deltaRefused: Milliseconds | undefined
-  #status: SyncStatus
+  #status: Omit<SyncStatus, 'isTold'>
   #running: Promise<void> | undefined
 
   constructor(id: LibraryId, deps: SyncDeps) {
     this.#id = id
     this.#deps = deps
+    this.#listener =
+      deps.hints &&
+      new HintListener({
+        hints: deps.hints,
+        clock: deps.clock,
+        onHint: () => this.#hinted(),
+        onTrouble: deps.onTrouble,
+      })
     const pulled = deps.store.cursors.get(id)?.pulled
     this.#status = {
       phase: pulled === undefined ? 'listing' : 'following',
@@ -84,7 +125,7 @@ export class LibraryFollower {
   }
 
   get status(): SyncStatus {
-    return this.#status
+    return { ...this.#status, isTold: this.#listener?.isListening ?? false }
   }
 
   start(): void {
@@ -94,20 +135,37 @@ export class LibraryFollower {
   /** Pulls soon: the network is back, somebody signed in, something was found to be old. */
   wake(): void {
     this.#isAwake = true
+    this.#rightsAsked = undefined
     this.#nap.abort()
+  }
+
+  /** Removes what was held back, soon. */
+  consent(): void {
+    this.#consented = true
+    this.wake()
   }
 
   /** Resolves when nothing of this library is written any more. */
   async stop(): Promise<void> {
     this.#stop.abort(new Fault('cancelled', 'The synchronisation was stopped'))
-    await this.#running
+    await Promise.all([this.#running, this.#listening])
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#isAwake = false
+      this.#isHinted = false
       const delay = await this.#pull(signal)
-      if (!this.#isAwake && !signal.aborted) await this.#sleep(delay, signal)
+      if (this.#isAwake || signal.aborted) continue
+      await this.#sleep(this.#isHinted ? this.#betweenHints : delay, signal)
+    }
+  }
+
+  /** Something may have changed. */
+  #hinted(): void {
+    if (!this.#isHinted) {
+      this.#isHinted = true
+      this.#nap.abort()
     }
   }
 
@@ -122,20 +180,67 @@ export class LibraryFollower {
 
   /** @returns how long to wait. Never throws. */
   async #pull(signal: AbortSignal): Promise<Milliseconds> {
-    const { store, clock, offline, onTrouble } = this.#deps
+    const { store, clock, offline } = this.#deps
     try {
       const library = store.libraries.byId(this.#id)
       if (library === undefined) return this.#interval.afterNothing()
+      if (this.#consented) await this.#removeHeld(library, signal)
       const changed = await this.#pullLibrary(library, signal)
-      offline.noteSuccess(library.root.tenant)
+      if (library.accessRemoved !== undefined) store.libraries.setAccessRemoved(library.id, undefined)
+      await this.#askForRights(library, signal)
       this.#status = { ...this.#status, checked: clock.now(), problem: undefined }
-      return changed > 0 ? this.#interval.afterChanges() : this.#interval.afterNothing()
+      offline.noteSuccess(library.root.tenant)
+      this.#listening ??= this.#listener?.run(library.root, this.#stop.signal)
+      return this.#delayAfter(changed)
     } catch (failure) {
-      if (!signal.aborted) {
-        onTrouble('library-not-pulled', failure)
-        this.#status = { ...this.#status, problem: problemOf(failure) }
-      }
+      if (!signal.aborted) this.#fail(failure)
       return this.#interval.afterFailure(failure)
+    }
+  }
+
+  #delayAfter(changed: number): Milliseconds {
+    const next = changed > 0 ? this.#interval.afterChanges() : this.#interval.afterNothing()
+    const isTold = this.#listener?.isListening === true
+    // Hints of what we do not see, or of nothing: a service that sends them all the time is not asked all the time.
+    this.#betweenHints = changed > 0 ? BETWEEN_HINTS : Math.min(LONGEST_BETWEEN_HINTS, this.#betweenHints * 2)
+    return isTold && changed === 0 ? Math.max(next, WHILE_LISTENING) : next
+  }
+
+  #fail(failure: unknown): void {
+    const { store, clock, onTrouble, onAccessRemoved } = this.#deps
+    const library = store.libraries.byId(this.#id)
+    let problem = problemOf(failure)
+    if (library !== undefined && isKnown(library, store) && isFault(problem, ...MEANS_REMOVED)) {
+      problem = accessRemoved(library, problem)
+      if (library.accessRemoved === undefined) store.libraries.setAccessRemoved(library.id, clock.now())
+      onAccessRemoved?.(store.libraries.byId(library.id) ?? library)
+    }
+    this.#status = { ...this.#status, problem }
+    onTrouble('library-not-pulled', failure)
+  }
+
+  async #removeHeld(library: LibraryRecord, signal: AbortSignal): Promise<void> {
+    const doubted = await this.#newRound(library, false).removeHeld(
+      this.#deps.store.held.all(library.id),
+      signal,
+    )
+    this.#consented = false
+    for (const folder of doubted) await this.#listAgain(folder, signal)
+  }
+
+  /** A failure here is no failure of the pull: what we knew stays true until we know better. */
+  async #askForRights(library: LibraryRecord, signal: AbortSignal): Promise<void> {
+    const { store, rights, clock, drive, onTrouble } = this.#deps
+    const isRecent = this.#rightsAsked !== undefined && clock.now() - this.#rightsAsked < RIGHTS_ASKED_AGAIN
+    if (rights === undefined || isRecent) return
+    this.#rightsAsked = clock.now()
+    try {
+      const access = await rights.accessTo(library.root, signal)
+      if (access === 'unknown' || access === library.access || signal.aborted) return
+      store.libraries.setAccess(library.id, access)
+      drive.rightsChanged()
+    } catch (failure) {
+      if (!signal.aborted) onTrouble('rights-not-known', failure)
     }
   }
 
@@ -149,38 +254,53 @@ export class LibraryFollower {
       if (isFault(failure, 'resync-required') && cursor !== undefined) {
         return this.#round(library, undefined, signal)
       }
-      if (!isFault(failure, 'not-supported', 'access-denied') || cursor !== undefined) throw failure
+      if (!isFault(failure, 'not-supported', 'access-denied')) throw failure
+      // Not only delta, where the library itself is refused: that throws.
+      const changed = await this.#refreshFolders(library, signal)
       this.#deltaRefused = this.#deps.clock.now()
-      return this.#refreshFolders(library, signal)
+      return changed
     }
   }
 
   async #round(library: LibraryRecord, cursor: string | undefined, signal: AbortSignal): Promise<number> {
-    const { store, drive, clock, onTrouble } = this.#deps
     const isFull = cursor === undefined
     this.#status = { ...this.#status, phase: isFull ? 'listing' : 'following' }
-    const round = new DeltaRound({
+    const round = this.#newRound(library, isFull)
+    let next: string | undefined
+    let isRootGone = false
+    for await (const page of this.#pages(library, cursor, signal)) {
+      isRootGone ||= page.changes.some(change => change.id === library.root.item && 'removed' in change)
+      await round.apply(page, signal)
+      next = page.cursor
+    }
+    // Losing access shows as a removal of everything. That is no reason to forget what is local.
+    if (isRootGone) throw accessRemoved(library)
+    if (next === undefined) throw new Fault('protocol-error', 'The service did not say where the changes end')
+    if (round.emptiesLibrary) await this.#refreshRoot(library, signal)
+    const doubted = await round.finish(this.#better(cursor, next, round.isEmpty), signal)
+    this.#status = { ...this.#status, phase: 'following' }
+    for (const folder of doubted) await this.#listAgain(folder, signal)
+    return round.changed
+  }
+
+  #newRound(library: LibraryRecord, isFull: boolean): DeltaRound {
+    const { store, guard, drive, clock, onTrouble } = this.#deps
+    return new DeltaRound({
       store,
+      guard,
       library,
       isFull,
       now: () => clock.now(),
       onChanges: changes => drive.changed(changes),
       onTrouble,
     })
-    let next: string | undefined
-    let isRootGone = false
-    for await (const page of this.#pages(library, cursor, signal)) {
-      isRootGone ||= page.changes.some(change => change.id === library.root.item && 'removed' in change)
-      await round.apply(page.changes, signal)
-      next = page.cursor
-    }
-    // Losing access shows as a removal of everything. That is no reason to forget what is local.
-    if (isRootGone) throw accessRemoved(library)
-    if (next === undefined) throw new Fault('protocol-error', 'The service did not say where the changes end')
-    const doubted = await round.finish(this.#better(cursor, next, round.isEmpty), signal)
-    this.#status = { ...this.#status, phase: 'following' }
-    for (const folder of doubted) await this.#listAgain(folder, signal)
-    return round.changed
+  }
+
+  /** Tells whether there is access at all. */
+  async #refreshRoot(library: LibraryRecord, signal: AbortSignal): Promise<void> {
+    const { store, drive } = this.#deps
+    const root = store.items.byRemoteId(library.id, library.root.item)
+    if (root) await drive.refreshFolder(root.ino, signal)
   }
 
   async *#pages(
@@ -210,16 +330,36 @@ export class LibraryFollower {
 
   /** Listed folders again, the longest ago first. */
   async #refreshFolders(library: LibraryRecord, signal: AbortSignal): Promise<number> {
-    const { store, clock, drive } = this.#deps
+    const { store, clock } = this.#deps
     this.#status = { ...this.#status, phase: 'by-folder' }
-    const before = clock.now() - LISTING_GROWS_OLD
-    const root = store.items.byRemoteId(library.id, library.root.item)
-    // Always: it tells whether there is access at all.
-    if (root) await drive.refreshFolder(root.ino, signal)
-    for (const folder of store.items.listedBefore(library.id, before, FOLDERS_AT_ONCE)) {
-      await this.#listAgain(folder, signal)
+    let changed = 0
+    // Of whichever library: at worst this one is asked a little sooner than it need be.
+    const stopWatching = store.watch(() => changed++)
+    try {
+      const before = clock.now() - LISTING_GROWS_OLD
+      await this.#refreshRoot(library, signal)
+      const most = changed > 0 || this.#wasBusy ? FOLDERS_AT_ONCE : FOLDERS_WHEN_QUIET
+      for (const folder of store.items.listedBefore(library.id, before, most)) {
+        if (!this.#isAsListed(folder)) await this.#listAgain(folder, signal)
+      }
+    } finally {
+      stopWatching()
     }
-    return 0
+    this.#wasBusy = changed > 0
+    return changed
+  }
+
+  /** Nothing in the folder has changed since it was last listed, and the service says so. */
+  #isAsListed(folder: Ino): boolean {
+    const { store, clock } = this.#deps
+    const tag = store.items.byIno(folder)?.cTag
+    if (tag === undefined) return false
+    if (this.#listedTags.get(folder) !== tag) {
+      this.#listedTags.set(folder, tag)
+      return false
+    }
+    store.change(clock.now(), edit => edit.setListing(folder, { kind: 'listed', at: clock.now() }))
+    return true
   }
 
   /** One folder that is gone, or closed to us, does not keep the others from being asked for. */
@@ -257,10 +397,12 @@ export class LibraryFollower {
   }
 }
 
-function accessRemoved(library: LibraryRecord): Fault {
-  return new Fault('access-removed', `${library.organization} no longer shares ${library.name} with you`, {
-    nextStep: 'What is local stays readable. Ask the person who shared it, or run: b2bmount remove',
-  })
+/** Of a library that we had: what else "forbidden" and "not found" can mean, they do not mean for its root. */
+const MEANS_REMOVED = ['access-denied', 'item-not-found', 'not-a-guest', 'access-removed'] as const
+
+function isKnown(library: LibraryRecord, { cursors, items }: Pick<Store, 'cursors' | 'items'>): boolean {
+  if (library.enumerated !== undefined || cursors.get(library.id) !== undefined) return true
+  return items.byRemoteId(library.id, library.root.item)?.listing.kind === 'listed'
 }
 
 function problemOf(failure: unknown): Fault {

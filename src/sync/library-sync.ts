@@ -35,8 +35,20 @@ export class LibrarySync {
     for (const [library, follower] of this.#followers) if (id === undefined || id === library) follower.wake()
   }
 
+  /** What was held back of a library may go. */
+  consent(id: LibraryId): void {
+    this.#followers.get(id)?.consent()
+  }
+
   statusOf(id: LibraryId): SyncStatus {
-    return this.#followers.get(id)?.status ?? { phase: 'listing', checked: undefined, problem: undefined }
+    return (
+      this.#followers.get(id)?.status ?? {
+        phase: 'listing',
+        checked: undefined,
+        problem: undefined,
+        isTold: false,
+      }
+    )
   }
 
   /** Whether a library is being listed for the first time, or again, right now. */

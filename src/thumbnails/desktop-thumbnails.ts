@@ -70,7 +70,7 @@ export class DesktopThumbnails {
         if ((await shared.write(depicted, box, png)) && !stood) isNew = true
       }
       // Who has shown the folder before the thumbnail came has an icon there, and would keep it.
-      if (isNew) await watchers.shown(subject.ino, depicted.path)
+      if (isNew) watchers.shown(subject.ino)
     }
     // Replaced while we wrote: the content's own end was told before, and found nothing to remove.
     if (!isPresent(store, subject)) await this.forgetChild(subject.ino)

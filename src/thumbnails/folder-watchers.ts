@@ -4,8 +4,8 @@ import type { Ino, Milliseconds } from '../model/ids.js'
 
 export interface FolderWatchersDeps {
   readonly clock: Clock
-  /** Makes programs that watch the folder of this file look at it once more. Never rejects. */
-  readonly tell: (path: string) => Promise<void>
+  /** Makes programs that watch the folder of this file look at it once more. Never throws. */
+  readonly tell: (file: Ino) => void
 }
 
 const LATELY: Milliseconds = 60_000
@@ -19,9 +19,7 @@ const MOST_REMEMBERED = 2_000
  */
 export class FolderWatchers {
   readonly #deps: FolderWatchersDeps
-  readonly #shown = new LRUCache<Ino, { readonly paths: Set<string>; readonly at: Milliseconds }>({
-    max: MOST_REMEMBERED,
-  })
+  readonly #shown = new LRUCache<Ino, Milliseconds>({ max: MOST_REMEMBERED })
   readonly #refused = new LRUCache<Ino, Milliseconds>({ max: MOST_REMEMBERED })
   readonly #toldLater = new LRUCache<Ino, Milliseconds>({ max: MOST_REMEMBERED })
   readonly #due: { readonly ino: Ino; readonly at: Milliseconds }[] = []
@@ -33,18 +31,16 @@ export class FolderWatchers {
   }
 
   /** A thumbnail of a file stands there that did not before. */
-  async shown(ino: Ino, path: string): Promise<void> {
-    const at = this.#deps.clock.now()
-    const paths = this.#shown.get(ino)?.paths ?? new Set()
-    this.#shown.set(ino, { paths: paths.add(path), at })
+  shown(ino: Ino): void {
+    this.#shown.set(ino, this.#deps.clock.now())
     if (this.#isLately(this.#refused.get(ino))) this.#tellLater(ino)
-    await this.#deps.tell(path)
+    this.#deps.tell(ino)
   }
 
   /** A program was refused the content of a file. */
   refused(ino: Ino): void {
     this.#refused.set(ino, this.#deps.clock.now())
-    if (this.#isLately(this.#shown.get(ino)?.at)) this.#tellLater(ino)
+    if (this.#isLately(this.#shown.get(ino))) this.#tellLater(ino)
   }
 
   async close(): Promise<void> {
@@ -75,7 +71,7 @@ export class FolderWatchers {
         continue
       }
       this.#due.shift()
-      for (const path of this.#shown.get(next.ino)?.paths ?? []) await tell(path)
+      tell(next.ino)
     }
   }
 }

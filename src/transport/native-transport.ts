@@ -1,7 +1,7 @@
 import { getgid, getuid } from 'node:process'
 import type * as Native from '../../native/index.js'
 import { toErrno } from '../fs/errno.js'
-import type { Caller, FileSystem, KernelView, LocalContent } from '../fs/file-system.js'
+import type { Caller, DirectoryEvent, FileSystem, KernelView, LocalContent } from '../fs/file-system.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { NodeId } from '../model/ids.js'
 import { ListingAhead } from './listing-ahead.js'
@@ -14,6 +14,7 @@ const KERNEL_CACHE_SECONDS = 24 * 60 * 60
 const REQUEST_DEADLINE_MILLISECONDS = 90_000
 // About 200 bytes each: what LOOKUP, GETATTR and READDIRPLUS find without JavaScript.
 const NATIVE_ENTRIES = 400_000
+const ANNOUNCED = { appeared: 0, vanished: 1, changed: 2 } as const
 const STATISTICS_INTERVAL_MILLISECONDS = 5_000
 
 export interface NativeTransportDeps {
@@ -103,6 +104,11 @@ class NativeMount implements Mount, KernelView {
     // The new version has another nodeid. Pages and local bytes of the old one stay good for who has it open;
     // what is missing of it the file system refuses by itself, with the reason.
     this.#session.invalidateAttributes(node)
+  }
+
+  announce({ what, directory, path, name, isFolder, attributes }: DirectoryEvent): void {
+    const record = attributes && packNode(attributes, name)
+    this.#session.announce(ANNOUNCED[what], directory, path.join('/'), name, isFolder, record)
   }
 
   everythingChanged(): void {

@@ -74,6 +74,19 @@ export class MemoryDrive {
     if (node !== undefined) this.#nodes.delete(node)
   }
 
+  /** Of an item that has vanished, `node` is none of it. */
+  announce(
+    what: 0 | 1 | 2,
+    parent: number,
+    path: string,
+    name: string,
+    isFolder: boolean,
+    node: number,
+  ): void {
+    const record = what === 1 ? undefined : packNode(this.#node(node).attributes, name)
+    this.#session.announce(what, parent, path, name, isFolder, record)
+  }
+
   offerListing(node: number): void {
     this.#session.offerListing(node, ...this.#listingOf(node))
   }

@@ -222,7 +222,7 @@ t.test('access that was removed takes nothing away that is local', async t => {
   t.match(sync.statusOf(library.id).problem, { code: 'access-removed' })
   remote.failure = new Fault('access-denied', 'no')
   await pull()
-  t.match(sync.statusOf(library.id).problem, { code: 'access-denied' })
+  t.match(sync.statusOf(library.id).problem, { code: 'access-removed', cause: { code: 'access-denied' } })
   t.same(await world.names(await world.node()), ['Reports', 'note.txt'])
   const local = await world.read(file, { start: 0, end: 1000 })
   t.ok(Buffer.compare(local, first.subarray(0, 1000)) === 0)
@@ -368,6 +368,7 @@ t.test('a flood of changes is told as one', async t => {
       parent: inoOf(ROOT),
       name: `${i}`,
       appeared: false,
+      isFolder: false,
     })),
   )
   t.same(world.told, ['everything'])

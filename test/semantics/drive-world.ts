@@ -25,6 +25,7 @@ import {
 } from '../../src/model/ids.js'
 import type { Library, NewLibrary } from '../../src/model/library.js'
 import { Store } from '../../src/store/store.js'
+import { RemovalGuard } from '../../src/sync/removal-guard.js'
 import { readSync } from 'node:fs'
 import { FakeRemote } from './fake-remote.js'
 import { TestClock } from './test-clock.js'
@@ -102,6 +103,7 @@ export interface DriveWorldOptions {
   readonly rules?: readonly HydrationRule[]
   /** Of the cache. */
   readonly limits?: Limits
+  readonly massDeletion?: number
 }
 
 /** One run of the daemon, without a kernel: a drive over a fake other side. */
@@ -122,6 +124,7 @@ export class DriveWorld {
   readonly hydrationLog: HydrationLog
   readonly keeper: PinKeeper
   readonly limits: CacheLimits
+  readonly guard: RemovalGuard
   /** On the disk of the cache. */
   freeBytes = Infinity
 
@@ -148,6 +151,7 @@ export class DriveWorld {
     })
     const offline = new OfflineMemory(clock)
     this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })
+    this.guard = new RemovalGuard({ store, threshold: options.massDeletion ?? 200 })
     this.limits = new CacheLimits({
       store,
       cache: this.cache,
@@ -175,6 +179,7 @@ export class DriveWorld {
       keeper: this.keeper,
       limits: this.limits,
       folders: remote,
+      guard: this.guard,
       clock,
       offline,
       cacheDirectory: this.directory,

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import type { Library } from '../../src/model/library.js'
+import type { SyncDeps } from '../../src/sync/library-follower.js'
 import { LibrarySync } from '../../src/sync/library-sync.js'
 import { startWorld, until, type DriveWorld, type DriveWorldOptions } from './drive-world.js'
 
@@ -12,7 +13,11 @@ export interface SyncedWorld {
 }
 
 /** A drive whose one library is followed. The first pull has ended. */
-export async function startSyncedWorld(t: Test, options: DriveWorldOptions = {}): Promise<SyncedWorld> {
+export async function startSyncedWorld(
+  t: Test,
+  options: DriveWorldOptions = {},
+  more: Partial<SyncDeps> = {},
+): Promise<SyncedWorld> {
   const world = startWorld(t, options)
   const library = world.library()
   const { store, drive, clock, remote } = world
@@ -22,6 +27,8 @@ export async function startSyncedWorld(t: Test, options: DriveWorldOptions = {})
     drive,
     clock,
     delta: remote,
+    guard: world.guard,
+    ...more,
     offline: {
       noteSuccess: () => {
         ended++

@@ -66,7 +66,7 @@ export interface ThumbnailWorld extends DriveWorld {
   readonly thumbnails: Thumbnails
   readonly folders: OpenedFolders
   /** Files whose watchers were told to look again. */
-  readonly watchersTold: string[]
+  readonly watchersTold: Ino[]
   /** Images that were decoded. */
   readonly decoded: Uint8Array[]
   /** Opens a folder as a file manager does, and lets its quiet time pass. */
@@ -80,7 +80,7 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   const { store, clock, cache, remote } = world
   const onTrouble = (event: string) => void world.troubles.push(event)
   const decoded: Uint8Array[] = []
-  const watchersTold: string[] = []
+  const watchersTold: Ino[] = []
   const decoder = {
     decode: (image: Uint8Array, boxes: readonly number[]): Promise<Decoded> => {
       decoded.push(image)
@@ -95,10 +95,7 @@ export function startThumbnailWorld(t: Test, options: DriveWorldOptions = {}): T
   const contents = new LocalContents(store, cache)
   const cache2 = new ThumbnailCache({ store, directory: join(world.directory, 'thumbs'), clock, onTrouble })
   const shared = new FreedesktopStore({ directory: join(world.directory, 'thumbnails'), clock, onTrouble })
-  const tell = (path: string) => {
-    watchersTold.push(path)
-    return Promise.resolve()
-  }
+  const tell = (ino: Ino) => void watchersTold.push(ino)
   const watchers = new FolderWatchers({ clock, tell })
   const desktop = new DesktopThumbnails({
     store,

@@ -117,36 +117,34 @@ t.test('who shows the folder is told when a thumbnail has come, and not again', 
   const world = startThumbnailWorld(t)
   putPhotos(world, 'trip', 2)
   world.service.answersAtOnce = (_, name) => (name === 'trip-1' ? image() : none())
-  const photo = [MOUNT, 'Contoso', 'Team - Projects', 'trip', 'photo 1.jpg'].join('/')
   await world.look('trip')
   await world.folders.settled()
-  t.same(world.watchersTold, [photo])
+  t.same(world.watchersTold, [inoOf(await world.node('trip', 'photo 1.jpg'))])
   await world.look('trip')
   await world.folders.settled()
-  t.same(world.watchersTold, [photo])
+  t.same(world.watchersTold, [inoOf(await world.node('trip', 'photo 1.jpg'))])
 })
 
 t.test('they are told again where their thumbnailer was refused the file, before or after', async t => {
   const world = startThumbnailWorld(t)
   putPhotos(world, 'trip', 3)
   world.service.answersAtOnce = image
-  const path = (i: number) => [MOUNT, 'Contoso', 'Team - Projects', 'trip', `photo ${i}.jpg`].join('/')
-  const nodeOf = (i: number) => world.node('trip', `photo ${i}.jpg`)
-  world.thumbnails.refused(inoOf(await nodeOf(1)))
+  const photo = async (i: number) => inoOf(await world.node('trip', `photo ${i}.jpg`))
+  world.thumbnails.refused(await photo(1))
   await world.look('trip')
   await world.folders.settled()
-  world.thumbnails.refused(inoOf(await nodeOf(2)))
-  t.same(world.watchersTold.toSorted(), [path(1), path(2), path(3)])
+  world.thumbnails.refused(await photo(2))
+  t.same(world.watchersTold.toSorted(), [await photo(1), await photo(2), await photo(3)])
   // It may take long until the thumbnailer has said so: three times, 3, 10 and 30 s after.
   for (const [round, wait] of [3_000, 7_000, 20_000].entries()) {
     const before = 3 + 2 * round
     await aWhile()
     world.clock.advance(wait)
     await until(() => world.watchersTold.length === before + 2)
-    t.same(world.watchersTold.slice(before).toSorted(), [path(1), path(2)])
+    t.same(world.watchersTold.slice(before).toSorted(), [await photo(1), await photo(2)])
   }
   // Being told makes a program look, and be refused, again.
-  world.thumbnails.refused(inoOf(await nodeOf(1)))
+  world.thumbnails.refused(await photo(1))
   await aWhile()
   world.clock.advance(20_000)
   await aWhile()

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type {
   DaemonStatus,
+  HeldDeletions,
   HydrationReport,
   ItemPin,
   ItemState,
@@ -12,6 +13,7 @@ import type {
 import { Fault } from '../../model/fault.js'
 import { count, formatAge, formatBytes, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
+import { heldItems } from './deletions.js'
 import { by } from './mount.js'
 
 export function statusCommand(run: RunCommand): Command {
@@ -102,12 +104,20 @@ function libraryLines(libraries: readonly LibraryStatus[], now: number): readonl
       checked === undefined ? '' : `checked ${formatAge(now - checked)}`,
     ]),
   )
-  return libraries.flatMap(({ problem }, i) => [
+  return libraries.flatMap(({ id, organization, problem, heldDeletions }, i) => [
     rows[i] ?? '',
     ...(problem === undefined
       ? []
       : [`    ${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
+    ...(heldDeletions === undefined ? [] : heldLines(id, organization, heldDeletions)),
   ])
+}
+
+function heldLines(id: number, organization: string, held: HeldDeletions): readonly string[] {
+  return [
+    `    ${organization} has deleted ${heldItems(held)} at once. They are still shown. To remove them:  b2bmount deletions accept ${id}`,
+    `    To keep them, as far as they are on this machine:  b2bmount deletions reject ${id}`,
+  ]
 }
 
 const ITEM_STATE: Readonly<Record<ItemState, string>> = {

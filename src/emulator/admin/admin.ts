@@ -8,6 +8,7 @@ import { type Exchange, header } from '../http/exchange.js'
 import { type LinkShape, UNSHAPED } from '../http/link.js'
 import { serve } from '../sharepoint/download.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
+import type { Notifications } from '../sharepoint/notifications.js'
 import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
 import { coloursOf, shapeOf } from '../world/thumbnail-image.js'
 import type { World } from '../world/world.js'
@@ -23,6 +24,7 @@ export interface AdminDeps {
   readonly signIns: SignIns
   readonly downloadUrls: DownloadUrls
   readonly thumbnailUrls: ThumbnailUrls
+  readonly notifications: Notifications
   /** Where the link's shape is kept. */
   readonly server: { link: LinkShape }
 }
@@ -87,6 +89,10 @@ export class Admin {
         return empty(204)
       case 'PUT /thumbnails':
         return json(200, this.#setThumbnails(await bodyOf(exchange)))
+      case 'GET /push':
+        return json(200, this.#push())
+      case 'PUT /push':
+        return json(200, this.#setPush(await bodyOf(exchange)))
       case 'POST /device':
         return json(200, this.#approveDevice(await bodyOf(exchange)))
       case 'POST /people':
@@ -142,6 +148,18 @@ export class Admin {
     if (!user && body['decline'] !== true) throw new AdminError('no such user')
     device.state = user ?? 'declined'
     return { approved: user?.upn ?? null }
+  }
+
+  #push() {
+    const { lifetimeSeconds, listeners } = this.#deps.notifications
+    return { lifetimeSeconds, listeners }
+  }
+
+  #setPush(body: Record<string, unknown>) {
+    const { notifications } = this.#deps
+    if (typeof body['lifetimeSeconds'] === 'number') notifications.lifetimeSeconds = body['lifetimeSeconds']
+    if (body['disconnect'] === true) notifications.disconnect()
+    return this.#push()
   }
 
   async #bytes(exchange: Exchange): Promise<Answer> {

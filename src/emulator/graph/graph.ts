@@ -5,6 +5,7 @@ import { type Answer, json, Refusal, withHeaders } from '../http/answer.js'
 import { type Exchange, header } from '../http/exchange.js'
 import { notEmulated, type Route } from '../http/route.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
+import type { Notifications } from '../sharepoint/notifications.js'
 import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
 import type { World } from '../world/world.js'
 import { Access } from './access.js'
@@ -23,6 +24,7 @@ export interface GraphDeps {
   readonly tokens: Tokens
   readonly downloadUrls: DownloadUrls
   readonly thumbnailUrls: ThumbnailUrls
+  readonly notifications: Notifications
   /** Puts counters and fault rules around a part of a batch. */
   readonly around: (exchange: Exchange, route: Route) => Promise<Answer>
 }
@@ -47,6 +49,7 @@ export class Graph {
       delta: new Delta(access),
       shares: new Shares(world, access),
       thumbnails,
+      notifications: deps.notifications,
     })
   }
 

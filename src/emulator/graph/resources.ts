@@ -12,6 +12,7 @@ import { type Items, locate } from './items.js'
 import { pick } from './odata.js'
 import { getPermission, linkJson, listPermissions } from './permissions.js'
 import type { GraphRequest } from './request.js'
+import type { Notifications } from '../sharepoint/notifications.js'
 import type { Shares } from './shares.js'
 import type { Thumbnails } from './thumbnails.js'
 
@@ -22,6 +23,7 @@ export interface ResourcesDeps {
   readonly delta: Delta
   readonly shares: Shares
   readonly thumbnails: Thumbnails
+  readonly notifications: Notifications
 }
 
 export interface Match {
@@ -131,6 +133,12 @@ export class Resources {
       }
     }
     if (head.name === 'thumbnails') return this.#thumbnails(find, rest)
+    if (head.name === 'subscriptions' && part?.name.toLowerCase() === 'socketio' && others.length === 0) {
+      return {
+        name: 'subscription-socketio',
+        run: async request => this.#subscribe(request, await find(request)),
+      }
+    }
     if (part) return undefined
     const call = functionCall(head.name)
     switch (call.name) {
@@ -151,6 +159,13 @@ export class Resources {
       default:
         return undefined
     }
+  }
+
+  /** On a library as a whole; anything in it is enough to be told that something has changed. */
+  #subscribe(request: GraphRequest, placed: PlacedItem): Answer {
+    this.#deps.access.requireDrive(request.caller, placed)
+    if (placed.item !== placed.drive.root) throw badRequest('Subscriptions are on the root of a drive.')
+    return json(200, this.#deps.notifications.subscribe(placed.drive, request.caller.clientId))
   }
 
   #thumbnails(find: FindItem, [id, size, content, ...more]: readonly Segment[]): Match | undefined {

@@ -95,6 +95,7 @@ export class Drive {
   readonly #byName = new WeakMap<Item, Map<string, Item>>()
   readonly #log: Change[] = []
   readonly #populate: ((drive: Drive) => void) | undefined
+  readonly #watchers = new Set<() => void>()
   #sequence = Drive.FIRST_SEQUENCE
   #logging = false
   #root: Item | undefined
@@ -135,6 +136,12 @@ export class Drive {
   /** Changes since the drive was first looked at, oldest first. */
   get log(): readonly Change[] {
     return this.#log
+  }
+
+  /** Calls `onChange` at each change, until the returned function is called. */
+  watch(onChange: () => void): () => void {
+    this.#watchers.add(onChange)
+    return () => this.#watchers.delete(onChange)
   }
 
   /** By item id, which is case-sensitive, or by GUID. */
@@ -285,7 +292,9 @@ export class Drive {
   }
 
   #record(item: Item, time: number, removed: boolean): void {
-    if (this.#logging) this.#log.push({ sequence: ++this.#sequence, time, item, removed })
+    if (!this.#logging) return
+    this.#log.push({ sequence: ++this.#sequence, time, item, removed })
+    for (const watcher of this.#watchers) watcher()
   }
 
   #attach(item: Item, parent: Item): void {

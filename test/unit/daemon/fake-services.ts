@@ -40,6 +40,7 @@ export const PROJECTS: LibraryStatus = {
   items: 1234,
   localBytes: 12_300_000,
   checked: 0,
+  pushed: false,
 }
 
 /** Behaves like the product's services, without a network, a kernel or a disk. */
@@ -93,6 +94,11 @@ export class FakeServices implements DaemonServices {
 
   async listLibraries(): Promise<readonly LibraryStatus[]> {
     return this.libraries
+  }
+
+  async decideDeletions({ library: name, decision }: { library: string; decision: 'accept' | 'reject' }) {
+    const { items: _, localBytes: __, ...library } = await this.removeLibrary({ library: name })
+    return { library, decision, items: 321, orMore: false }
   }
 
   async removeLibrary({ library }: { library: string }) {

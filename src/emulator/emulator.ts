@@ -11,6 +11,7 @@ import { Graph } from './graph/graph.js'
 import { EmulatorServer, type Hosts } from './server.js'
 import { DownloadUrls } from './sharepoint/download-urls.js'
 import { Media } from './sharepoint/media.js'
+import { INVITATION_HOST } from './sharing/share.js'
 import { SharePoint } from './sharepoint/sharepoint.js'
 import { MEDIA_HOST, ThumbnailUrls } from './sharepoint/thumbnail-urls.js'
 import { B2BMOUNT_CLIENT_ID } from './world/apps.js'
@@ -69,7 +70,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     world,
     entra,
     graph,
-    sharePoint: new SharePoint({ world, tokens, graph, downloadUrls }),
+    sharePoint: new SharePoint({ world, tokens, graph, downloadUrls, signIns: entra.signIns }),
     media: new Media({ world, thumbnailUrls }),
     admin: new Admin({
       world,
@@ -121,6 +122,7 @@ function hostsOf(world: World): string[] {
     'www.microsoft.com',
     'localhost',
     MEDIA_HOST,
+    INVITATION_HOST,
     ...world.tenants.flatMap(tenant => [tenant.sharePointHost, tenant.oneDriveHost]),
   ]
 }

@@ -4,7 +4,7 @@ import type { Tenant, User } from '../world/directory.js'
 import type { App } from '../world/world.js'
 
 /** Every step of a sign-in posts here, with `visit` and the person's choice. */
-const ACTION = '/common/login'
+const ACTION = 'https://login.microsoftonline.com/common/login'
 
 export function accountPage(visit: string, app: App, users: readonly User[]): Answer {
   const choices = users.map(

@@ -60,7 +60,7 @@ export class TokenEndpoint {
     const redeemed = this.#redeem(form, app, context)
     const tenant = resolveTenant(this.#world, name, redeemed.user)
     if (!tenant) throw refuseToken(90002, context, { tenant: name })
-    const what = obstacle(this.#world, tenant, redeemed.user)
+    const what = obstacle(this.#world, tenant, redeemed.user, app)
     if (what) throw refuseToken(obstacleCode(what), context, fieldsFor(tenant, redeemed.user, app))
     const principal = tenant.principalOf(redeemed.user)
     if (!principal) throw refuseToken(50020, context, fieldsFor(tenant, redeemed.user, app))

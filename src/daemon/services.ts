@@ -7,6 +7,7 @@ import type {
   FreeUpReport,
   LibraryState,
   LibraryStatus,
+  LinkHost,
   Mount,
   PinReport,
   ThumbnailAnswer,
@@ -17,6 +18,7 @@ import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
 import { shellQuote } from '../control/shell-quote.js'
+import { syncButtonHost } from '../libraries/address.js'
 import { isDomain } from '../libraries/tenant-discovery.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
@@ -124,6 +126,15 @@ class Services implements DaemonServices {
     sync.add(library.id)
     this.#environment.log.info('library-added', { library: library.id, tenant: library.root.tenant })
     return { library, notes: notesOn(resolved) }
+  }
+
+  linkHost({ address }: { readonly address: string }): Promise<LinkHost> {
+    const { cloud, config } = this.#environment
+    const host = syncButtonHost(address, cloud)
+    const isKnown =
+      this.#parts.store.libraries.all().some(library => library.host === host) ||
+      (config.syncButtonHosts ?? []).some(known => known.toLowerCase() === host)
+    return Promise.resolve({ host, isKnown })
   }
 
   listLibraries(): Promise<readonly LibraryStatus[]> {

@@ -138,10 +138,12 @@ class Services implements DaemonServices {
   }
 
   listLibraries(): Promise<readonly LibraryStatus[]> {
-    const { store, sync } = this.#parts
+    const { store, sync, tokens } = this.#parts
     return Promise.resolve(
       store.libraries.all().map(({ enumerated: _, ...library }) => {
-        const { phase, problem, checked } = sync.statusOf(library.id)
+        const { phase, checked, ...last } = sync.statusOf(library.id)
+        // Known since anybody asked, not only since the library was asked for changes.
+        const problem = tokens.problemOf(library.root.tenant) ?? last.problem
         return {
           ...library,
           state: stateOf(phase, problem),

@@ -29,6 +29,12 @@ export function changePeople(world: World, body: Record<string, unknown>) {
     case 'allow':
       requireTenant(world, body).refusals.delete(refusedUser(body))
       return { refusals: Object.fromEntries(requireTenant(world, body).refusals) }
+    case 'challenge': {
+      const user = requireUser(world, body)
+      const now = world.clock.now() + 1
+      requireTenant(world, body).challenges.set(user.upn, now)
+      return { user: user.upn, challenged: new Date(now).toISOString() }
+    }
     case 'revoke-tokens': {
       const user = requireUser(world, body)
       user.tokensValidFrom = world.clock.now() + 1

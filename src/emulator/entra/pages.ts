@@ -46,6 +46,18 @@ export function mfaPage(visit: string, tenant: Tenant): Answer {
   )
 }
 
+export function termsPage(visit: string, tenant: Tenant): Answer {
+  return stepPage(
+    visit,
+    `${tenant.displayName} terms of use`,
+    `In order to access ${tenant.displayName} resources, you must read the terms of use.`,
+    [
+      ['mfa', 'approve', 'Accept'],
+      ['decline', 'yes', 'Decline'],
+    ],
+  )
+}
+
 export function redeemPage(visit: string, tenant: Tenant): Answer {
   return stepPage(
     visit,

@@ -14,6 +14,7 @@ import {
   messagePage,
   mfaPage,
   redeemPage,
+  termsPage,
   userCodePage,
 } from './pages.js'
 import { obstacle, resolveTenant } from './policy.js'
@@ -180,6 +181,7 @@ export class SignInPage {
       case 'consent':
         return consentPage(visit.id, request.app, tenant, scopesOf(request))
       case 'code':
+        if (what.code === 50158) return termsPage(visit.id, tenant)
         return asksForMfa(what.code)
           ? mfaPage(visit.id, tenant)
           : problemPage(what.code, context, fieldsFor(tenant, user, request.app))

@@ -49,6 +49,7 @@ export interface Visit {
 export interface Code {
   readonly request: AuthorizeRequest
   readonly user: User
+  readonly authenticated: number
   readonly expires: number
   redeemed: boolean
 }
@@ -79,7 +80,7 @@ export class SignIns {
 
   issueCode(request: AuthorizeRequest, user: User, now: number): string {
     const code = `1.${secret(48)}`
-    this.#codes.set(code, { request, user, expires: now + 10 * MINUTE, redeemed: false })
+    this.#codes.set(code, { request, user, authenticated: now, expires: now + 10 * MINUTE, redeemed: false })
     return code
   }
 

@@ -52,6 +52,8 @@ export class Tenant {
   sharing: SharingControl = OPEN_SHARING
   /** AADSTS code by upn, or by `*` for everybody: the answer to any token request. */
   readonly refusals = new Map<string, number>()
+  /** When, by upn, continuous access evaluation ended what was signed in before. */
+  readonly challenges = new Map<string, number>()
   /** Users who passed multi-factor authentication here. */
   readonly passedMfa = new Set<string>()
   readonly #byUser = new Map<Guid, Principal>()

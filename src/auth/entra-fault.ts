@@ -133,12 +133,13 @@ const EXPLANATION: Readonly<Record<Exclude<Meaning, StepUp | 'expired' | 'transi
   'not-a-guest': ({ organization }) => [
     'not-a-guest',
     `${organization} does not know your account as a guest`,
-    'Accept their invitation first, or ask the person who shares with you to invite this very account.',
+    'Accept their invitation first, or ask the person who shares with you to invite this very account: ' +
+      'a link that asks for a code from a mail makes nobody a guest.',
   ],
-  'invitation-pending': ({ organization }) => [
+  'invitation-pending': ({ organization, tenant }) => [
     'invitation-pending',
     `${organization} has invited you, but the invitation is not accepted yet`,
-    'Open the link of the invitation mail in your browser, accept, then try again.',
+    `Accept it with the link of the invitation mail, or here: b2bmount sign-in ${tenant ?? ''}`.trim(),
   ],
   'blocked-by-home': ({ organization }) => [
     'blocked-by-policy',

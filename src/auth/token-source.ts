@@ -41,8 +41,8 @@ export class TokenSource {
   readonly #issued = new Map<string, IssuedToken>()
   /** What the services of a tenant, or its sign-in, wanted proven last. */
   readonly #wanted = new Map<TenantId, string>()
-  /** Why a tenant gave no token when it was asked last. */
-  readonly #refused = new Map<TenantId, Refusal>()
+  /** Why a tenant gave no token for some scopes when it was asked last. */
+  readonly #refused = new Map<string, Refusal>()
   readonly #asking = new SingleFlight<IssuedToken>()
 
   constructor(deps: TokenSourceDeps) {
@@ -59,19 +59,19 @@ export class TokenSource {
     signal: AbortSignal,
     options: TokenOptions = {},
   ): Promise<string> {
-    const key = [tenant, ...scopes].join(' ')
+    const key = keyOf(tenant, scopes)
     const known = this.#issued.get(key)
     if (known !== undefined && options.claims === undefined && this.#isGood(known, options.refused)) {
       return known.accessToken
     }
-    const refusal = this.#refused.get(tenant)
+    const refusal = this.#refused.get(key)
     if (refusal !== undefined && this.#stands(refusal)) throw refusal.problem
     if (options.claims !== undefined) this.#wanted.set(tenant, options.claims)
     const flight = JSON.stringify([key, options.refused !== undefined, options.claims])
     const token = await this.#asking.run(flight, signal, async shared => {
       const issued = await this.#ask(tenant, scopes, shared, options)
       this.#issued.set(key, issued)
-      this.#refused.delete(tenant)
+      this.#refused.delete(key)
       return issued
     })
     return token.accessToken
@@ -92,8 +92,8 @@ export class TokenSource {
   }
 
   /** Why `tenant` gives no token, as far as is known. Asks nobody. */
-  problemOf(tenant: TenantId): Fault | undefined {
-    return this.#refused.get(tenant)?.problem
+  problemOf(tenant: TenantId, scopes: readonly string[]): Fault | undefined {
+    return this.#refused.get(keyOf(tenant, scopes))?.problem
   }
 
   /** After a sign-in or sign-out: what is known in memory belongs to another time. */
@@ -131,7 +131,7 @@ export class TokenSource {
       if (failure.claims !== undefined) this.#wanted.set(tenant, failure.claims)
       const problem = entraFault(failure, this.#asked(tenant, profile))
       if (!isFault(problem, 'server-error', 'throttled')) {
-        this.#refused.set(tenant, { problem, since: this.#deps.clock.now() })
+        this.#refused.set(keyOf(tenant, scopes), { problem, since: this.#deps.clock.now() })
       }
       throw problem
     }
@@ -156,6 +156,10 @@ export class TokenSource {
       cloud,
     }
   }
+}
+
+function keyOf(tenant: TenantId, scopes: readonly string[]): string {
+  return [tenant, ...scopes].join(' ')
 }
 
 function unlessFault(failure: unknown): undefined {

@@ -143,7 +143,7 @@ class Services implements DaemonServices {
       store.libraries.all().map(({ enumerated: _, ...library }) => {
         const { phase, checked, ...last } = sync.statusOf(library.id)
         // Known since anybody asked, not only since the library was asked for changes.
-        const problem = tokens.problemOf(library.root.tenant) ?? last.problem
+        const problem = tokens.problemOf(library.root.tenant, LIBRARY_SCOPES) ?? last.problem
         return {
           ...library,
           state: stateOf(phase, problem),

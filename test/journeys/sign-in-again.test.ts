@@ -46,6 +46,11 @@ t.test('organizations that want the user again', { skip: cannotMount }, async t 
   )
   for (const folder of folders) await read(folder)
 
+  await t.test('SharePoint forgets the guest: nobody notices', async t => {
+    await people({ do: 'set-state', tenant: CONTOSO, sharePointKnows: false })
+    t.ok((await read(contoso, 'Archive.zip')) > 0)
+  })
+
   await t.test('one is challenged in the middle: local files stay, and the other goes on', async t => {
     await people({ do: 'challenge', tenant: CONTOSO })
     await t.rejects(read(contoso, remote[0]), { code: 'EACCES' })

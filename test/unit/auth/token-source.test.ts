@@ -162,17 +162,18 @@ t.test('who needs a sign-in is not asked for again and again, and everybody else
   await ask('sign-in-required')
   await ask('sign-in-required')
   t.equal(calls.length, 1, 'Entra would take it for a loop')
-  t.match(source.problemOf(CONTOSO), { code: 'sign-in-required' })
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'sign-in-required' })
   clock.time += 31_000
   await ask('sign-in-required')
   t.equal(calls.length, 2, 'it may have been lifted')
   source.forget()
-  t.equal(source.problemOf(CONTOSO), undefined)
+  t.equal(source.problemOf(CONTOSO, ['a']), undefined)
+  t.equal(source.problemOf(CONTOSO, ['b']), undefined, 'for these scopes only')
   code = 65001
   await ask('consent-required')
   await ask('consent-required')
   t.equal(calls.length, 4, 'an administrator may have consented just now')
-  t.match(source.problemOf(CONTOSO), { code: 'consent-required' })
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'consent-required' })
 })
 
 t.test('a tenant that gives a token has no problem', async t => {
@@ -181,8 +182,8 @@ t.test('a tenant that gives a token has no problem', async t => {
     refuses ? new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [50014] }) : {},
   )
   await t.rejects(source.tokenFor(CONTOSO, ['a'], patient))
-  t.match(source.problemOf(CONTOSO), { code: 'invitation-pending' })
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'invitation-pending' })
   refuses = false
   await source.tokenFor(CONTOSO, ['a'], patient)
-  t.equal(source.problemOf(CONTOSO), undefined)
+  t.equal(source.problemOf(CONTOSO, ['a']), undefined)
 })

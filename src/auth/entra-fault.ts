@@ -13,6 +13,15 @@ export interface Asked {
   readonly cloud: Pick<Cloud, 'loginHost' | 'clientId'>
 }
 
+/** What an organization can ask for that only a sign-in there settles. */
+const STEP_UP = {
+  mfa: 'sign in with a second factor',
+  'mfa-enrolment': 'set up a second factor',
+  // Microsoft tells neither which of the two, nor what they say.
+  terms: 'agree to its terms of use, or to confirm who you are',
+} as const
+type StepUp = keyof typeof STEP_UP
+
 /** What a refusal means for the user. */
 type Meaning =
   | 'not-a-guest'
@@ -21,6 +30,7 @@ type Meaning =
   | 'blocked-by-organization'
   | 'tenant-restricted'
   | 'mfa'
+  | 'terms'
   | 'mfa-enrolment'
   | 'device-or-risk'
   | 'consent'
@@ -56,7 +66,7 @@ const MEANING: Readonly<Record<number, Meaning>> = {
   50074: 'mfa',
   50076: 'mfa',
   50078: 'mfa',
-  50158: 'mfa',
+  50158: 'terms',
   50072: 'mfa-enrolment',
   50079: 'mfa-enrolment',
   50097: 'device-or-risk',
@@ -119,18 +129,17 @@ const MEANING_OF_ERROR: Readonly<Record<string, Meaning>> = {
 
 type Explain = (asked: Asked) => readonly [FaultCode, message: string, nextStep: string]
 
-const EXPLANATION: Readonly<
-  Record<Exclude<Meaning, 'mfa' | 'mfa-enrolment' | 'expired' | 'transient'>, Explain>
-> = {
+const EXPLANATION: Readonly<Record<Exclude<Meaning, StepUp | 'expired' | 'transient'>, Explain>> = {
   'not-a-guest': ({ organization }) => [
     'not-a-guest',
     `${organization} does not know your account as a guest`,
-    'Accept their invitation first, or ask the person who shares with you to invite this very account.',
+    'Accept their invitation first, or ask the person who shares with you to invite this very account: ' +
+      'a link that asks for a code from a mail makes nobody a guest.',
   ],
-  'invitation-pending': ({ organization }) => [
+  'invitation-pending': ({ organization, tenant }) => [
     'invitation-pending',
     `${organization} has invited you, but the invitation is not accepted yet`,
-    'Open the link of the invitation mail in your browser, accept, then try again.',
+    `Accept it with the link of the invitation mail, or here: b2bmount sign-in ${tenant ?? ''}`.trim(),
   ],
   'blocked-by-home': ({ organization }) => [
     'blocked-by-policy',
@@ -204,7 +213,7 @@ const EXPLANATION: Readonly<
 export function entraFault(refusal: EntraRefusal, asked: Asked): Fault {
   const meaning = meaningOf(refusal)
   if (meaning === 'transient') return transientFault(refusal)
-  if (meaning === 'mfa' || meaning === 'mfa-enrolment') return stepUp(meaning, refusal, asked)
+  if (isStepUp(meaning)) return stepUp(meaning, refusal, asked)
   if (meaning === 'expired') {
     // One refresh token serves every tenant: if it is worn out, only the home tenant hands out another.
     return new SignInRequired('Your sign-in has expired', {
@@ -239,12 +248,13 @@ function transientFault(refusal: EntraRefusal): Fault {
   })
 }
 
-function stepUp(meaning: 'mfa' | 'mfa-enrolment', refusal: EntraRefusal, asked: Asked): SignInRequired {
+function isStepUp(meaning: Meaning | undefined): meaning is StepUp {
+  return meaning !== undefined && meaning in STEP_UP
+}
+
+function stepUp(meaning: StepUp, refusal: EntraRefusal, asked: Asked): SignInRequired {
   const { organization, tenant, isHome } = asked
-  const message =
-    meaning === 'mfa'
-      ? `${organization} asks you to sign in with a second factor`
-      : `${organization} asks you to set up a second factor`
+  const message = `${organization} asks you to ${STEP_UP[meaning]}`
   const command = isHome || tenant === undefined ? 'b2bmount sign-in' : `b2bmount sign-in ${tenant}`
   return new SignInRequired(message, {
     tenant,

@@ -1,7 +1,7 @@
 import type { Clock } from '../concurrency/clock.js'
 import { SingleFlight } from '../concurrency/single-flight.js'
 import type { Cloud } from '../model/cloud.js'
-import { Fault } from '../model/fault.js'
+import { Fault, isFault } from '../model/fault.js'
 import type { Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import { homeTenantOf, type Accounts } from './accounts.js'
@@ -27,12 +27,22 @@ export interface TokenOptions {
 // MSAL renews from five minutes before the end; a request that waits in a queue must still find the token good.
 const EXPIRY_MARGIN: Milliseconds = 5 * 60_000
 
+// Entra takes who asks again and again for a loop, and stops answering (AADSTS50196).
+const REFUSAL_STANDS: Milliseconds = 30_000
+
+interface Refusal {
+  readonly problem: Fault
+  readonly since: Milliseconds
+}
+
 /** Access tokens for every tenant, from the one account, without the user. */
 export class TokenSource {
   readonly #deps: TokenSourceDeps
   readonly #issued = new Map<string, IssuedToken>()
   /** What the services of a tenant, or its sign-in, wanted proven last. */
   readonly #wanted = new Map<TenantId, string>()
+  /** Why a tenant gave no token for some scopes when it was asked last. */
+  readonly #refused = new Map<string, Refusal>()
   readonly #asking = new SingleFlight<IssuedToken>()
 
   constructor(deps: TokenSourceDeps) {
@@ -49,16 +59,19 @@ export class TokenSource {
     signal: AbortSignal,
     options: TokenOptions = {},
   ): Promise<string> {
-    const key = [tenant, ...scopes].join(' ')
+    const key = keyOf(tenant, scopes)
     const known = this.#issued.get(key)
     if (known !== undefined && options.claims === undefined && this.#isGood(known, options.refused)) {
       return known.accessToken
     }
+    const refusal = this.#refused.get(key)
+    if (refusal !== undefined && this.#stands(refusal)) throw refusal.problem
     if (options.claims !== undefined) this.#wanted.set(tenant, options.claims)
     const flight = JSON.stringify([key, options.refused !== undefined, options.claims])
     const token = await this.#asking.run(flight, signal, async shared => {
       const issued = await this.#ask(tenant, scopes, shared, options)
       this.#issued.set(key, issued)
+      this.#refused.delete(key)
       return issued
     })
     return token.accessToken
@@ -78,10 +91,21 @@ export class TokenSource {
     return this.#wanted.get(tenant)
   }
 
+  /** Why `tenant` gives no token, as far as is known. Asks nobody. */
+  problemOf(tenant: TenantId, scopes: readonly string[]): Fault | undefined {
+    return this.#refused.get(keyOf(tenant, scopes))?.problem
+  }
+
   /** After a sign-in or sign-out: what is known in memory belongs to another time. */
   forget(): void {
     this.#issued.clear()
     this.#wanted.clear()
+    this.#refused.clear()
+  }
+
+  /** Only a sign-in helps, and that is told to {@link forget}; an administrator's consent is told to nobody. */
+  #stands({ problem, since }: Refusal): boolean {
+    return isFault(problem, 'sign-in-required') && this.#deps.clock.now() - since < REFUSAL_STANDS
   }
 
   #isGood(token: IssuedToken, refused: string | undefined): boolean {
@@ -105,7 +129,11 @@ export class TokenSource {
     } catch (failure) {
       if (!(failure instanceof EntraRefusal)) throw failure
       if (failure.claims !== undefined) this.#wanted.set(tenant, failure.claims)
-      throw entraFault(failure, this.#asked(tenant, profile))
+      const problem = entraFault(failure, this.#asked(tenant, profile))
+      if (!isFault(problem, 'server-error', 'throttled')) {
+        this.#refused.set(keyOf(tenant, scopes), { problem, since: this.#deps.clock.now() })
+      }
+      throw problem
     }
   }
 
@@ -128,6 +156,10 @@ export class TokenSource {
       cloud,
     }
   }
+}
+
+function keyOf(tenant: TenantId, scopes: readonly string[]): string {
+  return [tenant, ...scopes].join(' ')
 }
 
 function unlessFault(failure: unknown): undefined {

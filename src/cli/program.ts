@@ -9,6 +9,7 @@ import { findCommand } from './commands/find.js'
 import { freeUpCommand } from './commands/free-up.js'
 import { listCommand } from './commands/list.js'
 import { mountCommand } from './commands/mount.js'
+import { openLinkCommand } from './commands/open-link.js'
 import { openCommand } from './commands/open.js'
 import { pinCommand } from './commands/pin.js'
 import { programBeside } from './commands/program-beside.js'
@@ -95,6 +96,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program))
   // For programs, not for people.
   program.addCommand(desktopActionCommand(run).copyInheritedSettings(program), { hidden: true })
+  program.addCommand(openLinkCommand(run).copyInheritedSettings(program), { hidden: true })
   program.addCommand(thumbnailerCommand(run).copyInheritedSettings(program), { hidden: true })
   for (const command of [
     programBeside('emulator', 'run a small Microsoft 365 on this machine', EMULATOR, args, run),

@@ -74,6 +74,14 @@ export interface AddedLibrary {
   readonly notes: readonly string[]
 }
 
+/** Where a Sync button's address leads. */
+export interface LinkHost {
+  /** A SharePoint host of the user's cloud, in lower case. */
+  readonly host: string
+  /** The user has added something of it before, or has configured that it needs no question. */
+  readonly isKnown: boolean
+}
+
 export interface Mount {
   /** Absolute path of the mount point. */
   readonly directory: string

@@ -14,6 +14,7 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   'sign-out': nothing,
   whoami: nothing,
   add: fields => ({ address: fields.text('address') }),
+  'link-host': fields => ({ address: fields.text('address') }),
   list: nothing,
   remove: fields => ({ library: fields.text('library') }),
   deletions: fields => ({

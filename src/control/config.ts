@@ -26,6 +26,8 @@ export interface Config {
   readonly hydration?: HydrationConfig
   /** Programs that may not, in the words of Microsoft's policy. */
   readonly HydrationDisallowedApps?: readonly DisallowedApp[]
+  /** SharePoint hosts whose Sync button adds a library without a question. */
+  readonly syncButtonHosts?: readonly string[]
   /** The content cache grows no larger than this, as far as it can be helped. */
   readonly cacheLimitInMB?: number
   /** So much is left free on the disk of the cache, as far as it can be helped. */
@@ -41,6 +43,8 @@ export interface Config {
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 const MOST_PROGRAMS = 1_000
+const MOST_HOSTS = 1_000
+const HOST = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i
 
 /** A missing file is an empty configuration. @throws {Fault} `configuration-invalid` */
 export async function readConfig(file: string): Promise<Config> {
@@ -60,6 +64,11 @@ export function parseConfig(content: unknown, file: string): Config {
       HydrationDisallowedApps: {
         expected: 'a list of {"ApplicationId": "name or path of a program"}',
         holds: (value): value is DisallowedApp[] => Array.isArray(value) && value.length <= MOST_PROGRAMS,
+      },
+      syncButtonHosts: {
+        expected: 'a list of SharePoint hosts, for example ["contoso.sharepoint.com"]',
+        holds: (value): value is string[] =>
+          Array.isArray(value) && value.length <= MOST_HOSTS && value.every(host => HOST.test(String(host))),
       },
       cacheLimitInMB: wholeNumber(0, 1_000_000_000),
       minimumFreeSpaceInMB: wholeNumber(0, 1_000_000_000),

@@ -12,6 +12,7 @@ import type {
   HydrationReport,
   ItemStatus,
   LibraryStatus,
+  LinkHost,
   Mount,
   PinReport,
   Problem,
@@ -40,6 +41,8 @@ export interface Commands {
   'sign-out': { arguments: Nothing; answer: Account }
   whoami: { arguments: Nothing; answer: Account }
   add: { arguments: { address: string }; answer: AddedLibrary }
+  /** Of an `odopen://sync` address: asks nobody. */
+  'link-host': { arguments: { address: string }; answer: LinkHost }
   list: { arguments: Nothing; answer: readonly LibraryStatus[] }
   remove: { arguments: { library: string }; answer: Library }
   deletions: { arguments: { library: string; decision: 'accept' | 'reject' }; answer: DeletionsReport }
@@ -103,6 +106,7 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   'sign-out': 30 * SECOND,
   whoami: 10 * SECOND,
   add: 16 * MINUTE,
+  'link-host': 10 * SECOND,
   list: 10 * SECOND,
   remove: MINUTE,
   deletions: MINUTE,

@@ -32,6 +32,7 @@ import { Hydrator } from '../hydration/hydrator.js'
 import { LocalContents } from '../hydration/local-bytes.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
 import { LibraryResolver } from '../libraries/resolve.js'
+import { Revival } from '../libraries/revival.js'
 import { TenantDiscovery } from '../libraries/tenant-discovery.js'
 import { WakeUp } from '../libraries/wake-up.js'
 import type { Ino, TenantId } from '../model/ids.js'
@@ -120,7 +121,11 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
   const signIn = new SignIn({ cloud, msal, accounts, clock, organizations })
 
   const throttle = new Throttle(clock)
-  const graph = new GraphClient({ cloud, http, tokens, throttle, clock, random, organizations })
+  const wakeUp = new WakeUp({ http, tokens })
+  const addressesOf = (tenant: TenantId) =>
+    store.libraries.all().flatMap(({ root, webUrl }) => (root.tenant === tenant ? [webUrl] : []))
+  const revival = new Revival({ wakeUp, addressesOf, clock })
+  const graph = new GraphClient({ cloud, http, tokens, throttle, clock, random, organizations, revival })
   const urls = new DownloadUrls({ graph, clock, organizations })
   const content = new GraphContent({ http, urls, throttle, clock, random, organizations })
   const folders = new GraphFolder({ graph, report })
@@ -133,7 +138,7 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     cloud,
     sharing,
     tenants: discovery,
-    wakeUp: new WakeUp({ http, tokens }),
+    wakeUp,
     organizations,
   })
 

@@ -26,6 +26,7 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     'sign-out': (_, __, signal) => services.signOut(signal),
     whoami: () => services.whoAmI(),
     add: (request, conversation, signal) => services.addLibrary(request, conversation, signal),
+    'link-host': request => services.linkHost(request),
     list: () => services.listLibraries(),
     remove: (request, _, signal) => services.removeLibrary(request, signal),
     deletions: (request, _, signal) => services.decideDeletions(request, signal),

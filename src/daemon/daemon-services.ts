@@ -10,6 +10,7 @@ import type {
   HydrationReport,
   ItemStatus,
   LibraryStatus,
+  LinkHost,
   Mount,
   PinReport,
   UnpinReport,
@@ -79,6 +80,14 @@ export interface DaemonServices {
     conversation: Conversation,
     signal: AbortSignal,
   ): Promise<AddedLibrary>
+
+  /**
+   * Where an address of the Sync button leads, and whether that is known. Never asks the network: the address may be
+   * anybody's, and to ask about it would tell them who has clicked.
+   *
+   * @throws {Fault} `address-malformed`
+   */
+  linkHost(request: { readonly address: string }): Promise<LinkHost>
 
   /** In the order of the drive: organization, then name. Never asks the network. */
   listLibraries(): Promise<readonly LibraryStatus[]>

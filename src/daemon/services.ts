@@ -8,6 +8,7 @@ import type {
   FreeUpReport,
   LibraryState,
   LibraryStatus,
+  LinkHost,
   Mount,
   PinReport,
   ThumbnailAnswer,
@@ -18,6 +19,7 @@ import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { toProblem } from '../control/problem.js'
 import { shellQuote } from '../control/shell-quote.js'
+import { syncButtonHost } from '../libraries/address.js'
 import { isDomain } from '../libraries/tenant-discovery.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
@@ -127,11 +129,22 @@ class Services implements DaemonServices {
     return { library, notes: notesOn(resolved) }
   }
 
+  linkHost({ address }: { readonly address: string }): Promise<LinkHost> {
+    const { cloud, config } = this.#environment
+    const host = syncButtonHost(address, cloud)
+    const isKnown =
+      this.#parts.store.libraries.all().some(library => library.host === host) ||
+      (config.syncButtonHosts ?? []).some(known => known.toLowerCase() === host)
+    return Promise.resolve({ host, isKnown })
+  }
+
   listLibraries(): Promise<readonly LibraryStatus[]> {
-    const { store, sync, guard } = this.#parts
+    const { store, sync, guard, tokens } = this.#parts
     return Promise.resolve(
       store.libraries.all().map(({ enumerated: _, accessRemoved, ...library }) => {
-        const { phase, problem, checked, isTold } = sync.statusOf(library.id)
+        const { phase, checked, isTold, ...last } = sync.statusOf(library.id)
+        // Known since anybody asked, not only since the library was asked for changes.
+        const problem = tokens.problemOf(library.root.tenant, LIBRARY_SCOPES) ?? last.problem
         const held = guard.waiting(library.id)
         return {
           ...library,

@@ -6,6 +6,7 @@ import { bookmarkOf, gtkBookmarks } from './gtk-bookmarks.js'
 import type { Plan, PlannedFile, PlannedInsertion } from './installer.js'
 import { MENU, menuCommand } from './menu.js'
 import { actionBlock, NO_ACTIONS, thunarActions } from './thunar-actions.js'
+import { defaultFor, mimeDefaults } from './mime-defaults.js'
 import { readUserFile } from './user-file.js'
 
 export interface DesktopPlanOptions {
@@ -16,7 +17,7 @@ export interface DesktopPlanOptions {
   readonly drive: string
 }
 
-export const DESKTOP_KINDS = [gtkBookmarks, thunarActions] as const
+export const DESKTOP_KINDS = [gtkBookmarks, thunarActions, mimeDefaults] as const
 
 const EMBLEMS = [
   'online-only',
@@ -25,6 +26,8 @@ const EMBLEMS = [
   'syncing',
   'needs-attention',
 ] as const
+const LINK_SCHEME = 'odopen'
+const LINK_ENTRY = 'b2bmount-odopen.desktop'
 const PLAIN = 0o644
 /** KDE runs no service menu without it. */
 const EXECUTABLE = 0o755
@@ -45,12 +48,13 @@ export async function desktopPlan(options: DesktopPlanOptions): Promise<Plan> {
       mode: EXECUTABLE,
     },
     { path: share('applications', 'b2bmount.desktop'), content: application(options), mode: PLAIN },
+    { path: share('applications', LINK_ENTRY), content: linkHandler(options), mode: PLAIN },
     await icon(share('icons', 'hicolor', 'scalable', 'apps'), 'b2bmount.svg'),
   ]
   for (const state of EMBLEMS) {
     files.push(await icon(share('icons', 'hicolor', 'scalable', 'emblems'), `emblem-b2bmount-${state}.svg`))
   }
-  return { files, insertions: [bookmark(options), await thunar(options)] }
+  return { files, insertions: [bookmark(options), await thunar(options), syncButton(options)] }
 }
 
 /** Of its modification time all caches of icons know whether they are still good. */
@@ -104,6 +108,32 @@ function application({ program, drive }: DesktopPlanOptions): string {
     'Categories=Network;FileTools;',
     'Keywords=SharePoint;OneDrive;Microsoft 365;guest;',
   ].join('\n')}\n`
+}
+
+/** What the Sync button of SharePoint's pages opens. Not among the applications: without an address it does nothing. */
+function linkHandler({ program, drive }: DesktopPlanOptions): string {
+  return `${[
+    '[Desktop Entry]',
+    'Type=Application',
+    'Version=1.5',
+    'Name=B2B drive',
+    'Comment=Adds a library when you click on Sync',
+    'Icon=b2bmount',
+    `Exec=${desktopExec([...program, 'open-link', '--drive', drive])} %u`,
+    'Terminal=false',
+    'StartupNotify=false',
+    'NoDisplay=true',
+    `MimeType=x-scheme-handler/${LINK_SCHEME};`,
+  ].join('\n')}\n`
+}
+
+function syncButton({ directories }: DesktopPlanOptions): PlannedInsertion {
+  return {
+    path: join(directories.config, 'mimeapps.list'),
+    kind: mimeDefaults,
+    blocks: [defaultFor(LINK_SCHEME, LINK_ENTRY)],
+    template: '',
+  }
 }
 
 function bookmark({ directories, drive }: DesktopPlanOptions): PlannedInsertion {

@@ -12,6 +12,7 @@ import { EmulatorServer, type Hosts } from './server.js'
 import { DownloadUrls } from './sharepoint/download-urls.js'
 import { Media } from './sharepoint/media.js'
 import { NOTIFICATION_HOST, Notifications } from './sharepoint/notifications.js'
+import { INVITATION_HOST } from './sharing/share.js'
 import { SharePoint } from './sharepoint/sharepoint.js'
 import { MEDIA_HOST, ThumbnailUrls } from './sharepoint/thumbnail-urls.js'
 import { B2BMOUNT_CLIENT_ID } from './world/apps.js'
@@ -72,7 +73,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     world,
     entra,
     graph,
-    sharePoint: new SharePoint({ world, tokens, graph, downloadUrls }),
+    sharePoint: new SharePoint({ world, tokens, graph, downloadUrls, signIns: entra.signIns }),
     media: new Media({ world, thumbnailUrls }),
     admin: new Admin({
       world,
@@ -130,6 +131,7 @@ function hostsOf(world: World): string[] {
     'localhost',
     MEDIA_HOST,
     NOTIFICATION_HOST,
+    INVITATION_HOST,
     ...world.tenants.flatMap(tenant => [tenant.sharePointHost, tenant.oneDriveHost]),
   ]
 }

@@ -44,6 +44,11 @@ const MOST_STEPS = 15
 
 /** Returns the title of the last page; throws if the sign-in page refuses. */
 export async function signInAsPerson(url: string, options: PersonOptions): Promise<string> {
+  return titleOf((await visitAsPerson(url, options)).body)
+}
+
+/** The last page, as HTML; throws if a page refuses. */
+export async function visitAsPerson(url: string, options: PersonOptions): Promise<{ body: string }> {
   const cloud = JSON.parse(readFileSync(options.cloudFile, 'utf8')) as Cloud
   const browser = new Browser(cloud, options.signal)
   let page = await browser.open(new URL(url))
@@ -54,7 +59,7 @@ export async function signInAsPerson(url: string, options: PersonOptions): Promi
     }
     if (page.status >= 400) throw new Error(textOf(page.body))
     const form = parseForm(page.body)
-    if (!form || isLoopback(page.url)) return titleOf(page.body)
+    if (!form || isLoopback(page.url)) return page
     page = await browser.submit(new URL(form.action, page.url), fill(form, options))
   }
   throw new Error('the sign-in page asks without end')
@@ -78,6 +83,7 @@ class Browser {
   readonly #cloud: Cloud
   readonly #ca: string
   readonly #signal: AbortSignal | undefined
+  readonly #cookies = new Map<string, Map<string, string>>()
 
   constructor(cloud: Cloud, signal: AbortSignal | undefined) {
     this.#cloud = cloud
@@ -98,6 +104,7 @@ class Browser {
     if (local && !isLoopback(url)) throw new Error('only loopback addresses may be http')
     const headers = {
       Host: url.host,
+      ...this.#cookieHeader(url),
       ...(form !== undefined && {
         'Content-Type': 'application/x-www-form-urlencoded',
         'Content-Length': Buffer.byteLength(form),
@@ -138,12 +145,28 @@ class Browser {
         response.setEncoding('utf8')
         response.on('data', (text: string) => (body += text))
         response.on('error', reject)
+        this.#keep(url, response.headers['set-cookie'] ?? [])
         response.once('end', () =>
           resolve({ url, status: response.statusCode ?? 0, location: response.headers.location, body }),
         )
       })
       request.end(form)
     })
+  }
+
+  #cookieHeader({ host }: URL): { Cookie?: string } {
+    const kept = [...(this.#cookies.get(host) ?? [])].map(([name, value]) => `${name}=${value}`)
+    return kept.length === 0 ? {} : { Cookie: kept.join('; ') }
+  }
+
+  #keep({ host }: URL, cookies: readonly string[]): void {
+    const jar = this.#cookies.get(host) ?? new Map<string, string>()
+    this.#cookies.set(host, jar)
+    for (const cookie of cookies) {
+      const [, name = '', value = ''] = /^([^=;]+)=([^;]*)/.exec(cookie) ?? []
+      if (/;\s*Max-Age=0/i.test(cookie)) jar.delete(name)
+      else jar.set(name, value)
+    }
   }
 }
 

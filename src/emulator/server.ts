@@ -15,6 +15,7 @@ import { type Exchange, exchangeOf } from './http/exchange.js'
 import { type LinkShape, UNSHAPED } from './http/link.js'
 import { notEmulated, type Route } from './http/route.js'
 import { Sender } from './http/send.js'
+import { INVITATION_HOST } from './sharing/share.js'
 import type { Media } from './sharepoint/media.js'
 import type { SharePoint } from './sharepoint/sharepoint.js'
 import { MEDIA_HOST } from './sharepoint/thumbnail-urls.js'
@@ -121,6 +122,8 @@ export class EmulatorServer {
         return entra.route(exchange)
       case 'graph.microsoft.com':
         return graph.route(exchange)
+      case INVITATION_HOST:
+        return entra.invitationRoute(exchange)
       case MEDIA_HOST:
         return media.route(exchange)
       case 'microsoft.com':

@@ -8,7 +8,7 @@ import type { TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
 import { claimsChallengeOf } from './claims-challenge.js'
-import { graphFault } from './graph-fault.js'
+import { graphFault, type Refused } from './graph-fault.js'
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from './retry.js'
 import type { Throttle } from './throttle.js'
 
@@ -27,6 +27,12 @@ export interface AccessTokens {
   ): Promise<string>
 }
 
+/** For guests whom SharePoint does not know, or has forgotten. Implemented by `libraries/revival.ts`. */
+export interface Revival {
+  /** @returns whether it is worth asking again */
+  revive(tenant: TenantId, signal: AbortSignal): Promise<boolean>
+}
+
 export interface GraphClientDeps {
   readonly cloud: Pick<Cloud, 'graphHost'>
   readonly http: HttpSender
@@ -36,6 +42,7 @@ export interface GraphClientDeps {
   /** In [0, 1), for the jitter of retries. */
   readonly random: () => number
   readonly organizations: OrganizationNames
+  readonly revival?: Revival
   readonly retry?: RetryPolicy
 }
 
@@ -105,12 +112,23 @@ export class GraphClient {
       })
       response = await this.#send(url, sent, another, signal)
     }
+    const who = { tenant, organization: organizations.nameOf(tenant) }
+    if (await this.#wasForgotten(response, who, signal)) {
+      const fresh = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
+      response = await this.#send(url, sent, fresh, signal)
+    }
     if (response.status < 400) return response
-    const fault = graphFault(response, { tenant, organization: organizations.nameOf(tenant) })
+    const fault = graphFault(response, who)
     if (isFault(fault, 'throttled') && fault.retryAfterSeconds !== undefined) {
       throttle.pause(tenant, fault.retryAfterSeconds)
     }
     throw fault
+  }
+
+  async #wasForgotten(response: HttpResponse, who: Refused, signal: AbortSignal): Promise<boolean> {
+    if (response.status !== 401 && response.status !== 403) return false
+    if (!isFault(graphFault(response, who), 'access-denied')) return false
+    return (await this.#deps.revival?.revive(who.tenant, signal)) ?? false
   }
 
   #send(url: string, { headers, body }: Sent, token: string, signal: AbortSignal): Promise<HttpResponse> {

@@ -124,7 +124,7 @@ function unauthorized(
     ...options,
     tenant,
     claims,
-    nextStep: 'Run: b2bmount sign-in',
+    nextStep: `Run: b2bmount sign-in ${tenant}`,
   })
 }
 

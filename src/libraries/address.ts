@@ -40,6 +40,17 @@ export function parseAddress(text: string, cloud: Pick<Cloud, 'sharePointSuffix'
   return parseWebAddress(unwrapped(toUrl(trimmed)), cloud)
 }
 
+/**
+ * The host of an `odopen://sync` address, and of nothing else: what a web page has handed to us is no pasted text.
+ *
+ * @throws {Fault} `address-malformed`
+ */
+export function syncButtonHost(text: string, cloud: Pick<Cloud, 'sharePointSuffix'>): string {
+  const address = /^odopen:/i.test(text) ? parseAddress(text, cloud) : undefined
+  if (address === undefined) throw malformed('This is not an address of the Sync button')
+  return address.host
+}
+
 /** Copied together with the marks around it: of mails, shells, tables and texts. */
 function unquoted(text: string): string {
   const match = /^(?:<(.*)>|'(.*)'|"(.*)"|`(.*)`|[“”„«‘](.*)[“”»’])$/s.exec(text)

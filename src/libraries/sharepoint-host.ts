@@ -4,7 +4,7 @@ import { Fault } from '../model/fault.js'
 /**
  * Where every address must be: on a SharePoint host of the user's cloud. Returns it in lower case.
  *
- * @throws {Fault} `address-malformed`
+ * @throws {Fault} `address-malformed`; `blocked-by-policy`: in another Microsoft cloud
  */
 export function checkedHost(url: URL, { sharePointSuffix }: Pick<Cloud, 'sharePointSuffix'>): string {
   const host = url.hostname.toLowerCase()
@@ -13,7 +13,23 @@ export function checkedHost(url: URL, { sharePointSuffix }: Pick<Cloud, 'sharePo
     if (url.port === '' && url.username === '' && url.password === '') return host
     throw malformed('SharePoint has no addresses with a port or user name')
   }
+  const other = OTHER_CLOUDS.find(([suffix]) => suffix !== sharePointSuffix && host.endsWith(suffix))
+  if (other !== undefined) throw acrossClouds(host, other[1])
   throw malformed(`${host || 'This'} is not a SharePoint address (it should end with ${sharePointSuffix})`)
+}
+
+const OTHER_CLOUDS = [
+  ['.sharepoint.com', 'the worldwide cloud'],
+  ['.sharepoint.us', "the US government's cloud"],
+  ['.sharepoint-mil.us', "the US government's cloud"],
+  ['.sharepoint.cn', "China's cloud"],
+] as const
+
+function acrossClouds(host: string, cloud: string): Fault {
+  return new Fault('blocked-by-policy', `${host} is in another Microsoft cloud than you: in ${cloud}`, {
+    nextStep:
+      'Guests cannot cross clouds. Ask the other organization for an account of theirs, and use it with --cloud.',
+  })
 }
 
 export function malformed(message: string): Fault {

@@ -187,6 +187,19 @@ const CHECKS: Readonly<Record<string, Check>> = {
       return lab.graph(guest, `/drives/${drive}/root/permissions/${all.json.value[0]?.id ?? ''}`)
     },
   },
+  'driveitem-invite-200-send-sharing-invite': {
+    ask: ({ lab, owner, drive }) =>
+      lab.graph(owner, `/drives/${drive}/root/invite`, {
+        method: 'POST',
+        body: JSON.stringify({
+          recipients: [{ email: 'bob@fabrikam.example' }],
+          requireSignIn: true,
+          sendInvitation: true,
+          roles: ['write'],
+          expirationDateTime: '2030-07-15T14:00:00.000Z',
+        }),
+      }),
+  },
   'driveitem-beta-viewpoint-200': {
     ask: ({ lab, guest, drive }) =>
       lab.graph(

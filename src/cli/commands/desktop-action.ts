@@ -3,9 +3,8 @@ import { Argument, Command } from 'commander'
 import type { Problem } from '../../control/answers.js'
 import { Fault } from '../../model/fault.js'
 import { EXIT } from '../exit-code.js'
-import { sentence } from '../format.js'
+import { notify } from '../notification.js'
 import { ownProgram } from '../own-program.js'
-import { printable } from '../printable.js'
 import type { RunCommand } from '../program.js'
 import type { Session } from '../session.js'
 
@@ -70,23 +69,4 @@ async function showDrive(session: Session, directory: string): Promise<void> {
   child.on('error', () => undefined)
   child.unref()
   session.output.answer({ directory: drive }, [drive])
-}
-
-/** Where there is no notify-send, standard error has to do. */
-function notify(
-  session: Session,
-  { message, nextStep }: { message: string; nextStep?: string | undefined },
-): void {
-  const words = ['--app-name=B2B drive', '--icon=b2bmount', '--', 'B2B drive', body(message, nextStep)]
-  const child = spawn('notify-send', words, { detached: true, env: session.environment, stdio: 'ignore' })
-  child.on('error', () =>
-    session.output.note(sentence(message), ...(nextStep === undefined ? [] : [nextStep])),
-  )
-  child.unref()
-}
-
-/** The text of a notification may hold markup, and names come from other organizations. */
-function body(message: string, nextStep: string | undefined): string {
-  const text = nextStep === undefined ? sentence(message) : `${sentence(message)} ${nextStep}`
-  return printable(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

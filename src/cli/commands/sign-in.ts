@@ -27,10 +27,15 @@ Examples:
           deviceCode,
           ...(organization === undefined ? {} : { organization }),
         })
-        session.output.answer(account, [
-          `Signed in as ${account.username}.`,
-          'Now add what another organization shares with you:  b2bmount add ADDRESS',
-        ])
+        session.output.answer(
+          account,
+          organization === undefined
+            ? [
+                `Signed in as ${account.username}.`,
+                'Now add what another organization shares with you:  b2bmount add ADDRESS',
+              ]
+            : [`Signed in as ${account.username} for ${organization}.`],
+        )
       }),
     )
 }

@@ -15,6 +15,7 @@ import type { World } from '../world/world.js'
 import { editItem } from './edit-item.js'
 import { AdminError } from './admin-error.js'
 import { describeWorld } from './describe-world.js'
+import { outboxAnswer } from './outbox.js'
 import { changePeople } from './people.js'
 
 export interface AdminDeps {
@@ -113,6 +114,8 @@ export class Admin {
   }
 
   #withParameter(exchange: Exchange): Answer {
+    const mails = outboxAnswer(this.#deps.world, exchange, exchange.path.slice(ROOT.length))
+    if (mails) return mails
     const fault = /^\/_emulator\/faults\/([^/]+)$/.exec(exchange.path)?.[1]
     if (fault !== undefined && exchange.method === 'DELETE') {
       return this.#deps.faults.remove(decodeURIComponent(fault))

@@ -23,6 +23,7 @@ function describeTenant(world: World, tenant: Tenant) {
     initialDomain: tenant.initialDomain,
     sharePointHost: tenant.sharePointHost,
     consent: tenant.consent,
+    sharing: tenant.sharing,
     refusals: Object.fromEntries(tenant.refusals),
     people: tenant.principals.map(principal => ({
       upn: principal.user.upn,

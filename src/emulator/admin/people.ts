@@ -3,6 +3,7 @@ import type { Consent, Tenant, User } from '../world/directory.js'
 import type { Role } from '../world/site.js'
 import type { World } from '../world/world.js'
 import { AdminError } from './admin-error.js'
+import { controlSharing, shareWith } from './sharing.js'
 
 /**
  * What administrators of tenants and owners of sites do: invitations, permissions, policies.
@@ -28,6 +29,12 @@ export function changePeople(world: World, body: Record<string, unknown>) {
     case 'allow':
       requireTenant(world, body).refusals.delete(refusedUser(body))
       return { refusals: Object.fromEntries(requireTenant(world, body).refusals) }
+    case 'challenge': {
+      const user = requireUser(world, body)
+      const now = world.clock.now() + 1
+      requireTenant(world, body).challenges.set(user.upn, now)
+      return { user: user.upn, challenged: new Date(now).toISOString() }
+    }
     case 'revoke-tokens': {
       const user = requireUser(world, body)
       user.tokensValidFrom = world.clock.now() + 1
@@ -44,6 +51,10 @@ export function changePeople(world: World, body: Record<string, unknown>) {
       const site = requireSite(world, body)
       return { revoked: site.revoke(grant => grant.principal === principal.oid) }
     }
+    case 'share':
+      return shareWith(world, requireSite(world, body), body)
+    case 'sharing-control':
+      return controlSharing(requireTenant(world, body), body)
     case 'grant':
       return grant(world, body)
     default:

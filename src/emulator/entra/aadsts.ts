@@ -82,7 +82,7 @@ export function isKnownAadsts(code: number): boolean {
   return code in SHAPES
 }
 
-/** Codes that a person can settle on the sign-in page by passing multi-factor authentication. */
+/** Codes that a person can settle on the sign-in page: by another factor, or (50158) by agreeing to terms of use. */
 export function asksForMfa(code: number): boolean {
   return [50072, 50074, 50076, 50078, 50079, 50158].includes(code)
 }

@@ -74,6 +74,15 @@ export class Entra {
     }
   }
 
+  /** `invitations.microsoft.com`, where the link of an invitation mail leads. */
+  invitationRoute(exchange: Exchange): Route {
+    if (exchange.method !== 'GET' || exchange.path.replace(/\/$/, '') !== '/redeem') {
+      return notEmulated(`${exchange.method} https://${exchange.host}${exchange.path}`)
+    }
+    const run = () => this.#run(exchange, context => this.#page.redeem(exchange.query, context))
+    return { name: 'redeem', run }
+  }
+
   /** Throws AADSTS90002 for a name that no tenant has. */
   #requireTenant(name: string, context: EntraContext): string | undefined {
     if (isAlias(name)) return undefined

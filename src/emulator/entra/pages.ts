@@ -4,7 +4,7 @@ import type { Tenant, User } from '../world/directory.js'
 import type { App } from '../world/world.js'
 
 /** Every step of a sign-in posts here, with `visit` and the person's choice. */
-const ACTION = '/common/login'
+const ACTION = 'https://login.microsoftonline.com/common/login'
 
 export function accountPage(visit: string, app: App, users: readonly User[]): Answer {
   const choices = users.map(
@@ -43,6 +43,18 @@ export function mfaPage(visit: string, tenant: Tenant): Answer {
     'Approve sign in request',
     `${tenant.displayName} requires multi-factor authentication.`,
     [['mfa', 'approve', 'I have approved it on my phone']],
+  )
+}
+
+export function termsPage(visit: string, tenant: Tenant): Answer {
+  return stepPage(
+    visit,
+    `${tenant.displayName} terms of use`,
+    `In order to access ${tenant.displayName} resources, you must read the terms of use.`,
+    [
+      ['mfa', 'approve', 'Accept'],
+      ['decline', 'yes', 'Decline'],
+    ],
   )
 }
 

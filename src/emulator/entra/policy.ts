@@ -1,5 +1,5 @@
 import type { Tenant, User } from '../world/directory.js'
-import type { World } from '../world/world.js'
+import type { App, World } from '../world/world.js'
 import { asksForMfa } from './aadsts.js'
 
 /** What stands between a user and a token of a tenant. */
@@ -23,7 +23,12 @@ export function isAlias(name: string): boolean {
   return ['organizations', 'common', 'consumers'].includes(name.toLowerCase())
 }
 
-export function obstacle(world: World, tenant: Tenant, user: User): Obstacle | undefined {
+export function obstacle(
+  world: World,
+  tenant: Tenant,
+  user: User,
+  app: App | undefined,
+): Obstacle | undefined {
   const outbound = world.tenant(user.tenant)?.refusals.get(user.upn)
   const refused = tenant.refusals.get(user.upn) ?? tenant.refusals.get('*') ?? outboundOnly(outbound)
   const principal = tenant.principalOf(user)
@@ -31,6 +36,7 @@ export function obstacle(world: World, tenant: Tenant, user: User): Obstacle | u
   const satisfied = refused !== undefined && asksForMfa(refused) && tenant.passedMfa.has(user.upn)
   if (refused !== undefined && !satisfied) return { kind: 'code', code: refused }
   if (principal.state === 'pending') return { kind: 'pending' }
+  if (app === undefined || app.firstParty === true) return undefined
   if (tenant.consent === 'admin') return { kind: 'admin-consent' }
   if (tenant.consent === 'user') return { kind: 'consent' }
   return undefined

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Answer, redirect } from '../http/answer.js'
 import { type Exchange, formOf } from '../http/exchange.js'
 import type { Tenant, User } from '../world/directory.js'
+import { INVITATION_PORTAL } from '../world/apps.js'
 import type { App, World } from '../world/world.js'
 import { aadstsError, aadstsText, asksForMfa, type EntraContext, type Fields } from './aadsts.js'
 import {
@@ -13,6 +14,7 @@ import {
   messagePage,
   mfaPage,
   redeemPage,
+  termsPage,
   userCodePage,
 } from './pages.js'
 import { obstacle, resolveTenant } from './policy.js'
@@ -79,6 +81,22 @@ export class SignInPage {
         'AADSTS50058: A silent sign-in request was sent but no user is signed in.',
       )
     }
+    return this.#next(this.#signIns.visit(request), context)
+  }
+
+  /** The link of an invitation mail. */
+  redeem(query: URLSearchParams, context: EntraContext): Answer {
+    const invitation = this.#world.invitations.find(
+      each =>
+        each.ticket === query.get('ticket') &&
+        each.tenant.id === query.get('tenant') &&
+        each.tenant.principal(each.guest.oid) !== undefined,
+    )
+    if (!invitation) {
+      return messagePage(400, 'Sorry', 'This invitation does not exist, or it was withdrawn.')
+    }
+    const { tenant } = invitation
+    const request = { kind: 'redeem', tenant: tenant.id, app: INVITATION_PORTAL, invitation } as const
     return this.#next(this.#signIns.visit(request), context)
   }
 
@@ -152,7 +170,7 @@ export class SignInPage {
     }
     const tenant = resolveTenant(this.#world, request.tenant, user)
     if (!tenant) return problemPage(90002, context, { tenant: request.tenant })
-    const what = obstacle(this.#world, tenant, user)
+    const what = obstacle(this.#world, tenant, user, request.app)
     switch (what?.kind) {
       case 'not-here':
         return problemPage(50020, context, fieldsFor(tenant, user, request.app))
@@ -161,8 +179,9 @@ export class SignInPage {
       case 'admin-consent':
         return adminApprovalPage(visit.id, request.app, tenant)
       case 'consent':
-        return consentPage(visit.id, request.app, tenant, request.scopes)
+        return consentPage(visit.id, request.app, tenant, scopesOf(request))
       case 'code':
+        if (what.code === 50158) return termsPage(visit.id, tenant)
         return asksForMfa(what.code)
           ? mfaPage(visit.id, tenant)
           : problemPage(what.code, context, fieldsFor(tenant, user, request.app))
@@ -173,7 +192,14 @@ export class SignInPage {
       return consentPage(visit.id, request.app, tenant, request.scopes)
     }
     this.#signIns.endVisit(visit)
-    return request.kind === 'device' ? approveDevice(request, user) : this.#answer(request, user)
+    switch (request.kind) {
+      case 'device':
+        return approveDevice(request, user)
+      case 'redeem':
+        return redirect(request.invitation.redirectUrl)
+      case 'authorize':
+        return this.#answer(request, user)
+    }
   }
 
   #answer(request: AuthorizeRequest, user: User): Answer {
@@ -188,15 +214,22 @@ export class SignInPage {
       visit.request.state = 'declined'
       return messagePage(200, 'Declined', 'You can close this window.')
     }
+    if (visit.request.kind === 'redeem') {
+      return messagePage(200, 'Declined', 'You have not accepted the invitation.')
+    }
     const description = `${aadstsText(65004)} Trace ID: ${context.requestId} Correlation ID: ${context.correlationId}`
     return deliver(visit.request, { error: aadstsError(65004), error_description: description })
   }
 
-  #choices(request: AuthorizeRequest | DeviceRequest): readonly User[] {
+  #choices(request: Visit['request']): readonly User[] {
     const hint = request.kind === 'authorize' ? request.loginHint : undefined
     const hinted = hint === undefined ? undefined : this.#world.user(hint)
     return hinted ? [hinted] : this.#world.users()
   }
+}
+
+function scopesOf(request: Visit['request']): readonly string[] {
+  return request.kind === 'redeem' ? [] : request.scopes
 }
 
 function approveDevice(device: DeviceRequest, user: User): Answer {
@@ -245,8 +278,12 @@ function deliver(request: AuthorizeRequest, fields: Readonly<Record<string, stri
   }
 }
 
+/** Where SharePoint takes a sign-in's answer. */
+const FORMS_PAGE = /^https:\/\/[a-z0-9-]+\.sharepoint\.com\/_forms\/default\.aspx$/
+
 /** `http://localhost` matches on any port, with or without a slash; everything else exactly. */
 function isRegistered(app: App, redirectUri: string): boolean {
+  if (app.firstParty === true) return FORMS_PAGE.test(redirectUri)
   return app.redirectUris.some(registered => {
     if (registered === redirectUri) return true
     if (!URL.canParse(redirectUri)) return false

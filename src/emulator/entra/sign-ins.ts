@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Invitation } from '../sharing/share.js'
 import type { User } from '../world/directory.js'
 import type { App } from '../world/world.js'
 
@@ -29,10 +30,18 @@ export interface DeviceRequest {
   state: 'pending' | 'declined' | User
 }
 
+/** An invitation that somebody has opened. */
+export interface RedeemRequest {
+  readonly kind: 'redeem'
+  readonly tenant: string
+  readonly app: App
+  readonly invitation: Invitation
+}
+
 /** A person in front of the sign-in page. */
 export interface Visit {
   readonly id: string
-  readonly request: AuthorizeRequest | DeviceRequest
+  readonly request: AuthorizeRequest | DeviceRequest | RedeemRequest
   user: User | undefined
   consented: boolean
 }
@@ -40,6 +49,7 @@ export interface Visit {
 export interface Code {
   readonly request: AuthorizeRequest
   readonly user: User
+  readonly authenticated: number
   readonly expires: number
   redeemed: boolean
 }
@@ -54,7 +64,7 @@ export class SignIns {
   readonly #codes = new Map<string, Code>()
   readonly #devices = new Map<string, DeviceRequest>()
 
-  visit(request: AuthorizeRequest | DeviceRequest): Visit {
+  visit(request: Visit['request']): Visit {
     const visit: Visit = { id: secret(24), request, user: undefined, consented: false }
     this.#visits.set(visit.id, visit)
     return visit
@@ -70,7 +80,7 @@ export class SignIns {
 
   issueCode(request: AuthorizeRequest, user: User, now: number): string {
     const code = `1.${secret(48)}`
-    this.#codes.set(code, { request, user, expires: now + 10 * MINUTE, redeemed: false })
+    this.#codes.set(code, { request, user, authenticated: now, expires: now + 10 * MINUTE, redeemed: false })
     return code
   }
 

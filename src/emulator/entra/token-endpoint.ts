@@ -21,6 +21,7 @@ interface Redeemed {
   readonly user: User
   readonly scopes: readonly string[]
   readonly nonce?: string | undefined
+  readonly authenticated: number
 }
 
 /** POST `…/token` and `…/devicecode`. */
@@ -60,10 +61,14 @@ export class TokenEndpoint {
     const redeemed = this.#redeem(form, app, context)
     const tenant = resolveTenant(this.#world, name, redeemed.user)
     if (!tenant) throw refuseToken(90002, context, { tenant: name })
-    const what = obstacle(this.#world, tenant, redeemed.user)
+    const what = obstacle(this.#world, tenant, redeemed.user, app)
     if (what) throw refuseToken(obstacleCode(what), context, fieldsFor(tenant, redeemed.user, app))
     const principal = tenant.principalOf(redeemed.user)
     if (!principal) throw refuseToken(50020, context, fieldsFor(tenant, redeemed.user, app))
+    // Continuous access evaluation ended it: a silent request does not begin it again.
+    if (redeemed.authenticated < (tenant.challenges.get(redeemed.user.upn) ?? 0)) {
+      throw refuseToken(50078, context)
+    }
     const asked = scopesOf(form)
     const scopes = asked.length > 0 ? asked : redeemed.scopes
     const foreign = this.#foreignResource(scopes, tenant.slug)
@@ -77,6 +82,7 @@ export class TokenEndpoint {
       scopes,
       nonce: redeemed.nonce,
       clientInfo: form.get('client_info') === '1',
+      authenticated: redeemed.authenticated,
       capabilities: capabilitiesOf(form.get('claims')),
     })
     return json(200, answer, { 'Cache-Control': 'no-store, no-cache', Pragma: 'no-cache' })
@@ -112,7 +118,8 @@ export class TokenEndpoint {
       if (verifier !== challenge) throw refuseToken(501481, context)
     }
     code.redeemed = true
-    return { user: code.user, scopes: code.request.scopes, nonce: code.request.nonce }
+    const { user, authenticated, request } = code
+    return { user, scopes: request.scopes, nonce: request.nonce, authenticated }
   }
 
   #redeemRefreshToken(form: URLSearchParams, app: App, context: EntraContext): Redeemed {
@@ -123,7 +130,7 @@ export class TokenEndpoint {
     }
     const user = this.#world.user(grant.user)
     if (!user) throw refuseToken(50034, context)
-    return { user, scopes: grant.scopes }
+    return { user, scopes: grant.scopes, authenticated: grant.authenticated }
   }
 
   #redeemDeviceCode(form: URLSearchParams, app: App, context: EntraContext): Redeemed {
@@ -135,7 +142,7 @@ export class TokenEndpoint {
     if (device.state === 'declined') {
       throw new Refusal(json(400, { ...aadstsBody(65004, context), error: 'authorization_declined' }))
     }
-    return { user: device.state, scopes: device.scopes }
+    return { user: device.state, scopes: device.scopes, authenticated: context.now }
   }
 
   #requireApp(tenant: string, form: URLSearchParams, context: EntraContext): App {

@@ -14,6 +14,8 @@ export interface RefreshGrant {
   readonly clientId: string
   readonly scopes: readonly string[]
   readonly issued: number
+  /** When the person was last in front of the sign-in page. */
+  readonly authenticated: number
 }
 
 /** Who makes a request: read from an access token. */
@@ -23,6 +25,8 @@ export interface Caller {
   readonly scopes: readonly string[]
   readonly audience: string
   readonly clientId: string
+  /** When the person was last in front of the sign-in page. */
+  readonly authenticated: number
 }
 
 export interface TokenRequest {
@@ -32,6 +36,7 @@ export interface TokenRequest {
   readonly scopes: readonly string[]
   readonly nonce: string | undefined
   readonly clientInfo: boolean
+  readonly authenticated: number
   /** Client capabilities from the `claims` parameter: `CP1`. */
   readonly capabilities: readonly string[]
 }
@@ -75,6 +80,7 @@ export class Tokens {
       unique_name: principal.user.upn,
       idtyp: 'user',
       ver: '1.0',
+      auth_time: request.authenticated / 1000,
       ...(request.capabilities.length > 0 && { xms_cc: request.capabilities }),
     })
     const idToken = await this.#signing.signJwt({
@@ -90,6 +96,7 @@ export class Tokens {
       clientId: request.clientId,
       scopes,
       issued: this.#world.clock.now(),
+      authenticated: request.authenticated,
     }
     return {
       token_type: 'Bearer',
@@ -106,7 +113,8 @@ export class Tokens {
   /** The grant, or the AADSTS code why there is none. */
   redeemRefreshToken(token: string, clientId: string): RefreshGrant | { refused: number; issued?: number } {
     const grant = this.#signing.unseal(token) as Partial<RefreshGrant> | undefined
-    if (!grant?.user || !grant.scopes || grant.issued === undefined) return { refused: 70000 }
+    if (!grant?.user || !grant.scopes || grant.issued === undefined || grant.authenticated === undefined)
+      return { refused: 70000 }
     if (grant.clientId !== clientId) return { refused: 70000 }
     if (grant.issued + REFRESH_DAYS * DAY <= this.#world.clock.now()) {
       return { refused: 700082, issued: grant.issued }
@@ -132,6 +140,7 @@ export class Tokens {
       scopes: String(claims['scp']).split(' '),
       audience: String(claims.aud),
       clientId: String(claims['appid']),
+      authenticated: Number(claims['auth_time']) * 1000,
     }
   }
 }

@@ -12,7 +12,7 @@ import { Access } from './access.js'
 import { parseSegments } from './address.js'
 import { runBatch } from './batch.js'
 import { Delta } from './delta.js'
-import { unauthorized } from './graph-error.js'
+import { claimsChallenge, unauthorized } from './graph-error.js'
 import { Items } from './items.js'
 import { odataOptions } from './odata.js'
 import { Resources } from './resources.js'
@@ -106,6 +106,9 @@ export class Graph {
     if (caller.audience !== GRAPH_RESOURCE && caller.audience !== ofHost) {
       throw unauthorized('Access token validation failure. Invalid audience.')
     }
+    const { tenant, principal, authenticated } = caller
+    const challenged = tenant.challenges.get(principal.user.upn)
+    if (challenged !== undefined && authenticated < challenged) throw claimsChallenge(challenged)
     return caller
   }
 

@@ -8,6 +8,7 @@ import { functionCall, type Segment } from './address.js'
 import type { Delta } from './delta.js'
 import { driveJson, driveSharePointIds, listJson, siteJson } from './drive-json.js'
 import { badRequest, notFound, refuse } from './graph-error.js'
+import { createInvitation, inviteToItem } from './invite.js'
 import { type Items, locate } from './items.js'
 import { pick } from './odata.js'
 import { getPermission, linkJson, listPermissions } from './permissions.js'
@@ -50,6 +51,7 @@ export class Resources {
 
   match(method: string, path: readonly Segment[], query: URLSearchParams): Match | undefined {
     const [head, ...rest] = path
+    if (method === 'POST') return this.#post(path)
     if (method !== 'GET' && method !== 'HEAD') return undefined
     const call = functionCall(head?.name ?? '')
     switch (call.name) {
@@ -67,6 +69,25 @@ export class Resources {
         return this.#tenantInformation(rest)
       default:
         return undefined
+    }
+  }
+
+  /** Sharing is all that is written so far. */
+  #post(path: readonly Segment[]): Match | undefined {
+    const { world, access } = this.#deps
+    const [head, id, ...rest] = path
+    if (head?.name === 'invitations' && !id) {
+      return { name: 'invitations', run: request => createInvitation(world, request) }
+    }
+    const item = rest[0]?.name === 'items' ? rest[1] : rest[0]?.name === 'root' ? rest[0] : undefined
+    if (head?.name !== 'drives' || !id || !item || rest.at(-1)?.name !== 'invite') return undefined
+    if (rest.indexOf(item) !== rest.length - 2) return undefined
+    const where = item.name === 'root' ? { path: item.path } : { id: item.name, path: item.path }
+    const find = this.#finder(caller => access.drive(caller, id.name), where)
+    return {
+      name: 'invite',
+      drive: id.name,
+      run: async request => inviteToItem(world, access, request, await find(request)),
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Caller } from '../entra/tokens.js'
 import { type Answer, json } from '../http/answer.js'
+import type { Principal } from '../world/directory.js'
 import { pathOf } from '../world/drive.js'
 import type { SharingLink, Site } from '../world/site.js'
 import type { World } from '../world/world.js'
@@ -48,7 +49,7 @@ export class Shares {
     const role = link.type === 'edit' ? 'write' : 'read'
     const has = site.itemRole(caller.principal, drive, item) !== undefined
     if (has) return { kind: 'item', placed: { site, drive, item, lent: undefined }, link }
-    if (!mayUse(caller, link)) throw accessDenied(GONE)
+    if (!mayUse(caller.principal, link)) throw accessDenied(GONE)
     if (prefers(request, 'redeemSharingLink')) {
       if (link.scope !== 'anonymous') site.grant(caller.principal, role, { drive, item }, link)
     } else if (!prefers(request, 'redeemSharingLinkIfNecessary')) {
@@ -95,14 +96,14 @@ export class Shares {
   }
 }
 
-function mayUse(caller: Caller, link: SharingLink): boolean {
+export function mayUse({ kind, user }: Principal, link: SharingLink): boolean {
   switch (link.scope) {
     case 'anonymous':
       return true
     case 'organization':
-      return caller.principal.kind === 'member'
+      return kind === 'member'
     case 'users':
-      return link.recipients.includes(caller.principal.user.oid)
+      return link.recipients.includes(user.oid)
   }
 }
 

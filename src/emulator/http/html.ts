@@ -13,6 +13,7 @@ export function page(title: string, content: string): string {
   button { font: inherit; display: block; width: 100%; text-align: left; padding: .6rem .8rem; margin: .4rem 0;
     border: 1px solid #ccc; background: #fff; cursor: pointer }
   button:hover { background: #f2f2f2 } button.primary { background: #0067b8; color: #fff; text-align: center }
+  a.button { display: inline-block; padding: .5rem 1rem; background: #0067b8; color: #fff; text-decoration: none }
   input[type=text] { font: inherit; width: 100%; box-sizing: border-box; padding: .4rem }
   small { color: #666 } footer { margin-top: 2rem; color: #666; font-size: .8rem }
 </style></head>

@@ -1,28 +1,35 @@
+import type { SignIns } from '../entra/sign-ins.js'
 import type { Tokens } from '../entra/tokens.js'
 import type { Graph } from '../graph/graph.js'
-import { type Answer, empty, html, json, Refusal, withHeaders } from '../http/answer.js'
+import { type Answer, empty, json, Refusal, withHeaders } from '../http/answer.js'
 import { type Exchange, header } from '../http/exchange.js'
-import { escapeHtml, page } from '../http/html.js'
 import { notEmulated, type Route } from '../http/route.js'
 import type { Tenant } from '../world/directory.js'
 import type { Role, Site } from '../world/site.js'
 import type { World } from '../world/world.js'
 import { download } from './download.js'
 import type { DownloadUrls } from './download-urls.js'
+import { FORMS_PAGE, Sessions } from './sessions.js'
+import { WebPages } from './web-pages.js'
 
 export interface SharePointDeps {
   readonly world: World
   readonly tokens: Tokens
   readonly graph: Graph
   readonly downloadUrls: DownloadUrls
+  readonly signIns: SignIns
 }
 
 /** `{tenant}.sharepoint.com` and `{tenant}-my.sharepoint.com`. */
 export class SharePoint {
   readonly #deps: SharePointDeps
+  readonly #sessions: Sessions
+  readonly #webPages: WebPages
 
   constructor(deps: SharePointDeps) {
     this.#deps = deps
+    this.#sessions = new Sessions(deps)
+    this.#webPages = new WebPages({ world: deps.world, sessions: this.#sessions })
   }
 
   /** @param ignoreRange a fault that downloads know */
@@ -42,11 +49,14 @@ export class SharePoint {
         ...(subject && { drive: subject.drive, item: subject.item }),
       }
     }
+    if (method === 'POST' && path === FORMS_PAGE) {
+      return route('signed-in', () => this.#sessions.answered(exchange))
+    }
     const api = path.indexOf('/_api/web')
     if (reads && api >= 0) {
       return route('sharepoint-rest', () => this.#rest(exchange, path.slice(0, api), path.slice(api)))
     }
-    if (reads && !path.includes('/_')) return route('browser', () => this.#browse(exchange))
+    if (reads && !path.includes('/_')) return route('browser', () => this.#webPages.browse(exchange, tenant))
     return notEmulated(`${method} https://${exchange.host}${path}`)
   }
 
@@ -71,19 +81,6 @@ export class SharePoint {
     const [item] = drive.enumerate(serial)
     if (item?.serial !== serial) return restError(404, 'Item does not exist.')
     return json(200, basePermissions(at.site.itemRole(caller.principal, drive, item)))
-  }
-
-  /** What a person sees who opens an address of this host. */
-  #browse(exchange: Exchange): Answer {
-    const url = `https://${exchange.host}${exchange.path}`
-    const link = this.#deps.world.link(url)
-    const at = this.#deps.world.siteAt(exchange.host, decodeURIComponent(exchange.path))
-    const title = link?.item.name ?? at?.site.title
-    if (title === undefined) return html(404, page('404', '<h1>404 FILE NOT FOUND</h1>'))
-    const text = link
-      ? `Shared by ${escapeHtml(link.item.by.displayName)}. Add this address to b2bmount.`
-      : 'A SharePoint site. Add this address to b2bmount.'
-    return html(200, page(title, `<h1>${escapeHtml(title)}</h1><p>${text}</p>`))
   }
 }
 

@@ -1,3 +1,4 @@
+import { OPEN_SHARING, type SharingControl } from '../sharing/sharing-control.js'
 import { guidFrom, type Guid } from './guid.js'
 
 /** The tenant that all personal Microsoft accounts share. */
@@ -48,8 +49,11 @@ export class Tenant {
   readonly domain: string
   readonly personal: boolean
   consent: Consent = 'granted'
+  sharing: SharingControl = OPEN_SHARING
   /** AADSTS code by upn, or by `*` for everybody: the answer to any token request. */
   readonly refusals = new Map<string, number>()
+  /** When, by upn, continuous access evaluation ended what was signed in before. */
+  readonly challenges = new Map<string, number>()
   /** Users who passed multi-factor authentication here. */
   readonly passedMfa = new Set<string>()
   readonly #byUser = new Map<Guid, Principal>()
@@ -76,6 +80,11 @@ export class Tenant {
 
   get principals(): readonly Principal[] {
     return [...this.#byUser.values()]
+  }
+
+  /** The first member, who owns the sites, is the administrator too. */
+  isAdmin(principal: Principal): boolean {
+    return this.principals.find(({ kind }) => kind === 'member') === principal
   }
 
   isNamed(name: string): boolean {

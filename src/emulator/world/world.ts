@@ -1,4 +1,6 @@
 import { WorldClock } from '../clock.js'
+import { Outbox } from '../sharing/outbox.js'
+import type { Invitation } from '../sharing/share.js'
 import { PERSONAL_TENANT, Tenant, type TenantOptions, type User } from './directory.js'
 import type { Drive } from './drive.js'
 import { parseDriveId } from './ids.js'
@@ -9,6 +11,8 @@ export interface App {
   readonly name: string
   /** Ports of `http://localhost` are not compared. */
   readonly redirectUris: readonly string[]
+  /** One of the service's own: nobody consents to it, and it may answer to any of its hosts. */
+  readonly firstParty?: true
 }
 
 /** Everything there is: tenants, users, sites, libraries, registered applications. */
@@ -17,6 +21,8 @@ export class World {
   readonly tenants: Tenant[] = []
   readonly sites: Site[] = []
   readonly apps: App[] = []
+  readonly outbox = new Outbox()
+  readonly invitations: Invitation[] = []
   /** Addresses that a person would paste, by what they are; shown by the admin address. */
   readonly addresses: Record<string, string> = {}
   /** What the service knows to draw; the admin address changes it. */

@@ -114,3 +114,40 @@ t.test('only words, numbers and bounded claims of an answer are kept', t => {
   t.equal(toClaims('x'.repeat(10_000)), undefined)
   t.end()
 })
+
+/** The rows of the reference, part A5, as the user reads them. */
+const SENTENCES: readonly (readonly [number, RegExp, RegExp])[] = [
+  [
+    50020,
+    /^Contoso does not know your account as a guest$/,
+    /invite this very account: a link that asks for a code/,
+  ],
+  [50014, /has invited you, but the invitation is not accepted yet/, /mail, or here: b2bmount sign-in 2222/],
+  [500212, /^Your own organization does not let you/, /^Ask your IT department/],
+  [500213, /^Contoso does not accept guests from/, /^Ask your contact at Contoso/],
+  [500021, /^The network you are in/, /another network/],
+  [50076, /^Contoso asks you to sign in with a second factor$/, /b2bmount sign-in 2222/],
+  [50158, /^Contoso asks you to agree to its terms of use, or to confirm/, /b2bmount sign-in 2222/],
+  [50079, /^Contoso asks you to set up a second factor$/, /b2bmount sign-in 2222/],
+  [53003, /^Contoso does not allow access from this device/, /exception for guests/],
+  [50194, /^The app registration .* is not set up/, /multi-tenant/],
+  [65001, /^Contoso has not approved b2bmount yet$/, /adminconsent\?client_id=/],
+  [65004, /declined/, /accept/],
+  [50105, /only assigned people/, /assign the app to you/],
+  [700016, /^Contoso does not know b2bmount yet$/, /adminconsent\?client_id=/],
+  [90002, /^Entra does not know Contoso$/, /Check the address/],
+  [700082, /^Your sign-in has expired$/, /^Run: b2bmount sign-in$/],
+  [50055, /password of your account has expired/, /b2bmount sign-in/],
+  [50057, /disabled at Contoso/, /administrator of Contoso/],
+  [50053, /locked/, /Wait a while/],
+  [70019, /not entered in time/, /b2bmount sign-in/],
+  [1000104, /another Microsoft cloud .*; guests cannot cross$/, /account of theirs/],
+  [90033, /does not answer properly/, /few minutes/],
+]
+
+t.test('what the user reads says who refuses, why, and what to do', t => {
+  for (const [number, message, nextStep] of SENTENCES) {
+    t.match(entraFault(refusal([number]), asked), { message, nextStep }, `AADSTS${number}`)
+  }
+  t.end()
+})

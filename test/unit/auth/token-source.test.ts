@@ -152,3 +152,38 @@ t.test('a tenant that refuses for another reason wants nothing proven', async t 
   const { source } = world(() => new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [65001] }))
   t.equal(await source.claimsFor(CONTOSO, ['a'], patient), undefined)
 })
+
+t.test('who needs a sign-in is not asked for again and again, and everybody else is', async t => {
+  let code = 50076
+  const { source, clock, calls } = world(
+    () => new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [code] }),
+  )
+  const ask = (code: string) => t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code })
+  await ask('sign-in-required')
+  await ask('sign-in-required')
+  t.equal(calls.length, 1, 'Entra would take it for a loop')
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'sign-in-required' })
+  clock.time += 31_000
+  await ask('sign-in-required')
+  t.equal(calls.length, 2, 'it may have been lifted')
+  source.forget()
+  t.equal(source.problemOf(CONTOSO, ['a']), undefined)
+  t.equal(source.problemOf(CONTOSO, ['b']), undefined, 'for these scopes only')
+  code = 65001
+  await ask('consent-required')
+  await ask('consent-required')
+  t.equal(calls.length, 4, 'an administrator may have consented just now')
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'consent-required' })
+})
+
+t.test('a tenant that gives a token has no problem', async t => {
+  let refuses = true
+  const { source } = world(() =>
+    refuses ? new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [50014] }) : {},
+  )
+  await t.rejects(source.tokenFor(CONTOSO, ['a'], patient))
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'invitation-pending' })
+  refuses = false
+  await source.tokenFor(CONTOSO, ['a'], patient)
+  t.equal(source.problemOf(CONTOSO, ['a']), undefined)
+})

@@ -35,6 +35,13 @@ t.test('a value of the wrong kind is refused with what is expected', t => {
   t.throws(() => parseConfig({ logLevel: 'loud' }, 'config.json'), {
     message: '"logLevel" in config.json must be one of "error", "warn", "info", "debug"',
   })
+  for (const hosts of ['contoso.sharepoint.com', [1], ['https://contoso.sharepoint.com'], ['*']])
+    t.throws(() => parseConfig({ syncButtonHosts: hosts }, 'config.json'), {
+      message: /a list of SharePoint hosts/,
+    })
+  t.same(parseConfig({ syncButtonHosts: ['Contoso.sharepoint.com'] }, 'x').syncButtonHosts, [
+    'Contoso.sharepoint.com',
+  ])
   for (const content of [null, [], 'x', 1])
     t.throws(() => parseConfig(content, 'config.json'), { message: /JSON object/ })
   t.end()

@@ -92,6 +92,12 @@ export class FakeServices implements DaemonServices {
     return { library: PROJECTS, notes: ['You may only read it.'] }
   }
 
+  async linkHost({ address }: { address: string }) {
+    const host = /webUrl=https%3A%2F%2F([^%]*)/.exec(address)?.[1]
+    if (host === undefined) throw new Fault('address-malformed', 'This is not an address of the Sync button')
+    return { host, isKnown: this.libraries.length > 0 }
+  }
+
   async listLibraries(): Promise<readonly LibraryStatus[]> {
     return this.libraries
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/concurrency/clock.js'
-import { GraphClient, type AccessTokens } from '../../../src/graph/graph-client.js'
+import { GraphClient, type AccessTokens, type Revival } from '../../../src/graph/graph-client.js'
 import { Throttle } from '../../../src/graph/throttle.js'
 import type { HttpRequest, HttpResponse, HttpSender } from '../../../src/http/message.js'
 import type { DriveId, ItemId, ItemKey, TenantId } from '../../../src/model/ids.js'
@@ -58,6 +58,10 @@ export function graphError(status: number, code: string, headers: Record<string,
 }
 
 export function fakeGraph(...answers: Answer[]) {
+  return fakeGraphWith({}, ...answers)
+}
+
+export function fakeGraphWith(more: { readonly revival?: Revival }, ...answers: Answer[]) {
   const clock = new FakeClock()
   const http = new FakeHttp(...answers)
   const asked: { refused?: string; claims?: string }[] = []
@@ -78,6 +82,7 @@ export function fakeGraph(...answers: Answer[]) {
     clock,
     random: () => 0,
     organizations,
+    ...more,
   })
   return { graph, http, clock, throttle, organizations, tokensAsked: asked }
 }

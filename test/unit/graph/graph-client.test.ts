@@ -1,6 +1,6 @@
 import t from 'tap'
 import { NetworkFault } from '../../../src/http/network-fault.js'
-import { CONTOSO, fakeGraph, graphError, patient } from './fake-graph.js'
+import { CONTOSO, fakeGraph, fakeGraphWith, graphError, patient } from './fake-graph.js'
 
 const ok = { status: 200, body: { id: 'yes' } }
 
@@ -109,4 +109,29 @@ t.test('an abort during the wait ends it', async t => {
     return Promise.reject(abort.signal.reason as Error)
   }
   await t.rejects(graph.get(CONTOSO, '/me', abort.signal), { message: 'the user gave up' })
+})
+
+t.test('a guest whom SharePoint has forgotten is asked for once more, after a visit', async t => {
+  for (const refusal of [graphError(403, 'accessDenied'), graphError(401, 'accessDenied')]) {
+    let visits = 0
+    const revival = { revive: () => Promise.resolve(visits++ === 0) }
+    // A 401 costs another token first.
+    const refusals = 'status' in refusal && refusal.status === 401 ? [refusal, refusal] : [refusal]
+    const { graph, http } = fakeGraphWith({ revival }, ...refusals, ok, refusal, refusal)
+    t.same(await graph.get(CONTOSO, '/me', patient), { id: 'yes' })
+    await t.rejects(graph.get(CONTOSO, '/me', patient), { code: 'access-denied' })
+    t.equal(http.requests.length, 2 * refusals.length + 1, 'not for ever')
+  }
+})
+
+t.test('other refusals make nobody visit', async t => {
+  const revival = { revive: () => Promise.reject(new Error('in vain')) }
+  for (const [status, code] of [
+    [404, 'itemNotFound'],
+    [403, 'malwareDetected'],
+    [423, 'resourceLocked'],
+  ] as const) {
+    const { graph } = fakeGraphWith({ revival }, graphError(status, code))
+    await t.rejects(graph.get(CONTOSO, '/me', patient), { message: /Contoso|changed/ })
+  }
 })

@@ -229,7 +229,6 @@ t.test('everything else is refused with a sentence that helps', t => {
     'https://.sharepoint.com/sites/x',
     'https://a.b.sharepoint.com/sites/x',
     'https://-.sharepoint.com/',
-    'https://contoso.sharepoint.cn/sites/x',
     'https://contoso.sharepoint.com/sites/%FF%FE',
     'https://contoso.sharepoint.com/sites/x/..%2f..%2fy',
     'https://contoso.sharepoint.com/:f:/s/',
@@ -254,5 +253,18 @@ t.test('everything else is refused with a sentence that helps', t => {
       JSON.stringify(text.slice(0, 80)),
     )
   }
+  t.end()
+})
+
+t.test('an organization in another cloud is told from a typing error', t => {
+  const cloud = { sharePointSuffix: '.sharepoint.com' }
+  for (const host of ['contoso.sharepoint.us', 'contoso-my.sharepoint-mil.us', 'contoso.sharepoint.cn']) {
+    t.throws(() => parseAddress(`https://${host}/sites/X`, cloud), {
+      code: 'blocked-by-policy',
+      message: new RegExp(`^${host} is in another Microsoft cloud than you`),
+      nextStep: /cannot cross clouds/,
+    })
+  }
+  t.throws(() => parseAddress('https://contoso.sharepoint.de/sites/X', cloud), { code: 'address-malformed' })
   t.end()
 })

@@ -69,7 +69,8 @@ export class ItemStatements {
     >(
       `INSERT INTO item (parent, kind, library, remote_id, name, remote_name, size, modified, created, changed,
                          listed, hash, ctag, etag, web_url)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (parent, name) DO NOTHING`,
     )
     this.update = database.prepare<
       [
@@ -249,8 +250,26 @@ export class ItemEdit {
   }
 
   #insert(library: LibraryId, parent: Ino, item: DriveItem, kind: ItemKind, listing: Listing): Ino {
-    const name = this.#freeName(parent, shownName(item.name, item.id), item.id)
-    const { rowid } = this.#statements.insert.run(
+    const wanted = shownName(item.name, item.id)
+    // Nearly always free: trying is faster than asking first.
+    const ino = this.#insertAs(wanted, library, parent, item, kind, listing)
+    if (ino !== undefined) return ino
+    const name = this.#freeName(parent, wanted, item.id)
+    const tagged = this.#insertAs(name, library, parent, item, kind, listing)
+    if (tagged === undefined) throw new Error(`two items have the tag of ${item.id}`)
+    return tagged
+  }
+
+  /** @returns nothing, and writes nothing, if the name is taken */
+  #insertAs(
+    name: string,
+    library: LibraryId,
+    parent: Ino,
+    item: DriveItem,
+    kind: ItemKind,
+    listing: Listing,
+  ): Ino | undefined {
+    const { rowid, changes } = this.#statements.insert.run(
       parent,
       codeOfKind(kind),
       library,
@@ -267,6 +286,7 @@ export class ItemEdit {
       item.eTag ?? null,
       storedWebUrl(item),
     )
+    if (changes === 0) return undefined
     this.#appeared(parent, name, kind)
     return rowid as Ino
   }

@@ -5,7 +5,7 @@ import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ItemEdit } from '../store/item-edit.js'
 import type { DeltaPage } from '../model/remote.js'
-import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
+import { isRemoteFolder, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
 import { InoSet } from './ino-set.js'
@@ -50,6 +50,8 @@ export class DeltaRound {
   readonly #parentOfOrphan = new Map<ItemId, ItemId>()
   /** Moves into themselves, as far as is known yet. */
   readonly #cyclic = new Map<ItemId, DriveItem>()
+  /** Within one transaction. */
+  #lastParent: { readonly id: ItemId; readonly ino: Ino } | undefined
   #isEmpty = true
   #sawRoot = false
   /** Items came of which not even the id can be read: what did not come cannot be told. */
@@ -177,7 +179,9 @@ export class DeltaRound {
         this.#adoptLater(item)
         continue
       }
-      const { ino, outcome } = edit.put(library.id, parent.ino, item, this.#newFolders())
+      const { ino, outcome } = edit.put(library.id, parent, item, this.#newFolders())
+      // Only a file that is new, or as it was, cannot have moved or removed the folder of the next one.
+      if (item.kind !== 'file' || (outcome !== 'new' && outcome !== 'same')) this.#lastParent = undefined
       this.#seen.add(ino)
       store.held.forget(ino)
       if (outcome === 'cycle') this.#cyclic.set(item.id, item)
@@ -194,12 +198,16 @@ export class DeltaRound {
   }
 
   /** For the library's own root: itself, its place is not for the service to say. */
-  #parentFor(item: DriveItem): ItemRecord | undefined {
+  #parentFor(item: DriveItem): Ino | undefined {
     const { store, library } = this.#deps
-    if (item.id === library.root.item) return store.items.byRemoteId(library.id, item.id)
+    if (item.id === library.root.item) return store.items.byRemoteId(library.id, item.id)?.ino
     if (item.parentId === undefined) return undefined
+    // What is in one folder comes in a row.
+    if (this.#lastParent?.id === item.parentId) return this.#lastParent.ino
     const parent = store.items.byRemoteId(library.id, item.parentId)
-    return parent && isRemoteFolder(parent.kind) ? parent : undefined
+    if (parent === undefined || !isRemoteFolder(parent.kind)) return undefined
+    this.#lastParent = { id: item.parentId, ino: parent.ino }
+    return parent.ino
   }
 
   #adoptLater(item: DriveItem): void {
@@ -335,6 +343,7 @@ export class DeltaRound {
     const { store, now, onChanges } = this.#deps
     for (let at = 0; at < all.length;) {
       signal.throwIfAborted()
+      this.#lastParent = undefined
       const changes = store.change(now(), edit => {
         const end = performance.now() + SLICE_MILLISECONDS
         do {

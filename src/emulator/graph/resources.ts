@@ -15,6 +15,8 @@ import type { GraphRequest } from './request.js'
 import type { Notifications } from '../sharepoint/notifications.js'
 import type { Shares } from './shares.js'
 import type { Thumbnails } from './thumbnails.js'
+import type { Versions } from './versions.js'
+import type { Writes } from './writes/writes.js'
 
 export interface ResourcesDeps {
   readonly world: World
@@ -24,6 +26,8 @@ export interface ResourcesDeps {
   readonly shares: Shares
   readonly thumbnails: Thumbnails
   readonly notifications: Notifications
+  readonly versions: Versions
+  readonly writes: Writes
 }
 
 export interface Match {
@@ -50,7 +54,7 @@ export class Resources {
 
   match(method: string, path: readonly Segment[], query: URLSearchParams): Match | undefined {
     const [head, ...rest] = path
-    if (method !== 'GET' && method !== 'HEAD') return undefined
+    if (method !== 'GET' && method !== 'HEAD') return this.#write(method, path)
     const call = functionCall(head?.name ?? '')
     switch (call.name) {
       case 'me':
@@ -68,6 +72,13 @@ export class Resources {
       default:
         return undefined
     }
+  }
+
+  #write(method: string, path: readonly Segment[]): Match | undefined {
+    return this.#deps.writes.match(method, path, {
+      own: caller => this.#ownDrive(caller),
+      ofSite: (caller, segment) => defaultDrive(this.#findSite(caller, segment)),
+    })
   }
 
   #me(path: readonly Segment[], query: URLSearchParams): Match | undefined {
@@ -139,6 +150,7 @@ export class Resources {
         run: async request => this.#subscribe(request, await find(request)),
       }
     }
+    if (head.name === 'versions') return this.#deps.versions.match(find, rest)
     if (part) return undefined
     const call = functionCall(head.name)
     switch (call.name) {

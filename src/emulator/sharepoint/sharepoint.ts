@@ -9,12 +9,14 @@ import type { Role, Site } from '../world/site.js'
 import type { World } from '../world/world.js'
 import { download } from './download.js'
 import type { DownloadUrls } from './download-urls.js'
+import type { UploadEndpoint } from './upload-endpoint.js'
 
 export interface SharePointDeps {
   readonly world: World
   readonly tokens: Tokens
   readonly graph: Graph
   readonly downloadUrls: DownloadUrls
+  readonly uploads: UploadEndpoint
 }
 
 /** `{tenant}.sharepoint.com` and `{tenant}-my.sharepoint.com`. */
@@ -33,6 +35,11 @@ export class SharePoint {
       run: () => finish(run),
     })
     if (path.endsWith('/_vti_bin/client.svc')) return route('realm', () => realm(tenant))
+    const { uploads } = this.#deps
+    if (uploads.serves(exchange)) {
+      const upload = uploads.route(exchange)
+      return { ...upload, run: () => finish(() => upload.run()) }
+    }
     if (this.#deps.graph.serves(exchange)) return this.#deps.graph.route(exchange)
     const reads = method === 'GET' || method === 'HEAD'
     if (reads && path.endsWith('/_layouts/15/download.aspx')) {

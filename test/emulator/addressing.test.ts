@@ -127,7 +127,6 @@ t.test('what is not emulated says its name', async t => {
     ['GET', `/drives/${drive}/root/children?$filter=x`, /\$filter/],
     ['GET', `/drives/${drive}/root/search(q='x')`, /search/],
     ['GET', '/me/drive/sharedWithMe', /sharedWithMe/],
-    ['GET', `/drives/${drive}/root/subscriptions/socketIo`, /socketIo/],
     ['POST', '/subscriptions', /POST \/subscriptions/],
     ['DELETE', `/drives/${drive}/root:/Archive.zip:/versions/1.0`, /DELETE/],
   ] as const) {

@@ -9,6 +9,7 @@ export class Counters {
   #statuses: Record<string, number> = {}
   #content: Tally = { requests: 0, bytes: 0 }
   #thumbnails: Tally = { requests: 0, bytes: 0 }
+  #uploads: Tally = { requests: 0, bytes: 0 }
   #drives: Record<string, Tally> = {}
   #items: Record<string, Tally> = {}
 
@@ -37,11 +38,18 @@ export class Counters {
     this.#thumbnails.bytes += bytes
   }
 
+  /** Of bytes that were accepted, whole files and fragments. */
+  countUpload(bytes: number): void {
+    this.#uploads.requests++
+    this.#uploads.bytes += bytes
+  }
+
   reset(): void {
     this.#routes = {}
     this.#statuses = {}
     this.#content = { requests: 0, bytes: 0 }
     this.#thumbnails = { requests: 0, bytes: 0 }
+    this.#uploads = { requests: 0, bytes: 0 }
     this.#drives = {}
     this.#items = {}
   }
@@ -53,6 +61,7 @@ export class Counters {
       statuses: this.#statuses,
       content: this.#content,
       thumbnails: this.#thumbnails,
+      uploads: this.#uploads,
       drives: this.#drives,
       items: this.#items,
     }

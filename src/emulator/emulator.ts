@@ -15,8 +15,12 @@ import { NOTIFICATION_HOST, Notifications } from './sharepoint/notifications.js'
 import { INVITATION_HOST } from './sharing/share.js'
 import { SharePoint } from './sharepoint/sharepoint.js'
 import { MEDIA_HOST, ThumbnailUrls } from './sharepoint/thumbnail-urls.js'
+import { UploadEndpoint } from './sharepoint/upload-endpoint.js'
+import { UploadSessions } from './sharepoint/upload-sessions.js'
 import { B2BMOUNT_CLIENT_ID } from './world/apps.js'
 import { buildWorld, type LibraryFromDisk, type WorldName } from './world/build-world.js'
+import { Promotions } from './world/promotions.js'
+import { Spool } from './world/spool.js'
 import type { World } from './world/world.js'
 
 export interface EmulatorOptions {
@@ -55,6 +59,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const downloadUrls = new DownloadUrls(signing)
   const thumbnailUrls = new ThumbnailUrls(signing)
   const notifications = new Notifications(world, signing)
+  const spool = await Spool.open(directory)
+  const sessions = new UploadSessions(spool, signing, world.clock)
+  const promotions = new Promotions(spool, world.clock)
   const faults = new FaultBook()
   const counters = new Counters()
 
@@ -67,13 +74,23 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     downloadUrls,
     thumbnailUrls,
     notifications,
+    spool,
+    sessions,
+    promotions,
     around: (exchange, route) => server.around(exchange, route),
   })
   const hosts: Hosts = {
     world,
     entra,
     graph,
-    sharePoint: new SharePoint({ world, tokens, graph, downloadUrls, signIns: entra.signIns }),
+    sharePoint: new SharePoint({
+      world,
+      tokens,
+      graph,
+      downloadUrls,
+      signIns: entra.signIns,
+      uploads: new UploadEndpoint({ world, sessions, promotions, downloadUrls }),
+    }),
     media: new Media({ world, thumbnailUrls }),
     admin: new Admin({
       world,
@@ -83,8 +100,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       downloadUrls,
       thumbnailUrls,
       notifications,
+      sessions,
       server,
     }),
+    promotions,
     faults,
     counters,
   }
@@ -104,6 +123,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     close: async () => {
       await notifications.close()
       await server.close()
+      await sessions.close()
+      spool.close()
     },
   }
 }

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:https'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Admin } from './admin/admin.js'
 import type { Certificates } from './certificates.js'
@@ -13,12 +13,14 @@ import { type Graph, withRequestIds } from './graph/graph.js'
 import { type Answer, json, Refusal, withHeaders } from './http/answer.js'
 import { type Exchange, exchangeOf } from './http/exchange.js'
 import { type LinkShape, UNSHAPED } from './http/link.js'
+import { BodyCut, type Intake, receiveBody } from './http/receive.js'
 import { notEmulated, type Route } from './http/route.js'
 import { Sender } from './http/send.js'
 import { INVITATION_HOST } from './sharing/share.js'
 import type { Media } from './sharepoint/media.js'
 import type { SharePoint } from './sharepoint/sharepoint.js'
 import { MEDIA_HOST } from './sharepoint/thumbnail-urls.js'
+import type { Promotions } from './world/promotions.js'
 import type { World } from './world/world.js'
 
 export interface Hosts {
@@ -28,6 +30,7 @@ export interface Hosts {
   readonly sharePoint: SharePoint
   readonly media: Media
   readonly admin: Admin
+  readonly promotions: Promotions
   readonly faults: FaultBook
   readonly counters: Counters
 }
@@ -59,10 +62,11 @@ export class EmulatorServer {
       (request, response) => {
         request.on('error', () => undefined)
         response.on('error', () => undefined)
-        void this.#respond(exchangeOf(request), response)
+        void this.#respond(request, response)
       },
     )
     this.#server.keepAliveTimeout = 60_000
+    this.#server.requestTimeout = 0 // a large upload over a slow link takes its time
     this.#server.on('connection', (socket: Socket) => {
       const port = socket.remotePort ?? 0
       this.#sockets.set(port, socket)
@@ -111,6 +115,9 @@ export class EmulatorServer {
     const refused = answerOfFault(action, now)
     const answer = refused ? withRequestIds(refused, exchange, now) : distort(await route.run(), action, url)
     counters.countStatus(answer.status)
+    if (answer.status < 300 && (route.name === 'put-content' || route.name === 'upload-fragment')) {
+      counters.countUpload(Number(exchange.headers['content-length'] ?? 0))
+    }
     return answer
   }
 
@@ -138,9 +145,23 @@ export class EmulatorServer {
     }
   }
 
-  async #respond(exchange: Exchange, response: ServerResponse): Promise<void> {
-    const { admin, counters } = this.#hosts()
+  #intake(request: IncomingMessage, action: FaultAction): Intake {
+    return {
+      bytesPerSecond: action.bytesPerSecond ?? (this.link.applyTo === 'all' ? this.link.bytesPerSecond : 0),
+      resetAfter: action.resetAfterReceivedBytes,
+      stallAfter: action.stallAfterReceivedBytes,
+      reset: () => this.#sender.reset(request.socket),
+    }
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { admin, counters, promotions } = this.#hosts()
+    let action: FaultAction = {}
+    const exchange = exchangeOf(request, take =>
+      receiveBody(request, () => this.#intake(request, action), take),
+    )
     try {
+      await promotions.runDue()
       if (admin.serves(exchange)) {
         const answer = await admin.answer(exchange)
         await this.#sender.send(response, {
@@ -151,7 +172,6 @@ export class EmulatorServer {
         })
         return
       }
-      let action: FaultAction = {}
       const route = this.#route(exchange, () => action)
       const isThumbnail = route.name === 'thumbnail-image'
       if (isThumbnail) counters.countThumbnail()
@@ -167,7 +187,8 @@ export class EmulatorServer {
             : counters.countContentBytes(route.drive, route.item, bytes),
       })
     } catch (failure) {
-      this.#fail(response, failure)
+      if (failure instanceof BodyCut) response.destroy()
+      else this.#fail(response, failure)
     }
   }
 

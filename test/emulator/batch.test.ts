@@ -39,7 +39,48 @@ t.test('the parts of a batch are answered one by one', async t => {
   t.equal(parts['3']?.status, 429)
   t.equal(parts['3']?.headers['Retry-After'], '3')
   t.equal(parts['4']?.status, 424)
-  t.equal(parts['5']?.status, 501)
+  t.equal(parts['5']?.status, 204)
+})
+
+t.test('a batch writes: small files as base64, each part after those that it depends on', async t => {
+  const lab = await openLab(t)
+  const token = await lab.token(CONTOSO)
+  const drive = lab.emulator.world.sites.find(site => site.path === '/sites/Design')?.libraries[0]?.id ?? ''
+  const bytes = Buffer.from([0, 255, 254, 10, 13, 0x80])
+  const headers = { 'Content-Type': 'application/octet-stream' }
+  const json = { 'Content-Type': 'application/json' }
+  const put = (id: string, path: string, more: object = {}) => ({
+    id,
+    method: 'PUT',
+    url: `/drives/${drive}/root:/${path}:/content`,
+    headers,
+    body: bytes.toString('base64url'),
+    ...more,
+  })
+  const reply = await batch(lab, token, [
+    put('in folder', 'Made/a.bin', { dependsOn: ['folder'] }),
+    {
+      id: 'folder',
+      method: 'POST',
+      url: `/drives/${drive}/root/children`,
+      headers: json,
+      body: { name: 'Made', folder: {} },
+    },
+    put('guarded', 'Archive.zip', { headers: { ...headers, 'If-Match': '"{X},1"' } }),
+    { id: 'after', method: 'DELETE', url: `/drives/${drive}/root:/Archive.zip`, dependsOn: ['guarded'] },
+    put('untyped', 'b.bin', { headers: {} }),
+  ])
+  t.equal(reply.status, 200)
+  const parts = Object.fromEntries((reply.json['responses'] as Part[]).map(part => [part.id, part]))
+  t.equal(parts['folder']?.status, 201)
+  t.equal(parts['in folder']?.status, 201)
+  t.equal(parts['guarded']?.status, 412)
+  t.equal(parts['after']?.status, 424)
+  t.equal(parts['untyped']?.status, 400)
+  const item = await lab.graph(token, `/drives/${drive}/root:/Made/a.bin`)
+  t.ok((await lab.ask(item.json['@microsoft.graph.downloadUrl'])).bytes.equals(bytes))
+  const circle = ['a', 'b'].map((id, i) => put(id, 'c.bin', { dependsOn: [i === 0 ? 'b' : 'a'] }))
+  t.equal((await batch(lab, token, circle)).status, 400)
 })
 
 t.test('a batch of more than twenty, or a malformed one, is refused', async t => {

@@ -260,6 +260,153 @@ const CHECKS: Readonly<Record<string, Check>> = {
       )
     },
   },
+  'driveitem-put-content-201-upload-via-put': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/Photos/FileB.txt:/content`, put('text')),
+  },
+  'driveitem-put-content-201-upload-via-put-id': {
+    ask: async ({ lab, guest, drive }) => {
+      const parent = await lab.graph(guest, `/drives/${drive}/root:/Photos`)
+      return lab.graph(guest, `/drives/${drive}/items/${parent.json.id}:/FileC.txt:/content`, put('text'))
+    },
+  },
+  'driveitem-post-children-201-create-folder': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root/children`, post({ name: 'New Folder', folder: {} })),
+  },
+  'driveitem-update-200-update-item': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/Photos/FileB.txt`, {
+        ...post({ name: 'new-file-name.txt' }),
+        method: 'PATCH',
+      }),
+  },
+  'driveitem-move-200-move-item': {
+    ask: async ({ lab, guest, drive }) => {
+      const parent = await lab.graph(guest, `/drives/${drive}/root:/New%20Folder`)
+      return lab.graph(guest, `/drives/${drive}/root:/Photos/new-file-name.txt`, {
+        ...post({ name: 'moved.txt', parentReference: { id: parent.json.id } }),
+        method: 'PATCH',
+      })
+    },
+  },
+  'driveitem-list-versions-200-get-previous-versions': {
+    ask: ({ lab, guest, drive }) => lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/versions`),
+  },
+  'driveitemversion-get-200-get-single-version': {
+    ask: ({ lab, guest, drive }) => lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/versions/1.0`),
+  },
+  'driveitemversion-get-contents-302-get-version-contents': {
+    ask: async ({ lab, guest, drive }) => {
+      await lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/content`, put('again'))
+      return lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/versions/1.0/content`)
+    },
+  },
+  'driveitemversion-restore-204-restore-item-version': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/versions/1.0/restoreVersion`, post({})),
+  },
+  'driveitem-checkout-204-checkout-item': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/checkout`, post({})),
+  },
+  'driveitem-checkin-204-checkin-item': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/Photos/FileC.txt:/checkin`, post({ comment: 'done' })),
+  },
+  'driveitem-createuploadsession-200-upload-fragment-create-session': {
+    ask: stage => beginUpload(stage, 'session a.dat'),
+  },
+  'driveitem-createuploadsession-202-upload-fragment-piece': {
+    ask: async stage => {
+      const { json } = await beginUpload(stage, 'session b.dat')
+      return stage.lab.ask(String(json['uploadUrl']), fragment(0, 327_680, 327_681))
+    },
+  },
+  'driveitem-createuploadsession-200-upload-fragment-resume': {
+    ask: async stage => {
+      const { json } = await beginUpload(stage, 'session c.dat')
+      await stage.lab.ask(String(json['uploadUrl']), fragment(0, 327_680, 327_681))
+      return stage.lab.ask(String(json['uploadUrl']))
+    },
+  },
+  'driveitem-createuploadsession-201-upload-fragment-final': {
+    ask: async stage => {
+      const { json } = await beginUpload(stage, 'session d.dat')
+      return stage.lab.ask(String(json['uploadUrl']), fragment(0, 128, 128))
+    },
+  },
+  'driveitem-createuploadsession-201-commit-upload': {
+    ask: async stage => {
+      const { json } = await beginUpload(stage, 'session e.dat', { deferCommit: true })
+      await stage.lab.ask(String(json['uploadUrl']), fragment(0, 128, 128))
+      return stage.lab.ask(String(json['uploadUrl']), { method: 'POST' })
+    },
+  },
+  'driveitem-createuploadsession-204-upload-fragment-cancel': {
+    ask: async stage => {
+      const { json } = await beginUpload(stage, 'session f.dat')
+      return stage.lab.ask(String(json['uploadUrl']), { method: 'DELETE' })
+    },
+  },
+  'driveitem-createuploadsession-409-commit-upload': {
+    ask: async stage => {
+      const { lab, guest, drive } = stage
+      const { json } = await beginUpload(stage, 'session g.dat', { deferCommit: true })
+      await lab.ask(String(json['uploadUrl']), fragment(0, 128, 128))
+      await lab.graph(guest, `/drives/${drive}/root:/session%20g.dat:/content`, put('first'))
+      return lab.ask(String(json['uploadUrl']), { method: 'POST' })
+    },
+  },
+  'error-416-invalid-range-overlap': {
+    ask: async stage => {
+      const { json } = await beginUpload(stage, 'session h.dat')
+      await stage.lab.ask(String(json['uploadUrl']), fragment(0, 327_680, 1_000_000))
+      return stage.lab.ask(String(json['uploadUrl']), fragment(0, 327_680, 1_000_000))
+    },
+  },
+  'driveitem-delete-204-delete-drive-item': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/New%20Folder/moved.txt`, { method: 'DELETE' }),
+  },
+  'driveitem-permanentdelete-204': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root:/New%20Folder:/permanentDelete`, post({})),
+  },
+  'error-400-invalid-name': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root/children`, post({ name: 'a:b', folder: {} })),
+  },
+  'error-400-path-too-long': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root/children`, post({ name: 'n'.repeat(256), folder: {} })),
+  },
+  'error-409-name-already-exists': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(guest, `/drives/${drive}/root/children`, post({ name: 'photos', folder: {} })),
+  },
+  'error-412-etag-mismatch': {
+    ask: ({ lab, guest, drive }) =>
+      lab.graph(
+        guest,
+        `/drives/${drive}/root:/Photos/Logo.png:/content`,
+        put('x', { 'If-Match': '"{X},1"' }),
+      ),
+  },
+  'error-423-resource-locked': {
+    ask: async ({ lab, guest, drive }) => {
+      await lab.admin('POST', '/items', { do: 'lock', drive, path: 'Photos/Logo.png' })
+      return lab.graph(guest, `/drives/${drive}/root:/Photos/Logo.png:/content`, put('x'))
+    },
+  },
+  'error-507-quota': {
+    ask: async ({ lab, guest, drive }) => {
+      await lab.admin('PUT', '/libraries', { drive, quotaBytes: 1 })
+      const reply = await lab.graph(guest, `/drives/${drive}/root:/full.bin:/content`, put('xx'))
+      await lab.admin('PUT', '/libraries', { drive, quotaBytes: null })
+      return reply
+    },
+  },
   'error-400-batch-too-large': {
     ask: ({ lab, guest }) => {
       const requests = Array.from({ length: 21 }, (_, i) => ({ id: String(i), method: 'GET', url: '/me' }))
@@ -304,6 +451,31 @@ const CHECKS: Readonly<Record<string, Check>> = {
     'header ratelimit-reset': 'sent sometimes only',
   }),
   'error-503-service-not-available': withFault({ status: 503, retryAfterSeconds: 10 }, children),
+}
+
+function post(body: object) {
+  return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+function put(body: string, headers: Readonly<Record<string, string>> = {}) {
+  return { method: 'PUT', headers: { 'Content-Type': 'text/plain', ...headers }, body }
+}
+
+/** Of zeroes. */
+function fragment(start: number, end: number, total: number) {
+  return {
+    method: 'PUT',
+    headers: { 'Content-Range': `bytes ${start}-${end - 1}/${total}` },
+    body: Buffer.alloc(end - start),
+  }
+}
+
+function beginUpload({ lab, guest, drive }: Stage, name: string, body: object = {}): Promise<Reply> {
+  return lab.graph(
+    guest,
+    `/drives/${drive}/root:/${encodeURIComponent(name)}:/createUploadSession`,
+    post(body),
+  )
 }
 
 function load(name: string): unknown {

@@ -28,7 +28,7 @@ export interface Reply {
 export interface Ask {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Buffer
 }
 
 /** What tests look at in answers; the contract test compares whole shapes. */

@@ -15,6 +15,7 @@ interface Report {
   readonly tail: string
   readonly copied: Readonly<Record<string, string>>
   readonly check: string
+  readonly written: { readonly listing: readonly string[]; readonly check: string }
   readonly later: readonly string[]
   readonly routes: Readonly<Record<string, number>>
 }
@@ -41,7 +42,7 @@ function isOnPath(program: string): boolean {
 }
 
 t.test(
-  'rclone signs in as a guest, lists, reads and checks a library, unchanged',
+  'rclone signs in as a guest, lists, reads, changes and checks a library, unchanged',
   { skip: obstacle() },
   async t => {
     const inside = fileURLToPath(new URL('rclone-in-namespace.js', import.meta.url))
@@ -59,6 +60,10 @@ t.test(
     t.equal(report.tail, ' Thi')
     t.match(report.check, /0 differences found/)
     t.match(report.check, new RegExp(`${files.length} matching files`))
+    t.same([...report.written.listing].sort(), ['large.bin', 'sub/', 'sub/MOVED.txt', 'sub/empty.txt'])
+    t.match(report.written.check, /0 differences found/)
+    t.match(report.written.check, /3 matching files/)
+    t.ok((report.routes['upload-fragment'] ?? 0) >= 5, 'the large file came in fragments, twice')
     t.equal(report.later.length, 9)
     t.ok((report.routes['token'] ?? 0) >= 2, 'it refreshed its token')
     t.equal(report.routes['not-emulated'], undefined, 'it asked for nothing that the emulator does not have')

@@ -10,11 +10,13 @@ import { serve } from '../sharepoint/download.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
 import type { Notifications } from '../sharepoint/notifications.js'
 import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
+import type { UploadSessions } from '../sharepoint/upload-sessions.js'
 import { coloursOf, shapeOf } from '../world/thumbnail-image.js'
 import type { World } from '../world/world.js'
 import { editItem } from './edit-item.js'
 import { AdminError } from './admin-error.js'
 import { describeWorld } from './describe-world.js'
+import { listRecycled, listUploads, restoreRecycled, rulesOf, setRules } from './libraries.js'
 import { outboxAnswer } from './outbox.js'
 import { changePeople } from './people.js'
 
@@ -26,6 +28,7 @@ export interface AdminDeps {
   readonly downloadUrls: DownloadUrls
   readonly thumbnailUrls: ThumbnailUrls
   readonly notifications: Notifications
+  readonly sessions: UploadSessions
   /** Where the link's shape is kept. */
   readonly server: { link: LinkShape }
 }
@@ -100,6 +103,16 @@ export class Admin {
         return json(200, changePeople(world, await bodyOf(exchange)))
       case 'POST /items':
         return json(200, await editItem(world, await bodyOf(exchange)))
+      case 'GET /libraries':
+        return json(200, rulesOf(world, exchange.query.get('drive')))
+      case 'PUT /libraries':
+        return json(200, setRules(world, await bodyOf(exchange)))
+      case 'GET /recycle-bin':
+        return json(200, listRecycled(world, exchange.query.get('drive')))
+      case 'POST /recycle-bin':
+        return json(200, restoreRecycled(world, await bodyOf(exchange)))
+      case 'GET /uploads':
+        return json(200, listUploads(this.#deps.sessions))
       case 'GET /bytes':
         return this.#bytes(exchange)
       case 'GET /sha256':

@@ -3,6 +3,8 @@ import type { Content } from '../world/content.js'
 import { type Drive, type Item, pathOf } from '../world/drive.js'
 import { GeneratedContent } from '../world/generated-content.js'
 import { eTag } from '../graph/item-json.js'
+import { principalAuthor } from '../graph/writes/author.js'
+import type { Tenant, User } from '../world/directory.js'
 import type { World } from '../world/world.js'
 import { AdminError } from './admin-error.js'
 
@@ -42,8 +44,21 @@ export async function editItem(world: World, body: Record<string, unknown>) {
       return describe(drive, item)
     }
     case 'delete':
-      drive.remove(item, now)
+      placed.site.recycleBin.put(drive, item, drive.author, now)
       return { deleted: item.id }
+    case 'lock':
+      item.lockedBy = { kind: 'co-authoring' }
+      return describe(drive, item)
+    case 'check-out':
+      item.lockedBy = {
+        kind: 'check-out',
+        by: personOf(placed.site.tenant, world.user(String(body['user']))),
+      }
+      drive.touch(item, now)
+      return describe(drive, item)
+    case 'unlock':
+      delete item.lockedBy
+      return describe(drive, item)
     case 'infect':
       item.malware = typeof body['virus'] === 'string' ? body['virus'] : 'Eicar-Test-Signature'
       drive.touch(item, now)
@@ -51,6 +66,12 @@ export async function editItem(world: World, body: Record<string, unknown>) {
     default:
       throw new AdminError(`'${kind}' is not an edit, see docs/EMULATOR.md`)
   }
+}
+
+function personOf(tenant: Tenant, user: User | undefined) {
+  const principal = user && tenant.principalOf(user)
+  if (!principal) throw new AdminError('this tenant does not know the user')
+  return principalAuthor(principal)
 }
 
 function where(body: Record<string, unknown>) {

@@ -57,6 +57,12 @@ export interface FaultAction {
   readonly keepBytes?: number
   /** Thumbnail URLs that lead to an image of the content before the present one, or do not say of which they are. */
   readonly thumbnailsOf?: 'earlier-version' | 'unnamed-version'
+  /** Cuts the connection (TCP reset) once so many bytes of the request's body have come; none of them counts. */
+  readonly resetAfterReceivedBytes?: number
+  /** Reads so many bytes of the request's body and then nothing more, keeping the connection. */
+  readonly stallAfterReceivedBytes?: number
+  /** Does the work and cuts the connection instead of answering. */
+  readonly loseAnswer?: boolean
   readonly latencyMilliseconds?: number
   readonly bytesPerSecond?: number
   /** Properties that are left out of every driveItem of the answer. */

@@ -1,7 +1,8 @@
 import type { Answer } from '../http/answer.js'
 import { json } from '../http/answer.js'
 import type { Exchange } from '../http/exchange.js'
-import { refuse } from './graph-error.js'
+import { receiveBytes } from '../http/receive.js'
+import { graphError, refuse } from './graph-error.js'
 
 const LARGEST_BATCH = 20
 
@@ -26,7 +27,7 @@ export async function runBatch(
   }
   const failed = new Set<string>()
   const responses = []
-  for (const part of parts) {
+  for (const part of inOrder(parts)) {
     if (part.dependsOn.some(id => failed.has(id))) {
       failed.add(part.id)
       responses.push({
@@ -37,11 +38,30 @@ export async function runBatch(
       })
       continue
     }
-    const answer = await run(partExchange(exchange, version, part))
+    const answer = hasUntypedBody(part)
+      ? graphError(400, 'BadRequest', 'A request with a body needs a Content-Type header.')
+      : await run(partExchange(exchange, version, part))
     if (answer.status >= 400) failed.add(part.id)
     responses.push(partResponse(part.id, answer))
   }
   return json(200, { responses })
+}
+
+/** Each after those that it depends on. */
+function inOrder(parts: readonly Part[]): Part[] {
+  const ordered: Part[] = []
+  const done = new Set<string>()
+  for (let left = parts; left.length > 0;) {
+    const ready = left.filter(part => part.dependsOn.every(id => done.has(id)))
+    if (ready.length === 0) throw refuse(400, 'BadRequest', 'The dependsOn of a request leads nowhere.')
+    // One at a time: what is written first runs first, where nothing speaks against it.
+    const [next] = ready
+    if (!next) break
+    ordered.push(next)
+    done.add(next.id)
+    left = left.filter(part => part !== next)
+  }
+  return ordered
 }
 
 function parseParts(text: string): Part[] {
@@ -76,14 +96,37 @@ function partExchange(exchange: Exchange, version: string, part: Part): Exchange
   const own = Object.fromEntries(
     Object.entries(part.headers).map(([name, value]) => [name.toLowerCase(), value]),
   )
+  const bytes = bodyBytes(part)
   return {
     method: part.method,
     host: exchange.host,
     path: version + path,
     query: new URLSearchParams(query.join('?')),
-    headers: { authorization: exchange.headers.authorization, ...own },
-    body: () => Promise.resolve(Buffer.from(JSON.stringify(part.body ?? null))),
+    headers: {
+      authorization: exchange.headers.authorization,
+      ...own,
+      'content-length': String(bytes.length),
+    },
+    body: () => Promise.resolve(bytes),
+    receive: receiveBytes(bytes),
   }
+}
+
+function contentType(part: Part): string | undefined {
+  return Object.entries(part.headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
+}
+
+function hasUntypedBody(part: Part): boolean {
+  return part.body !== undefined && part.body !== null && contentType(part) === undefined
+}
+
+/** JSON as it is; everything else is a base64 (URL or not) text. */
+function bodyBytes(part: Part): Buffer {
+  if (part.body === undefined || part.body === null) return Buffer.alloc(0)
+  if (typeof part.body === 'string' && !contentType(part)?.includes('json')) {
+    return Buffer.from(part.body, 'base64')
+  }
+  return Buffer.from(JSON.stringify(part.body))
 }
 
 function partResponse(id: string, { status, headers, body }: Answer) {

@@ -5,7 +5,7 @@ import { authorJson } from './item-json.js'
 
 type Json = Record<string, unknown>
 
-const TOTAL = 27_487_790_694_400 // 25 TiB, the usual size of a site
+const USUAL_QUOTA = 27_487_790_694_400 // 25 TiB, of a site
 
 export function driveJson(site: Site, drive: Drive): Json {
   const used = drive.root.size
@@ -21,8 +21,15 @@ export function driveJson(site: Site, drive: Drive): Json {
     createdBy: owner,
     owner:
       drive.type === 'business' ? owner : { group: { id: site.siteId, displayName: `${site.title} Owners` } },
-    quota: { deleted: 0, remaining: TOTAL - used, state: 'normal', total: TOTAL, used },
+    quota: quotaJson(drive.rules.quotaBytes ?? USUAL_QUOTA, used, site.recycleBin.sizeOf(drive)),
   }
+}
+
+function quotaJson(total: number, used: number, deleted: number): Json {
+  const remaining = Math.max(0, total - used)
+  const share = remaining / total
+  const state = remaining === 0 ? 'exceeded' : share < 0.01 ? 'critical' : share < 0.1 ? 'nearing' : 'normal'
+  return { deleted, remaining, state, total, used }
 }
 
 export function driveSharePointIds(site: Site, drive: Drive): Json {

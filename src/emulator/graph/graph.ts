@@ -7,6 +7,9 @@ import { notEmulated, type Route } from '../http/route.js'
 import type { DownloadUrls } from '../sharepoint/download-urls.js'
 import type { Notifications } from '../sharepoint/notifications.js'
 import type { ThumbnailUrls } from '../sharepoint/thumbnail-urls.js'
+import type { UploadSessions } from '../sharepoint/upload-sessions.js'
+import type { Promotions } from '../world/promotions.js'
+import type { Spool } from '../world/spool.js'
 import type { World } from '../world/world.js'
 import { Access } from './access.js'
 import { parseSegments } from './address.js'
@@ -18,6 +21,8 @@ import { odataOptions } from './odata.js'
 import { Resources } from './resources.js'
 import { Shares } from './shares.js'
 import { Thumbnails } from './thumbnails.js'
+import { Versions } from './versions.js'
+import { Writes } from './writes/writes.js'
 
 export interface GraphDeps {
   readonly world: World
@@ -25,6 +30,9 @@ export interface GraphDeps {
   readonly downloadUrls: DownloadUrls
   readonly thumbnailUrls: ThumbnailUrls
   readonly notifications: Notifications
+  readonly spool: Spool
+  readonly sessions: UploadSessions
+  readonly promotions: Promotions
   /** Puts counters and fault rules around a part of a batch. */
   readonly around: (exchange: Exchange, route: Route) => Promise<Answer>
 }
@@ -32,7 +40,7 @@ export interface GraphDeps {
 /** Roots that the same API is served below: rclone's `tenant_url` uses `/v2.0` and `/_api/v2.0`. */
 const VERSIONS = ['/v1.0', '/beta', '/v2.0', '/_api/v2.0']
 
-/** `graph.microsoft.com`, for what browsing and reading need. */
+/** `graph.microsoft.com`, for what browsing, reading and writing need. */
 export class Graph {
   readonly #deps: GraphDeps
   readonly #resources: Resources
@@ -42,14 +50,18 @@ export class Graph {
     const access = new Access(deps.world)
     const { world, downloadUrls, thumbnailUrls } = deps
     const thumbnails = new Thumbnails({ world, access, thumbnailUrls })
+    const items = new Items({ world, access, downloadUrls, thumbnails })
+    const { spool, sessions, promotions } = deps
     this.#resources = new Resources({
       world,
       access,
-      items: new Items({ world, access, downloadUrls, thumbnails }),
+      items,
       delta: new Delta(access),
       shares: new Shares(world, access),
       thumbnails,
       notifications: deps.notifications,
+      versions: new Versions({ world, access, downloadUrls }),
+      writes: new Writes({ world, access, items, spool, sessions, promotions }),
     })
   }
 

@@ -17,7 +17,6 @@ export interface Placed {
 /** A driveItem as SharePoint's own answers look; see `driveitem-*-live-shape-*.json` of the examples. */
 export function itemJson({ site, drive, item }: Placed, downloadUrl?: string): Json {
   if (!item.parent) return rootJson({ site, drive, item })
-  const by = { user: authorJson(item.by) }
   return {
     ...(downloadUrl !== undefined && { [DOWNLOAD_URL]: downloadUrl }),
     createdDateTime: timestamp(item.created),
@@ -28,8 +27,9 @@ export function itemJson({ site, drive, item }: Placed, downloadUrl?: string): J
     webUrl: webUrl({ site, drive, item }),
     ...(item.kind === 'file' && { cTag: cTag(item) }),
     size: item.size,
-    createdBy: by,
-    lastModifiedBy: by,
+    createdBy: { user: authorJson(item.by) },
+    lastModifiedBy: { user: authorJson(item.modifiedBy ?? item.by) },
+    ...(item.description !== undefined && { description: item.description }),
     parentReference: { ...parentReference(drive, item.parent), siteId: site.siteId },
     fileSystemInfo: fileSystemInfo(item),
     ...facets(item),
@@ -84,6 +84,16 @@ export function viewpoint(role: Role | undefined): Json {
       canRead: role !== undefined,
       canUpdate: write,
     },
+  }
+}
+
+/** Only sent when selected. */
+export function publication({ drive, item }: Placed): Json {
+  const out = item.lockedBy?.kind === 'check-out' ? item.lockedBy.by : undefined
+  return {
+    level: out ? 'checkout' : 'published',
+    versionId: `${drive.versionOf(item)}.0`,
+    ...(out && { checkedOutBy: { user: authorJson(out) } }),
   }
 }
 
@@ -149,8 +159,8 @@ function sharedFacet(site: Site, drive: Drive, item: Item): Json {
 
 function fileSystemInfo(item: Item): Json {
   return {
-    createdDateTime: timestamp(item.created),
-    lastModifiedDateTime: timestamp(item.modified),
+    createdDateTime: timestamp(item.fileTimes?.created ?? item.created),
+    lastModifiedDateTime: timestamp(item.fileTimes?.modified ?? item.modified),
   }
 }
 

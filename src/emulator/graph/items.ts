@@ -5,7 +5,7 @@ import type { Item } from '../world/drive.js'
 import type { World } from '../world/world.js'
 import type { Access, PlacedItem } from './access.js'
 import { badRequest, notFound, refuse } from './graph-error.js'
-import { eTag, itemJson, sharepointIds, viewpoint } from './item-json.js'
+import { eTag, itemJson, publication, sharepointIds, viewpoint } from './item-json.js'
 import { DOWNLOAD_URL, notEmulatedOption, pick, selectOf } from './odata.js'
 import { type GraphRequest, linkTo } from './request.js'
 import type { Thumbnails } from './thumbnails.js'
@@ -89,6 +89,9 @@ export class Items {
       (!select || select.some(name => ['*', DOWNLOAD_URL, 'content.downloadUrl'].includes(name)))
     const value = itemJson(placed, wantsUrl ? this.#downloadUrl(placed) : undefined)
     if (select?.includes('sharepointIds')) value['sharepointIds'] = sharepointIds(placed)
+    if (select?.includes('publication') && placed.item.kind === 'file') {
+      value['publication'] = publication(placed)
+    }
     if (request.beta && select?.includes('viewpoint')) {
       value['viewpoint'] = viewpoint(this.#deps.access.requireItem(request.caller, placed))
     }

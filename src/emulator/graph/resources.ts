@@ -16,6 +16,8 @@ import type { GraphRequest } from './request.js'
 import type { Notifications } from '../sharepoint/notifications.js'
 import type { Shares } from './shares.js'
 import type { Thumbnails } from './thumbnails.js'
+import type { Versions } from './versions.js'
+import type { Writes } from './writes/writes.js'
 
 export interface ResourcesDeps {
   readonly world: World
@@ -25,6 +27,8 @@ export interface ResourcesDeps {
   readonly shares: Shares
   readonly thumbnails: Thumbnails
   readonly notifications: Notifications
+  readonly versions: Versions
+  readonly writes: Writes
 }
 
 export interface Match {
@@ -51,8 +55,8 @@ export class Resources {
 
   match(method: string, path: readonly Segment[], query: URLSearchParams): Match | undefined {
     const [head, ...rest] = path
-    if (method === 'POST') return this.#post(path)
-    if (method !== 'GET' && method !== 'HEAD') return undefined
+    if (method === 'POST') return this.#invite(path) ?? this.#write(method, path)
+    if (method !== 'GET' && method !== 'HEAD') return this.#write(method, path)
     const call = functionCall(head?.name ?? '')
     switch (call.name) {
       case 'me':
@@ -72,8 +76,7 @@ export class Resources {
     }
   }
 
-  /** Sharing is all that is written so far. */
-  #post(path: readonly Segment[]): Match | undefined {
+  #invite(path: readonly Segment[]): Match | undefined {
     const { world, access } = this.#deps
     const [head, id, ...rest] = path
     if (head?.name === 'invitations' && !id) {
@@ -89,6 +92,13 @@ export class Resources {
       drive: id.name,
       run: async request => inviteToItem(world, access, request, await find(request)),
     }
+  }
+
+  #write(method: string, path: readonly Segment[]): Match | undefined {
+    return this.#deps.writes.match(method, path, {
+      own: caller => this.#ownDrive(caller),
+      ofSite: (caller, segment) => defaultDrive(this.#findSite(caller, segment)),
+    })
   }
 
   #me(path: readonly Segment[], query: URLSearchParams): Match | undefined {
@@ -160,6 +170,7 @@ export class Resources {
         run: async request => this.#subscribe(request, await find(request)),
       }
     }
+    if (head.name === 'versions') return this.#deps.versions.match(find, rest)
     if (part) return undefined
     const call = functionCall(head.name)
     switch (call.name) {

@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { json, Refusal } from './answer.js'
+import type { Receive } from './receive.js'
 
 const LARGEST_BODY = 4 * 1024 * 1024
 
@@ -11,10 +13,13 @@ export interface Exchange {
   readonly path: string
   readonly query: URLSearchParams
   readonly headers: IncomingHttpHeaders
+  /** All of a small body. */
   body(): Promise<Buffer>
+  /** A body of any size, piece by piece; instead of {@link body}. */
+  readonly receive: Receive
 }
 
-export function exchangeOf(request: IncomingMessage): Exchange {
+export function exchangeOf(request: IncomingMessage, receive: Receive): Exchange {
   const target = request.url ?? '/'
   const [path = '/', ...rest] = target.split('?')
   return {
@@ -23,20 +28,26 @@ export function exchangeOf(request: IncomingMessage): Exchange {
     path,
     query: new URLSearchParams(rest.join('?')),
     headers: request.headers,
-    body: () => readBody(request),
+    body: () => collect(receive, LARGEST_BODY),
+    receive,
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+export async function collect(receive: Receive, largest: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  await receive(chunk => {
     size += chunk.length
-    if (size > LARGEST_BODY) throw new Error('request body too large')
+    if (size > largest) return Promise.reject(new Refusal(TOO_LARGE))
     chunks.push(chunk)
-  }
+    return undefined
+  })
   return Buffer.concat(chunks)
 }
+
+const TOO_LARGE = json(413, {
+  error: { code: 'invalidRequest', message: 'The request size exceeds the maximum limit.' },
+})
 
 /** Fields of a form; a query string has the same shape. */
 export async function formOf(exchange: Exchange): Promise<URLSearchParams> {

@@ -34,6 +34,10 @@ export class Sender {
     const rate = action.bytesPerSecond ?? (shaped ? options.link.bytesPerSecond : 0)
     await delay((action.latencyMilliseconds ?? 0) + (shaped ? options.link.latencyMilliseconds : 0))
     if (response.destroyed) return
+    if (action.loseAnswer === true) {
+      this.reset(socketOf(response))
+      return
+    }
     const { body } = answer
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
     const length = Math.min(bodyLength(answer), action.keepBytes ?? Infinity)
@@ -51,6 +55,10 @@ export class Sender {
       return
     }
     await this.#sendBody(response, body, length, rate, options)
+  }
+
+  reset(socket: Socket): void {
+    this.#tcpOf(socket).resetAndDestroy()
   }
 
   async #sendBody(
@@ -78,7 +86,7 @@ export class Sender {
       if (action.lengthOff === undefined) response.end()
       else socketOf(response).end()
     } else if (action.resetAfterBytes === cut) {
-      this.#tcpOf(socketOf(response)).resetAndDestroy()
+      this.reset(socketOf(response))
     } else if (action.endAfterBytes === cut) {
       socketOf(response).end()
     }

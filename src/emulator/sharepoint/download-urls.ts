@@ -8,6 +8,8 @@ const HOUR_SECONDS = 3600
 export interface TempAuth {
   readonly drive: string
   readonly item: string
+  /** Of an earlier state of the content; without it, the present one. */
+  readonly version?: number
   /** Seconds since the epoch. */
   readonly nbf: number
   readonly exp: number
@@ -20,9 +22,15 @@ export class DownloadUrls {
     this.#signing = signing
   }
 
-  make(site: Site, drive: Drive, item: Item, now: number): string {
+  make(site: Site, drive: Drive, item: Item, now: number, version?: number): string {
     const nbf = Math.floor(now / 1000)
-    const tempauth: TempAuth = { drive: drive.id, item: item.id, nbf, exp: nbf + HOUR_SECONDS }
+    const tempauth: TempAuth = {
+      drive: drive.id,
+      item: item.id,
+      ...(version !== undefined && { version }),
+      nbf,
+      exp: nbf + HOUR_SECONDS,
+    }
     return (
       `https://${site.host}${encodePath(site.path)}/_layouts/15/download.aspx` +
       `?UniqueId=${item.guid}&Translate=false&tempauth=${this.#signing.seal(tempauth)}&ApiVersion=2.0`

@@ -28,10 +28,13 @@ export async function download(
   const placed = deps.world.drive(tempauth.drive)
   if (!placed) throw refuse(404, 'itemNotFound', 'The resource could not be found.')
   const item = await locate(placed, { id: tempauth.item })
-  if (!item.content || item.guid !== exchange.query.get('UniqueId')?.toLowerCase()) {
+  const { version } = tempauth
+  const content =
+    version === undefined ? item.content : item.history?.find(each => each.number === version)?.content
+  if (!content || item.guid !== exchange.query.get('UniqueId')?.toLowerCase()) {
     throw refuse(404, 'itemNotFound', 'The resource could not be found.')
   }
-  return serve(item.content, ignoreRange ? undefined : header(exchange, 'range'), {
+  return serve(content, ignoreRange ? undefined : header(exchange, 'range'), {
     ETag: eTag(item),
     'Content-Type': mediaType(item.name),
     'Content-Disposition': `attachment; filename*=UTF-8''${encodeName(item.name)}`,

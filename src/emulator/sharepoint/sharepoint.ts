@@ -11,6 +11,7 @@ import { download } from './download.js'
 import type { DownloadUrls } from './download-urls.js'
 import { FORMS_PAGE, Sessions } from './sessions.js'
 import { WebPages } from './web-pages.js'
+import type { UploadEndpoint } from './upload-endpoint.js'
 
 export interface SharePointDeps {
   readonly world: World
@@ -18,6 +19,7 @@ export interface SharePointDeps {
   readonly graph: Graph
   readonly downloadUrls: DownloadUrls
   readonly signIns: SignIns
+  readonly uploads: UploadEndpoint
 }
 
 /** `{tenant}.sharepoint.com` and `{tenant}-my.sharepoint.com`. */
@@ -40,6 +42,11 @@ export class SharePoint {
       run: () => finish(run),
     })
     if (path.endsWith('/_vti_bin/client.svc')) return route('realm', () => realm(tenant))
+    const { uploads } = this.#deps
+    if (uploads.serves(exchange)) {
+      const upload = uploads.route(exchange)
+      return { ...upload, run: () => finish(() => upload.run()) }
+    }
     if (this.#deps.graph.serves(exchange)) return this.#deps.graph.route(exchange)
     const reads = method === 'GET' || method === 'HEAD'
     if (reads && path.endsWith('/_layouts/15/download.aspx')) {

@@ -17,6 +17,8 @@ export interface Content {
   /** Base64; `undefined` where the service would not know it (yet). */
   quickXorHash(): string | undefined
   open(): Promise<ContentReader> | ContentReader
+  /** Nobody will open it again. */
+  dispose?(): void
 }
 
 export class MemoryContent implements Content {

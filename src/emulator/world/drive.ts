@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Content, MemoryContent } from './content.js'
+import { defaultRules, type DriveRules } from './drive-rules.js'
 import { type Guid, guidFrom } from './guid.js'
 import { itemId, itemIdPrefix, parseItemId, ROOT_GUID } from './ids.js'
 
@@ -10,6 +11,21 @@ export interface Author {
   readonly id: string
   readonly email: string
   readonly displayName: string
+}
+
+/** A state of a file's content that another one has replaced. */
+export interface ItemVersion {
+  /** 1, 2, …: `1.0`, `2.0` on the wire. */
+  readonly number: number
+  readonly content: Content
+  readonly modified: number
+  readonly by: Author
+}
+
+/** What a client says that its file system says; milliseconds. */
+export interface FileTimes {
+  readonly created?: number | undefined
+  readonly modified?: number | undefined
 }
 
 /** A driveItem. Only its {@link Drive} changes it. */
@@ -32,7 +48,27 @@ export interface Item {
   size: number
   children: Item[]
   by: Author
+  /** Where it is not who made it. */
+  modifiedBy?: Author
   malware?: string
+  description?: string
+  /** Where they are not `created` and `modified`. */
+  fileTimes?: FileTimes
+  /** Oldest first. */
+  history?: ItemVersion[]
+  /** Who else may write meanwhile: nobody, or one person (an object id). */
+  lockedBy?: { readonly kind: 'co-authoring' } | { readonly kind: 'check-out'; readonly by: Author }
+}
+
+/** One edit, however much of it changes. */
+export interface ItemChange {
+  readonly name?: string | undefined
+  readonly parent?: Item | undefined
+  readonly times?: FileTimes | undefined
+  readonly description?: string | undefined
+  readonly by: Author
+  /** The state before stays in the history, though the content is the same. */
+  readonly keepsVersion: boolean
 }
 
 export interface Change {
@@ -69,7 +105,11 @@ export interface NewItem {
   readonly guid?: Guid
   readonly author?: Author
   readonly eTag?: number
+  readonly times?: FileTimes | undefined
 }
+
+/** As a library has it that nobody has configured. */
+const KEPT_VERSIONS = 500
 
 /**
  * One document library: a tree of items and the log of what changed in it.
@@ -85,6 +125,7 @@ export class Drive {
   readonly created: number
   readonly author: Author
   source: DriveSource | undefined
+  readonly rules: DriveRules = defaultRules()
   /** Sequence numbers of the service do not start at 1. */
   static readonly FIRST_SEQUENCE = 585_000_000
   readonly #prefix: Buffer
@@ -201,8 +242,17 @@ export class Drive {
     return this.#add(parent, name, 'package', undefined, options)
   }
 
-  replaceContent(item: Item, content: Content | Buffer | string, now: number, eTag = item.eTag + 1): void {
+  replaceContent(
+    item: Item,
+    content: Content | Buffer | string,
+    now: number,
+    eTag = item.eTag + 1,
+    edit: { readonly by?: Author; readonly times?: FileTimes | undefined } = {},
+  ): void {
     const replacement = toContent(content)
+    this.#keepVersion(item)
+    if (edit.by) item.modifiedBy = edit.by
+    this.#setFileTimes(item, { created: item.fileTimes?.created, ...edit.times })
     this.#grow(item.parent, replacement.size - item.size)
     item.content = replacement
     item.size = replacement.size
@@ -230,6 +280,33 @@ export class Drive {
     this.#touch(item, now)
   }
 
+  /** Several edits at once: one step of the eTag. */
+  change(item: Item, { name, parent, times, description, by, keepsVersion }: ItemChange, now: number): void {
+    if (keepsVersion) this.#keepVersion(item)
+    if (name !== undefined) item.name = name
+    if (description !== undefined) item.description = description
+    if (times) this.#setFileTimes(item, { ...item.fileTimes, ...times })
+    item.modifiedBy = by
+    if (parent && parent !== item.parent) {
+      this.#detach(item)
+      this.#attach(item, parent)
+    } else {
+      this.#forgetOrder(item.parent)
+    }
+    this.#touch(item, now)
+  }
+
+  /** The number of the present state. */
+  versionOf(item: Item): number {
+    return (item.history?.at(-1)?.number ?? 0) + 1
+  }
+
+  /** Back from where `remove` put it. */
+  restore(item: Item, parent: Item, now: number): void {
+    this.#attach(item, parent)
+    this.#remember(item, now)
+  }
+
   remove(item: Item, now: number): void {
     if (!item.parent) throw new Error('the root cannot be removed')
     const parent = item.parent
@@ -245,10 +322,37 @@ export class Drive {
     for (const child of item.children) this.#forget(child, now)
   }
 
+  #remember(item: Item, now: number): void {
+    this.#items.set(item.guid, item)
+    this.#order[item.serial] = item
+    this.#touch(item, now)
+    for (const child of item.children) this.#remember(child, now)
+  }
+
+  /** Not of a directory on disk: what was there is gone. */
+  #keepVersion(item: Item): void {
+    if (this.source || !item.content) return
+    const { content, modified } = item
+    const history = (item.history ??= [])
+    history.push({ number: this.versionOf(item), content, modified, by: item.modifiedBy ?? item.by })
+    if (history.length >= KEPT_VERSIONS) {
+      const dropped = history.shift()
+      if (history.every(each => each.content !== dropped?.content)) dropped?.content.dispose?.()
+    }
+  }
+
+  #setFileTimes(item: Item, times: FileTimes): void {
+    if (times.created === undefined && times.modified === undefined) delete item.fileTimes
+    else item.fileTimes = times
+  }
+
   #add(parent: Item, name: string, kind: ItemKind, content: Content | undefined, options: NewItem): Item {
     const item = this.#newItem(parent, name, kind, options, content)
     parent.children.push(item)
-    this.#forgetOrder(parent)
+    if (options.times) this.#setFileTimes(item, options.times)
+    this.#sorted.delete(parent)
+    const names = this.#byName.get(parent)
+    if (names && !names.has(foldName(name))) names.set(foldName(name), item)
     this.#grow(parent, item.size)
     this.#record(item, item.modified, false)
     return item

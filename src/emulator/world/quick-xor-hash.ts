@@ -35,6 +35,14 @@ export class QuickXorHash {
     return this
   }
 
+  /** The hash of this input followed by the other's. This one must be whole periods long. */
+  append(next: QuickXorHash): this {
+    if (this.#length % QuickXorHash.PERIOD !== 0) throw new RangeError('not at the end of a period')
+    for (let i = 0; i < next.#fold.length; i++) this.#xorByte(i, next.#fold[i] ?? 0)
+    this.#length += next.#length
+    return this
+  }
+
   /** @param length of the whole input, where `xorAt` was used */
   digest(length = this.#length): string {
     const register = Buffer.alloc(20)

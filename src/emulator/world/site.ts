@@ -2,6 +2,7 @@ import type { Principal, Tenant } from './directory.js'
 import { Drive, isWithin, type Author, type Item } from './drive.js'
 import { type Guid, guidFrom } from './guid.js'
 import { driveId } from './ids.js'
+import { RecycleBin } from './recycle-bin.js'
 
 export type Role = 'read' | 'write' | 'owner'
 
@@ -51,6 +52,7 @@ export class Site {
   readonly libraries: Drive[] = []
   readonly grants: Grant[] = []
   readonly links: SharingLink[] = []
+  readonly recycleBin = new RecycleBin()
 
   constructor(tenant: Tenant, options: SiteOptions) {
     this.tenant = tenant

@@ -1,0 +1,32 @@
+/** How one library is set up; the admin address changes it. */
+export interface DriveRules {
+  /** `undefined`: more than anybody fills. */
+  quotaBytes: number | undefined
+  /** Endings of names whose files SharePoint rewrites after an upload ("property promotion"). */
+  promotedEndings: readonly string[]
+  /** By the world's clock, after the upload was answered; 0 = before the next request. */
+  promotionDelaySeconds: number
+  /** Of an upload session without a sign of life. */
+  uploadSessionSeconds: number
+  /** A second session for a name that is being uploaded is refused. */
+  oneUploadSessionPerName: boolean
+  /** An Authorization at an upload URL is answered 401, as the documentation says that it may be. */
+  refuseAuthorizedFragments: boolean
+  /** A new fileSystemInfo puts the state before into the history. */
+  versionOnTimes: boolean
+  /** PATCH obeys `conflictBehavior=replace`. */
+  replaceOnMove: boolean
+}
+
+export function defaultRules(): DriveRules {
+  return {
+    quotaBytes: undefined,
+    promotedEndings: ['docx', 'xlsx', 'pptx'],
+    promotionDelaySeconds: 0,
+    uploadSessionSeconds: 15 * 60,
+    oneUploadSessionPerName: true,
+    refuseAuthorizedFragments: true,
+    versionOnTimes: true,
+    replaceOnMove: false,
+  }
+}

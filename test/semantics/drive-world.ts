@@ -156,7 +156,7 @@ export class DriveWorld {
       store,
       cache: this.cache,
       clock,
-      limits: options.limits ?? {},
+      limits: () => options.limits ?? {},
       freeBytes: () => this.freeBytes,
       onTrouble,
     })

@@ -15,7 +15,7 @@ function purgeBy(t: Test, policy: AccessRemovedPolicy) {
   const time = { now: Date.UTC(2026, 0, 1) }
   const library: LibraryRecord = { ...PROJECTS, enumerated: 1, accessRemoved: time.now }
   const purge = new AccessRemovedPurge({
-    policy,
+    policy: () => policy,
     directory,
     now: () => time.now,
     rootOf: () => 7 as Ino,

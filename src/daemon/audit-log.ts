@@ -30,6 +30,7 @@ export class AuditLog implements AuditTrail {
   #waiting: string[] = []
   /** The last thing that was written may be half a line. */
   #isTorn = false
+  #isFailing = false
 
   constructor(deps: AuditLogDeps) {
     this.#deps = deps
@@ -38,6 +39,11 @@ export class AuditLog implements AuditTrail {
       largest: deps.largestFile ?? LARGEST_AUDIT_FILE,
       old: OLD_AUDIT_FILES,
     })
+    try {
+      this.#isTorn = !this.#file.endsWithLine
+    } catch {
+      // It is said when something is to be written.
+    }
   }
 
   opened(item: ItemRecord, admission: Admission, failure?: unknown): void {
@@ -55,8 +61,10 @@ export class AuditLog implements AuditTrail {
     try {
       this.#file.append(this.#isTorn ? `\n${lines}` : lines)
       this.#isTorn = false
+      this.#isFailing = false
     } catch (failure) {
-      if (!this.#isTorn) this.#deps.onTrouble('audit-not-written', failure)
+      if (!this.#isFailing) this.#deps.onTrouble('audit-not-written', failure)
+      this.#isFailing = true
       this.#isTorn = true
     }
   }

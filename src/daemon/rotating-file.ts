@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs'
 import type { Bytes } from '../model/ids.js'
 
 export interface RotatingFileOptions {
@@ -17,6 +17,19 @@ export class RotatingFile {
   constructor(options: RotatingFileOptions) {
     this.#options = options
     this.#tryOpen()
+  }
+
+  /** Whether nothing, or a whole line, was written last. */
+  get endsWithLine(): boolean {
+    if (this.#size === 0) return true
+    const last = Buffer.alloc(1)
+    const fd = openSync(this.#options.file, 'r')
+    try {
+      readSync(fd, last, 0, 1, this.#size - 1)
+    } finally {
+      closeSync(fd)
+    }
+    return last.toString() === '\n'
   }
 
   /** Writes at once. @throws what the disk says; part of the text may have been written */

@@ -152,6 +152,7 @@ class Services implements DaemonServices {
     const { resolver, accounts, policy } = this.#parts
     // Before anything is asked of the other organization, which could only refuse somebody unknown.
     await accounts.current(signal)
+    policy.look()
     if (policy.problem !== undefined) throw policy.problem
     conversation.progress({ message: 'Looking for the library' })
     const resolved = await resolver.resolve(request.address, signal)
@@ -192,8 +193,10 @@ class Services implements DaemonServices {
   }
 
   async listLibraries(): Promise<readonly LibraryStatus[]> {
-    const { store, sync, guard, tokens, tenants } = this.#parts
+    const { store, sync, guard, tokens, tenants, policy } = this.#parts
     const { signal } = new AbortController()
+    // Who asks how things are has perhaps just changed it.
+    policy.look()
     return await Promise.all(
       store.libraries.all().map(async ({ enumerated: _, accessRemoved, ...library }) => {
         const { phase, checked, isTold, ...last } = sync.statusOf(library.id)
@@ -392,6 +395,7 @@ class Services implements DaemonServices {
   async doctorChecks(conversation: Conversation, signal: AbortSignal): Promise<readonly Check[]> {
     const { store, http, tokens, organizations, accounts } = this.#parts
     const { cloud, clock } = this.#environment
+    this.#parts.policy.look()
     const deps = { cloud, http, clock, tokens, organizations }
     conversation.progress({ message: 'Asking the service' })
     const network = [this.#parts.transports.check(), ...(await networkChecks(deps, signal))]

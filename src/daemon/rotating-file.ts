@@ -13,6 +13,7 @@ export class RotatingFile {
   readonly #options: RotatingFileOptions
   #fd: number | undefined
   #size: Bytes = 0
+  #isClosed = false
 
   constructor(options: RotatingFileOptions) {
     this.#options = options
@@ -34,6 +35,7 @@ export class RotatingFile {
 
   /** Writes at once. @throws what the disk says; part of the text may have been written */
   append(text: string): void {
+    if (this.#isClosed) return
     const bytes = Buffer.from(text)
     if (this.#size + bytes.length > this.#options.largest && this.#size > 0) this.#rotate()
     const fd = (this.#fd ??= this.#open())
@@ -44,13 +46,19 @@ export class RotatingFile {
     }
   }
 
+  /** What is appended later is lost. */
   close(): void {
+    this.#isClosed = true
+    this.#closeFile()
+  }
+
+  #closeFile(): void {
     if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
   }
 
   #rotate(): void {
-    this.close()
+    this.#closeFile()
     const { file, old } = this.#options
     for (let i = old; i > 0; i--) {
       try {

@@ -51,28 +51,31 @@ async function trail({ world, audit }: PolicyWorld, filter = {}): Promise<AuditE
 }
 
 // "What is local of it stays, and can be read where all of a file is local; a file that is not local as a whole does not open."
-t.test('of an organization that is not allowed any more, what is local can be read and nothing else', async t => {
-  const made = policyWorld(t, {})
-  const { world, decide } = made
-  await readWhole(made, 'local.bin')
-  const open = await world.open('other.bin')
-  await world.read(open, { start: 0, end: 64 * KIB })
+t.test(
+  'of an organization that is not allowed any more, what is local can be read and nothing else',
+  async t => {
+    const made = policyWorld(t, {})
+    const { world, decide } = made
+    await readWhole(made, 'local.bin')
+    const open = await world.open('other.bin')
+    await world.read(open, { start: 0, end: 64 * KIB })
 
-  decide({ AllowTenantList: [ELSEWHERE] })
-  const before = world.remote.downloads.length
-  t.ok(isSame(await readWhole(made, 'local.bin'), BYTES))
-  const failure = await failureOf(world.open('remote.bin'))
-  t.match(failure, { code: 'blocked-by-policy', message: /Contoso/, nextStep: 'Ask your administrator.' })
-  t.equal(toErrno(failure), EACCES)
-  await t.rejects(world.read(open, whole), { code: 'blocked-by-policy' }, 'also what was open already')
-  t.ok(isSame(await world.read(open, { start: 0, end: 64 * KIB }), BYTES.subarray(0, 64 * KIB)))
-  t.equal(world.remote.downloads.length, before, 'nothing was asked for')
+    decide({ AllowTenantList: [ELSEWHERE] })
+    const before = world.remote.downloads.length
+    t.ok(isSame(await readWhole(made, 'local.bin'), BYTES))
+    const failure = await failureOf(world.open('remote.bin'))
+    t.match(failure, { code: 'blocked-by-policy', message: /Contoso/, nextStep: 'Ask your administrator.' })
+    t.equal(toErrno(failure), EACCES)
+    await t.rejects(world.read(open, whole), { code: 'blocked-by-policy' }, 'also what was open already')
+    t.ok(isSame(await world.read(open, { start: 0, end: 64 * KIB }), BYTES.subarray(0, 64 * KIB)))
+    t.equal(world.remote.downloads.length, before, 'nothing was asked for')
 
-  decide({ AllowTenantList: [ELSEWHERE], BlockExternalSync: false })
-  await t.rejects(world.open('remote.bin'), { code: 'blocked-by-policy' })
-  decide({})
-  t.ok(isSame(await readWhole(made, 'remote.bin'), BYTES), 'without a new mount')
-})
+    decide({ AllowTenantList: [ELSEWHERE], BlockExternalSync: false })
+    await t.rejects(world.open('remote.bin'), { code: 'blocked-by-policy' })
+    decide({})
+    t.ok(isSame(await readWhole(made, 'remote.bin'), BYTES), 'without a new mount')
+  },
+)
 
 // "A policy that cannot be understood … allows no organization but the account's own."
 t.test('a policy that cannot be understood closes, and loses nothing', async t => {
@@ -117,7 +120,11 @@ t.test('without offline mode a local file opens only while its organization can 
   await readWhole(made, 'local.bin')
   synced.problem = new Fault('access-removed', 'Contoso no longer shares it')
   asked.failure = synced.problem
-  t.match(await failureOf(world.open('local.bin')), { message: /no longer shares/ }, 'whatever it said before')
+  t.match(
+    await failureOf(world.open('local.bin')),
+    { message: /no longer shares/ },
+    'whatever it said before',
+  )
 
   account.home = 'tenant-contoso' as typeof account.home
   t.ok(isSame(await readWhole(made, 'local.bin'), BYTES), 'the own organization is not external')

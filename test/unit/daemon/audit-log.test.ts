@@ -1,7 +1,12 @@
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { auditFile, LARGEST_AUDIT_FILE, OLD_AUDIT_FILES, readAuditTrail } from '../../../src/control/audit-trail.js'
+import {
+  auditFile,
+  LARGEST_AUDIT_FILE,
+  OLD_AUDIT_FILES,
+  readAuditTrail,
+} from '../../../src/control/audit-trail.js'
 import { AuditLog } from '../../../src/daemon/audit-log.js'
 import type { Admission } from '../../../src/fs/hydration-gate.js'
 import type { ItemRecord } from '../../../src/store/item-record.js'

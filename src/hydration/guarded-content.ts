@@ -13,8 +13,8 @@ export interface ContentGuards {
   /** Why nothing may be asked of an organization. */
   refusalOf(tenant: TenantId, signal: AbortSignal): Promise<Fault | undefined>
   /** What is to stay free on the disk; `undefined`: nothing in particular. */
-  leastFree(): Bytes | undefined
-  freeBytes(): Bytes
+  readonly leastFree: () => Bytes | undefined
+  readonly freeBytes: () => Bytes
   readonly pace: Pace
 }
 

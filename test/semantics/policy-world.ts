@@ -23,7 +23,7 @@ export interface PolicyWorld {
   readonly holder: PolicyHolder
   readonly audit: AuditLog
   /** The administrator writes another policy, and the daemon has seen it. */
-  decide(policy: unknown): void
+  readonly decide: (policy: unknown) => void
   /** What synchronisation knows of the library. */
   readonly synced: { checked: Milliseconds | undefined; problem: Fault | undefined }
   /** What asking for the root of the library does. */

@@ -66,8 +66,15 @@ export class HydrationGate {
     // GLib opens so what it only wants to know the type of.
     const isSniffer = sniffs || (flags & constants.O_NOATIME) !== 0
     const appetite = verdict === 'full' ? (isSniffer ? 'sniffing' : 'ordinary') : 'exact'
-    const [{ name = UNKNOWN, path = undefined, pid = caller.pid } = {}] = lineage
-    return { program: name, executable: path, pid, uid: caller.uid, verdict, appetite }
+    const [program] = lineage
+    return {
+      program: program?.name ?? UNKNOWN,
+      executable: program?.path,
+      pid: program?.pid ?? caller.pid,
+      uid: caller.uid,
+      verdict,
+      appetite,
+    }
   }
 
   /**

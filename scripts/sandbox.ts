@@ -55,6 +55,8 @@ export interface SandboxOptions {
   readonly user?: string
   /** The command's main file, of another copy of the program. */
   readonly program?: string
+  /** A program, with its arguments, that runs each command; for example in another namespace. */
+  readonly within?: readonly string[]
 }
 
 export const DEMO_USER = 'ann@fabrikam.example'
@@ -73,7 +75,7 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
     emulator = await startEmulator(join(home, 'emulator'), options.emulator ?? [])
     const env = await privateEnvironment(home, emulator.ready.cloud, options.user ?? DEMO_USER)
     const ca = await readFile(emulator.ready.ca)
-    return new OpenSandbox(home, env, emulator, ca, options.program ?? CLI)
+    return new OpenSandbox(home, env, emulator, ca, options)
   } catch (failure) {
     emulator?.child.kill('SIGKILL')
     await rm(home, { recursive: true, force: true })
@@ -122,21 +124,29 @@ class OpenSandbox implements Sandbox {
   readonly cloudFile: string
   readonly #emulator: RunningEmulator
   readonly #ca: Buffer
-  readonly #program: string
+  readonly #command: readonly [string, ...string[]]
 
-  constructor(home: string, env: NodeJS.ProcessEnv, emulator: RunningEmulator, ca: Buffer, program: string) {
+  constructor(
+    home: string,
+    env: NodeJS.ProcessEnv,
+    emulator: RunningEmulator,
+    ca: Buffer,
+    { program = CLI, within: [runner, ...rest] = [] }: SandboxOptions,
+  ) {
     this.home = home
     this.env = env
     this.cloudFile = emulator.ready.cloud
     this.#emulator = emulator
     this.#ca = ca
-    this.#program = program
+    const command = [process.execPath, program] as const
+    this.#command = runner === undefined ? command : [runner, ...rest, ...command]
   }
 
   async cli(...args: readonly string[]): Promise<Finished> {
     const options = { env: this.env, timeout: LONGEST_COMMAND_MILLISECONDS, killSignal: 'SIGKILL' as const }
     try {
-      return { status: 0, ...(await execute(process.execPath, [this.#program, ...args], options)) }
+      const [program, ...given] = this.#command
+      return { status: 0, ...(await execute(program, [...given, ...args], options)) }
     } catch (failure) {
       const { code, stdout, stderr } = failure as { code?: unknown; stdout: string; stderr: string }
       return { status: typeof code === 'number' ? code : -1, stdout, stderr }

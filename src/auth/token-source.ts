@@ -15,6 +15,13 @@ export interface TokenSourceDeps {
   readonly accounts: Pick<Accounts, 'homeProfile'>
   readonly clock: Clock
   readonly organizations: OrganizationNames
+  /** Absent: every organization may be asked. */
+  readonly policy?: TenantRule
+}
+
+/** Which organizations an administrator allows. Implemented by `daemon/tenant-policy.ts`. */
+export interface TenantRule {
+  refusalOf(tenant: TenantId, signal: AbortSignal): Promise<Fault | undefined>
 }
 
 export interface TokenOptions {
@@ -50,7 +57,7 @@ export class TokenSource {
   }
 
   /**
-   * @throws {Fault} `not-signed-in`, `sign-in-required`, whatever {@link entraFault} makes of a refusal,
+   * @throws {Fault} `blocked-by-policy`, `not-signed-in`, `sign-in-required`, whatever {@link entraFault} makes of a refusal,
    *   and the network's
    */
   async tokenFor(
@@ -59,6 +66,9 @@ export class TokenSource {
     signal: AbortSignal,
     options: TokenOptions = {},
   ): Promise<string> {
+    // Before what is known: whatever is asked of an organization needs a token, and so stops here.
+    const ban = await this.#deps.policy?.refusalOf(tenant, signal)
+    if (ban) throw ban
     const key = keyOf(tenant, scopes)
     const known = this.#issued.get(key)
     if (known !== undefined && options.claims === undefined && this.#isGood(known, options.refused)) {

@@ -61,6 +61,7 @@ const EXIT_BY_CODE: Readonly<Record<ProblemCode, number>> = {
   'stale-node': EXIT.failed,
   'bad-handle': EXIT.failed,
   'hydration-refused': EXIT.failed,
+  'offline-not-allowed': EXIT.network,
   'invalid-value': EXIT.usage,
   'no-thumbnail': EXIT.failed,
 

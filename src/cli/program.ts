@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { productVersion } from '../control/version.js'
 import { addCommand } from './commands/add.js'
+import { auditCommand } from './commands/audit.js'
 import { deletionsCommand } from './commands/deletions.js'
 import { desktopActionCommand } from './commands/desktop-action.js'
 import { desktopCommand } from './commands/desktop.js'
@@ -81,6 +82,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     unmountCommand(run),
     deletionsCommand(run),
     statusCommand(run),
+    auditCommand(run),
     openCommand(run),
     findCommand(run),
     desktopCommand(run),

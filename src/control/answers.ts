@@ -33,6 +33,8 @@ export type LibraryState =
   | 'offline'
   | 'sign-in-needed'
   | 'access-removed'
+  /** An administrator of this machine does not allow the organization. */
+  | 'blocked-by-policy'
   /** Something else failed; `problem` says what. */
   | 'needs-attention'
 
@@ -98,6 +100,22 @@ export interface DaemonStatus {
   readonly account: Account | undefined
   readonly mounts: readonly Mount[]
   readonly libraries: readonly LibraryStatus[]
+  /** `undefined` from an older daemon. */
+  readonly policy?: PolicyStatus
+}
+
+/** What an administrator of this machine has decided: docs/POLICY.md. */
+export interface PolicyStatus {
+  readonly file: string
+  readonly state: 'none' | 'in-force' | 'unusable'
+  /** Those that the file has; of the last one that could be read where it is unusable. */
+  readonly keys: readonly string[]
+  /** Why it is unusable. */
+  readonly problem?: Problem
+  /** Less is free on the disk than the administrator wants. */
+  readonly disk?: { readonly freeBytes: Bytes; readonly leastBytes: Bytes; readonly stopsDownloads: boolean }
+  /** Libraries that are to be on the drive and could not be added, by the administrator's names. */
+  readonly notAdded: readonly { readonly name: string; readonly problem: Problem }[]
 }
 
 /** What a program may cause: see docs/SEMANTICS.md, "Who may download". */

@@ -1,4 +1,12 @@
-import { checkShape, matching, oneOf, readJsonFile, type Rule } from './json-file.js'
+import {
+  checkShape,
+  isPlainObject,
+  matching,
+  oneOf,
+  readJsonFile,
+  type Rule,
+  type Rules,
+} from './json-file.js'
 
 /** Programs by name or absolute path, `*` for any characters; see docs/CLI.md. */
 export interface HydrationConfig {
@@ -60,7 +68,10 @@ export function parseConfig(content: unknown, file: string): Config {
       clientId: matching('the application (client) id of an app registration, a GUID', GUID),
       cloud: matching('the name of a cloud or the absolute path of a cloud.json', /./),
       logLevel: oneOf('error', 'warn', 'info', 'debug'),
-      hydration: { expected: 'an object of lists of programs', holds: isObject },
+      hydration: {
+        expected: 'an object of lists of programs',
+        holds: (value): value is HydrationConfig => isPlainObject(value),
+      },
       HydrationDisallowedApps: {
         expected: 'a list of {"ApplicationId": "name or path of a program"}',
         holds: (value): value is DisallowedApp[] => Array.isArray(value) && value.length <= MOST_PROGRAMS,
@@ -83,16 +94,21 @@ export function parseConfig(content: unknown, file: string): Config {
     checkShape<HydrationConfig>(config.hydration, `"hydration" of ${file}`, rules, [])
   }
   for (const app of config.HydrationDisallowedApps ?? []) {
-    const version = matching('a version', /^[\d.]+$/)
-    const rules = { ApplicationId: PROGRAM, MaxBundleVersion: version, MaxBuildVersion: version }
-    checkShape<DisallowedApp>(app, `"HydrationDisallowedApps" of ${file}`, rules, ['ApplicationId'])
+    checkShape<DisallowedApp>(app, `"HydrationDisallowedApps" of ${file}`, DISALLOWED_APP, ['ApplicationId'])
   }
   return config
 }
 
 // A relative path would depend on where the daemon was started.
 const NAME_OR_PATH = /^(\/.+|[^/]+)$/s
-const PROGRAM = matching('the name of a program, or its absolute path', NAME_OR_PATH)
+export const PROGRAM = matching('the name of a program, or its absolute path', NAME_OR_PATH)
+
+const VERSION = matching('a version', /^[\d.]+$/)
+export const DISALLOWED_APP: Rules<DisallowedApp> = {
+  ApplicationId: PROGRAM,
+  MaxBundleVersion: VERSION,
+  MaxBuildVersion: VERSION,
+}
 
 const PROGRAMS: Rule<readonly string[]> = {
   expected: 'a list of names or absolute paths of programs, for example ["tumblerd", "/opt/scanner/*"]',
@@ -100,11 +116,7 @@ const PROGRAMS: Rule<readonly string[]> = {
     Array.isArray(value) && value.length <= MOST_PROGRAMS && value.every(PROGRAM.holds),
 }
 
-function isObject(value: unknown): value is HydrationConfig {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function wholeNumber(least: number, most: number): Rule<number> {
+export function wholeNumber(least: number, most: number): Rule<number> {
   return {
     expected: `a whole number from ${least} to ${most}`,
     holds: (value): value is number =>

@@ -44,7 +44,7 @@ export function checkShape<Shape extends object>(
   rules: Rules<Shape>,
   required: readonly (keyof Shape & string)[],
 ): Shape {
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+  if (!isPlainObject(content)) {
     throw new Fault('configuration-invalid', `${file} must hold a JSON object`)
   }
   for (const [key, value] of Object.entries(content)) {
@@ -57,6 +57,10 @@ export function checkShape<Shape extends object>(
   const missing = required.find(key => !Object.hasOwn(content, key))
   if (missing !== undefined) throw new Fault('configuration-invalid', `${file} lacks "${missing}"`)
   return content as Shape
+}
+
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function unknownKey(key: string, known: readonly string[], file: string): Fault {

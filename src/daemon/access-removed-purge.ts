@@ -1,12 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AccessRemovedPolicy } from '../control/admin-policy.js'
 import type { Freed } from '../fs/free-up.js'
 import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { LibraryRecord } from '../store/library-table.js'
-
-/** What happens to what is local of a library that is no longer shared with us. Said by an administrator. */
-export type AccessRemovedPolicy =
-  { readonly kind: 'keep' } | { readonly kind: 'purge'; readonly afterDays: number }
 
 const MINUTE: Milliseconds = 60_000
 const DAY: Milliseconds = 24 * 60 * MINUTE
@@ -16,7 +13,8 @@ const LEAST_REFUSALS = 3
 const LEAST_TIME: Milliseconds = 10 * MINUTE
 
 export interface PurgeDeps {
-  readonly policy: AccessRemovedPolicy
+  /** Asked each time. */
+  readonly policy: () => AccessRemovedPolicy
   /** Where reports are written. */
   readonly directory: string
   readonly now: () => Milliseconds
@@ -37,7 +35,8 @@ export class AccessRemovedPurge {
 
   /** To be called after each refusal. Never rejects. */
   async refused(library: LibraryRecord): Promise<void> {
-    const { policy, now, onTrouble } = this.#deps
+    const { now, onTrouble } = this.#deps
+    const policy = this.#deps.policy()
     const since = library.accessRemoved
     if (policy.kind === 'keep' || since === undefined) return
     let seen = this.#refusals.get(library.id)

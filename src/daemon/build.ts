@@ -5,6 +5,8 @@ import { MsalClient } from '../auth/msal-client.js'
 import { SignIn } from '../auth/sign-in.js'
 import { TokenCacheFile } from '../auth/token-cache-file.js'
 import { TokenSource } from '../auth/token-source.js'
+import { Pace } from '../concurrency/pace.js'
+import { SYSTEM_POLICY } from '../control/policy-file.js'
 import { productVersion } from '../control/version.js'
 import type { FileSystem } from '../fs/file-system.js'
 import { FinderDrive, type FinderDriveDeps } from '../fs/finder-drive.js'
@@ -25,9 +27,9 @@ import { HintSockets } from '../http/hint-sockets.js'
 import { HttpClient } from '../http/http-client.js'
 import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
+import { GuardedContent } from '../hydration/guarded-content.js'
 import { hashBytes, hashFileInSlices } from '../hydration/hash-in-slices.js'
 import { HydrationLog } from '../hydration/hydration-log.js'
-import { HydrationPolicy } from '../hydration/hydration-policy.js'
 import { Hydrator } from '../hydration/hydrator.js'
 import { LocalContents } from '../hydration/local-bytes.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
@@ -35,11 +37,12 @@ import { LibraryResolver } from '../libraries/resolve.js'
 import { Revival } from '../libraries/revival.js'
 import { TenantDiscovery } from '../libraries/tenant-discovery.js'
 import { WakeUp } from '../libraries/wake-up.js'
-import type { Ino, TenantId } from '../model/ids.js'
+import type { Bytes, Ino, TenantId } from '../model/ids.js'
 import { OrganizationNames } from '../model/organization-names.js'
 import { DamagedStore } from '../store/database.js'
 import { beginAgain } from '../store/rescue.js'
 import { Store } from '../store/store.js'
+import type { SyncStatus } from '../sync/library-follower.js'
 import { LibrarySync } from '../sync/library-sync.js'
 import { RemovalGuard } from '../sync/removal-guard.js'
 import { Decoder } from '../thumbnails/decoder/decoder.js'
@@ -63,7 +66,12 @@ import { fuseDescriptors } from './run-program.js'
 import { Transports } from './transports.js'
 import { NameSearch } from './name-search.js'
 import { freeBytesAt, limitsOf } from './cache-limits-config.js'
-import { hydrationRules } from './hydration-rules.js'
+import { CurrentRules } from './hydration-rules.js'
+import { AuditLog } from './audit-log.js'
+import { FileRules } from './file-rules.js'
+import { OnlineAccess } from './online-access.js'
+import { PolicyHolder } from './policy-holder.js'
+import { TenantPolicy } from './tenant-policy.js'
 
 /** The subsystems, connected. */
 export interface Parts {
@@ -88,13 +96,18 @@ export interface Parts {
   readonly guard: RemovalGuard
   readonly transports: Transports
   readonly search: NameSearch
+  readonly policy: PolicyHolder
+  readonly tenants: TenantPolicy
+  readonly audit: AuditLog
+  /** On the disk of the content cache. */
+  readonly freeBytes: () => Bytes
 }
 
 /**
  * The composition root: the only function that knows every class. Asks no network.
  * @throws {Fault} `disk-full`, `local-io`, `configuration-invalid`; `store-corrupt`: the next call succeeds
  */
-export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }: DaemonEnvironment): Parts {
+export function build({ cloud, config, paths, log, clock, policy: source }: DaemonEnvironment): Parts {
   const onTrouble = (event: string, failure: unknown) => log.warn(event, { failure })
   const report = (problem: string) => log.warn('answer-unusable', { problem })
   const random = () => Math.random()
@@ -117,7 +130,9 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
   })
   const msal = new MsalClient({ cloud, http, cache: tokenCache })
   const accounts = new Accounts({ msal, cache: tokenCache })
-  const tokens = new TokenSource({ cloud, msal, accounts, clock, organizations })
+  const policy = new PolicyHolder({ source: source ?? SYSTEM_POLICY, clock, onTrouble })
+  const tenants = new TenantPolicy({ holder: policy, accounts, organizations })
+  const tokens = new TokenSource({ cloud, msal, accounts, clock, organizations, policy: tenants })
   const signIn = new SignIn({ cloud, msal, accounts, clock, organizations })
 
   const throttle = new Throttle(clock)
@@ -153,28 +168,54 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     hashBytes: addon.found?.quickXorHash ?? hashBytes,
     onTrouble,
   })
-  const hydrator = new Hydrator({ store, cache, remote: content, clock, offline })
-  const policy = new HydrationPolicy(hydrationRules(config))
+  const freeBytes = () => freeBytesAt(cacheDirectory)
+  const guards = {
+    refusalOf: (tenant: TenantId, signal: AbortSignal) => tenants.refusalOf(tenant, signal),
+    leastFree: () => policy.policy.leastFree,
+    freeBytes,
+  }
+  const guarded = new GuardedContent(content, {
+    ...guards,
+    pace: new Pace(clock, () => policy.policy.downloadRate),
+  })
+  const hydrator = new Hydrator({ store, cache, remote: guarded, clock, offline })
+  const rules = new CurrentRules(config, policy)
   const limits = new CacheLimits({
     store,
     cache,
     clock,
-    limits: limitsOf(config),
-    freeBytes: () => freeBytesAt(cacheDirectory),
+    limits: () => limitsOf(config, policy.policy),
+    freeBytes,
     onTrouble,
   })
   const hydrationLog = new HydrationLog({ store, clock, onArrived: bytes => limits.grew(bytes), onTrouble })
-  const programs = new ProcPrograms({ clock, needsArguments: names => policy.needsArguments(names) })
+  const programs = new ProcPrograms({ clock, needsArguments: names => rules.needsArguments(names) })
+  const online = new OnlineAccess({
+    clock,
+    statusOf: (id): SyncStatus => sync.statusOf(id),
+    ask: ({ root }, signal) => sharing.itemById(root.tenant, root.drive, root.item, signal),
+  })
+  const audit = new AuditLog({ stateDirectory: paths.stateDirectory, store, clock, onTrouble })
   const keeper = new PinKeeper({ store, hydrator, log: hydrationLog, clock, onTrouble })
   const decoder = new Decoder({ hidden: fuseDescriptors })
-  const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content, decoder }, paths, {
+  const unpaced = new GuardedContent(content, { ...guards, pace: new Pace(clock, () => undefined) })
+  const thumbnails = buildThumbnails({ store, clock, onTrouble, offline, content: unpaced, decoder }, paths, {
     remote: new GraphThumbnails({ graph, http, throttle, organizations }),
     contents: new LocalContents(store, cache),
     // The drive is not built yet; nobody is told before it is.
     tell: ino => drive.lookAgain(ino),
   })
   const onRefused = (ino: Ino) => thumbnails.refused(ino)
-  const gate = new HydrationGate({ programs, policy, hydrator, log: hydrationLog, room: limits, onRefused })
+  const gate = new HydrationGate({
+    programs,
+    policy: rules,
+    hydrator,
+    log: hydrationLog,
+    room: limits,
+    filePolicy: new FileRules({ store, holder: policy, tenants, online }),
+    audit,
+    onRefused,
+  })
   const guard = new RemovalGuard({ store, ...massDeletionOf(config) })
   const drive = new MountedDrive({
     store,
@@ -192,7 +233,8 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     watcher: thumbnails,
   })
   const purge = new AccessRemovedPurge({
-    policy: accessRemovedPolicy ?? { kind: 'keep' },
+    // What nobody can read deletes nothing.
+    policy: () => (policy.problem === undefined ? policy.policy.accessRemoved : { kind: 'keep' }),
     directory: paths.stateDirectory,
     now: () => clock.now(),
     rootOf: ({ id, root }) => store.items.byRemoteId(id, root.item)?.ino,
@@ -251,6 +293,10 @@ export function build({ cloud, config, paths, log, clock, accessRemovedPolicy }:
     guard,
     transports,
     search,
+    policy,
+    tenants,
+    audit,
+    freeBytes,
   }
 }
 
@@ -274,7 +320,7 @@ interface ThumbnailParts {
   readonly clock: DaemonEnvironment['clock']
   readonly onTrouble: (event: string, failure: unknown) => void
   readonly offline: OfflineMemory
-  readonly content: GraphContent
+  readonly content: GuardedContent
   readonly decoder: Decoder
 }
 

@@ -21,10 +21,10 @@ import type {
 import type { Conversation } from '../control/control-server.js'
 import type { Config } from '../control/config.js'
 import type { Paths } from '../control/paths.js'
+import type { PolicySource } from '../control/policy-file.js'
 import type { Cloud } from '../model/cloud.js'
 import type { Library } from '../model/library.js'
 import type { TransportName } from '../model/transport-name.js'
-import type { AccessRemovedPolicy } from './access-removed-purge.js'
 import type { Log } from './log.js'
 
 export interface ActiveMount extends Mount {
@@ -199,8 +199,8 @@ export interface DaemonEnvironment {
   readonly paths: Paths
   readonly log: Log
   readonly clock: Clock
-  /** An administrator's; absent: keep. */
-  readonly accessRemovedPolicy?: AccessRemovedPolicy
+  /** Where the administrator's policy is; absent: {@link SYSTEM_POLICY}. For tests; nothing that a user can set. */
+  readonly policy?: PolicySource
 }
 
 /**

@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import type { Clock } from '../concurrency/clock.js'
 import type { Bytes } from '../model/ids.js'
 import type { Log, LogLevel } from './log.js'
 import { redact } from './redact.js'
+import { RotatingFile } from './rotating-file.js'
 
 const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug']
 const LARGEST_FILE: Bytes = 5 * 1024 * 1024
@@ -24,14 +24,12 @@ export interface JsonLogOptions {
  */
 export class JsonLog implements Log {
   readonly #options: JsonLogOptions
-  readonly #largestFile: Bytes
-  #fd: number | undefined
-  #size: Bytes = 0
+  readonly #file: RotatingFile
 
   constructor(options: JsonLogOptions) {
     this.#options = options
-    this.#largestFile = options.largestFile ?? LARGEST_FILE
-    this.#open()
+    const { file, largestFile: largest = LARGEST_FILE } = options
+    this.#file = new RotatingFile({ file, largest, old: OLD_FILES })
   }
 
   error(event: string, fields?: Readonly<Record<string, unknown>>): void {
@@ -51,42 +49,16 @@ export class JsonLog implements Log {
   }
 
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd)
-    this.#fd = undefined
+    this.#file.close()
   }
 
   #write(level: LogLevel, event: string, fields: Readonly<Record<string, unknown>> = {}): void {
     if (LEVELS.indexOf(level) > LEVELS.indexOf(this.#options.level)) return
     try {
       const time = new Date(this.#options.clock.now()).toISOString()
-      const line = Buffer.from(`${JSON.stringify({ time, level, event, ...(redact(fields) as object) })}\n`)
-      if (this.#size + line.length > this.#largestFile && this.#size > 0) this.#rotate()
-      if (this.#fd === undefined) return
-      this.#size += writeSync(this.#fd, line)
+      this.#file.append(`${JSON.stringify({ time, level, event, ...(redact(fields) as object) })}\n`)
     } catch {
       // Nowhere left to say so.
-    }
-  }
-
-  #rotate(): void {
-    this.close()
-    const { file } = this.#options
-    for (let i = OLD_FILES; i > 0; i--) {
-      try {
-        renameSync(i === 1 ? file : `${file}.${i - 1}`, `${file}.${i}`)
-      } catch {
-        // The first ones are missing until there is enough to say.
-      }
-    }
-    this.#open()
-  }
-
-  #open(): void {
-    try {
-      this.#fd = openSync(this.#options.file, 'a', 0o600)
-      this.#size = fstatSync(this.#fd).size
-    } catch {
-      this.#fd = undefined
     }
   }
 }

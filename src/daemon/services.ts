@@ -15,8 +15,10 @@ import type {
   ThumbnailsAnswer,
   UnpinReport,
 } from '../control/answers.js'
+import type { RequiredLibrary } from '../control/admin-policy.js'
 import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
+import { ASK } from '../control/policy-file.js'
 import { toProblem } from '../control/problem.js'
 import { shellQuote } from '../control/shell-quote.js'
 import { syncButtonHost } from '../libraries/address.js'
@@ -30,6 +32,7 @@ import { boxFor } from '../model/thumbnail.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
+import { AutoMount } from './auto-mount.js'
 import { build, type Parts } from './build.js'
 import {
   toMount,
@@ -42,6 +45,7 @@ import {
 import { networkChecks, tenantChecks } from './doctor-checks.js'
 import { hydrationReport } from './hydration-report.js'
 import { itemAt, itemStatus } from './item-status.js'
+import { policyChecks, policyStatus } from './policy-status.js'
 import { thumbnailChecks } from './thumbnail-checks.js'
 
 export const openServices: OpenServices = environment => {
@@ -54,7 +58,9 @@ export const openServices: OpenServices = environment => {
   void parts.thumbnails.sweep()
   // Found out now: later somebody waits for a folder's first thumbnails.
   void parts.decoder.confinement()
-  return Promise.resolve(new Services(environment, parts))
+  const services = new Services(environment, parts)
+  services.obeyPolicy()
+  return Promise.resolve(services)
 }
 
 interface RunningMount extends ActiveMount {
@@ -77,10 +83,35 @@ class Services implements DaemonServices {
   readonly #environment: DaemonEnvironment
   readonly #parts: Parts
   readonly #mounts = new Map<string, RunningMount>()
+  readonly #autoMount: AutoMount
 
   constructor(environment: DaemonEnvironment, parts: Parts) {
     this.#environment = environment
     this.#parts = parts
+    const { policy, accounts } = parts
+    this.#autoMount = new AutoMount({
+      clock: environment.clock,
+      required: () => (policy.problem === undefined ? policy.policy.libraries : []),
+      isSignedIn: async signal => (await accounts.current(signal).catch(unlessNotSignedIn)) !== undefined,
+      add: (library, signal) => this.#addRequired(library, signal),
+      onTrouble: (event, failure) => environment.log.warn(event, { failure }),
+    })
+  }
+
+  /** From now on, also when it changes. */
+  obeyPolicy(): void {
+    const { policy, sync, keeper, limits } = this.#parts
+    policy.onChange(() => {
+      this.#environment.log.info('policy-changed', { keys: policy.policy.keys })
+      limits
+        .enforce()
+        .catch((failure: unknown) => this.#environment.log.warn('cache-not-limited', { failure }))
+      sync.wake()
+      keeper.wake()
+      this.#autoMount.wake()
+    })
+    policy.start()
+    this.#autoMount.wake()
   }
 
   async signIn(
@@ -99,6 +130,7 @@ class Services implements DaemonServices {
       : await signIn.inBrowser(url => conversation.prompt({ kind: 'browser', url }), signal, options)
     tokens.forget()
     sync.wake()
+    this.#autoMount.wake()
     return account
   }
 
@@ -117,16 +149,23 @@ class Services implements DaemonServices {
     conversation: Conversation,
     signal: AbortSignal,
   ): Promise<AddedLibrary> {
-    const { resolver, drive, sync, organizations } = this.#parts
+    const { resolver, accounts, policy } = this.#parts
     // Before anything is asked of the other organization, which could only refuse somebody unknown.
-    await this.#parts.accounts.current(signal)
+    await accounts.current(signal)
+    policy.look()
+    if (policy.problem !== undefined) throw policy.problem
     conversation.progress({ message: 'Looking for the library' })
     const resolved = await resolver.resolve(request.address, signal)
-    const library = drive.addLibrary(resolved.library)
+    return { library: this.#added(resolved), notes: notesOn(resolved) }
+  }
+
+  #added({ library: found }: ResolvedLibrary): Library {
+    const { drive, sync, organizations } = this.#parts
+    const library = drive.addLibrary(found)
     organizations.learn(library.root.tenant, library.organization)
     sync.add(library.id)
     this.#environment.log.info('library-added', { library: library.id, tenant: library.root.tenant })
-    return { library, notes: notesOn(resolved) }
+    return library
   }
 
   linkHost({ address }: { readonly address: string }): Promise<LinkHost> {
@@ -138,17 +177,40 @@ class Services implements DaemonServices {
     return Promise.resolve({ host, isKnown })
   }
 
-  listLibraries(): Promise<readonly LibraryStatus[]> {
-    const { store, sync, guard, tokens } = this.#parts
-    return Promise.resolve(
-      store.libraries.all().map(({ enumerated: _, accessRemoved, ...library }) => {
+  /** One that an administrator wants. */
+  async #addRequired({ address, tenant }: RequiredLibrary, signal: AbortSignal): Promise<void> {
+    const { resolver, store, tenants } = this.#parts
+    const refusal = await tenants.refusalOf(tenant, signal)
+    if (refusal) throw refusal
+    const resolved = await resolver.resolve(address, signal)
+    const { root } = resolved.library
+    if (root.tenant !== tenant) {
+      throw new Fault('tenant-not-found', 'Its webUrl belongs to another tenant than its tenantId says', {
+        nextStep: ASK,
+      })
+    }
+    if (store.libraries.byRoot(root) === undefined) this.#added(resolved)
+  }
+
+  async listLibraries(): Promise<readonly LibraryStatus[]> {
+    const { store, sync, guard, tokens, tenants, policy } = this.#parts
+    const { signal } = new AbortController()
+    // Who asks how things are has perhaps just changed it.
+    policy.look()
+    return await Promise.all(
+      store.libraries.all().map(async ({ enumerated: _, accessRemoved, ...library }) => {
         const { phase, checked, isTold, ...last } = sync.statusOf(library.id)
+        const ban = await tenants.refusalOf(library.root.tenant, signal)
         // Known since anybody asked, not only since the library was asked for changes.
-        const problem = tokens.problemOf(library.root.tenant, LIBRARY_SCOPES) ?? last.problem
+        const problem = ban ?? tokens.problemOf(library.root.tenant, LIBRARY_SCOPES) ?? last.problem
         const held = guard.waiting(library.id)
+        const state = stateOf(phase, problem, {
+          isRemoved: accessRemoved !== undefined,
+          isHeld: held.items > 0,
+        })
         return {
           ...library,
-          state: stateOf(phase, problem, { isRemoved: accessRemoved !== undefined, isHeld: held.items > 0 }),
+          state: ban === undefined ? state : 'blocked-by-policy',
           items: store.items.countOfLibrary(library.id),
           localBytes: store.content.bytesOfLibrary(library.id),
           checked,
@@ -239,7 +301,12 @@ class Services implements DaemonServices {
 
   async status() {
     const account = await this.whoAmI().catch(unlessNotSignedIn)
-    return { account, mounts: [...this.#mounts.values()].map(toMount), libraries: await this.listLibraries() }
+    return {
+      account,
+      mounts: [...this.#mounts.values()].map(toMount),
+      libraries: await this.listLibraries(),
+      policy: policyStatus({ ...this.#parts, autoMount: this.#autoMount }),
+    }
   }
 
   itemStatus({ path }: { readonly path: string }) {
@@ -328,10 +395,12 @@ class Services implements DaemonServices {
   async doctorChecks(conversation: Conversation, signal: AbortSignal): Promise<readonly Check[]> {
     const { store, http, tokens, organizations, accounts } = this.#parts
     const { cloud, clock } = this.#environment
+    this.#parts.policy.look()
     const deps = { cloud, http, clock, tokens, organizations }
     conversation.progress({ message: 'Asking the service' })
     const network = [this.#parts.transports.check(), ...(await networkChecks(deps, signal))]
     const local = await thumbnailChecks(this.#environment.paths.thumbnailDirectory, this.#parts.decoder)
+    local.push(...policyChecks({ ...this.#parts, autoMount: this.#autoMount }))
     const account = await accounts.current(signal).catch(unlessNotSignedIn)
     if (account === undefined) {
       const nextStep = 'Run:  b2bmount sign-in'
@@ -351,11 +420,14 @@ class Services implements DaemonServices {
   async close(): Promise<void> {
     const { sync, search, thumbnails, decoder, drive, keeper, limits, hydrationLog, http, store } =
       this.#parts
+    const { policy, audit } = this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
     }
     search.close()
+    await policy.close()
+    await this.#autoMount.close()
     await sync.close()
     await thumbnails.close()
     decoder.close()
@@ -363,6 +435,7 @@ class Services implements DaemonServices {
     await limits.close()
     await drive.close()
     hydrationLog.close()
+    audit.close()
     await http.close()
     store.close()
   }
@@ -370,6 +443,8 @@ class Services implements DaemonServices {
   /** Signing in where the organization asks for more than the account's own one did. */
   async #stepUp(organization: string, signal: AbortSignal): Promise<SignInOptions> {
     const tenant = await this.#tenantOf(organization, signal)
+    const refusal = await this.#parts.tenants.refusalOf(tenant, signal)
+    if (refusal) throw refusal
     const claims = await this.#parts.tokens.claimsFor(tenant, LIBRARY_SCOPES, signal)
     return claims === undefined ? { tenant } : { tenant, claims }
   }

@@ -50,6 +50,8 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'bad-handle': errno.EBADF,
   // Not EPERM: GLib opens once more, without O_NOATIME, when it meets that.
   'hydration-refused': errno.EACCES,
+  // "Network is unreachable" is what to act on.
+  'offline-not-allowed': errno.ENETUNREACH,
   'invalid-value': errno.EINVAL,
   'no-thumbnail': errno.ENODATA,
 

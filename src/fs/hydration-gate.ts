@@ -7,6 +7,7 @@ import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino } from '../model/ids.js'
 import type { ItemRecord } from '../store/item-record.js'
+import type { AuditTrail, FilePolicy } from './file-policy.js'
 import type { Caller } from './file-system.js'
 
 /** Tells which program a request comes from. Implemented by `proc-programs.ts`. */
@@ -17,12 +18,15 @@ export interface Programs {
 
 export interface HydrationGateDeps {
   readonly programs: Programs
-  readonly policy: HydrationPolicy
+  readonly policy: Pick<HydrationPolicy, 'permissionOf'>
   readonly hydrator: Hydrator
   readonly log: HydrationLog
   readonly room: Room
   /** Returns at once and never throws. */
   readonly onRefused?: (ino: Ino) => void
+  /** Absent: nobody has decided anything. */
+  readonly filePolicy?: FilePolicy
+  readonly audit?: AuditTrail
 }
 
 /** Who can make room on a full disk. Implemented by `hydration/cache-limits.ts`. */
@@ -34,6 +38,11 @@ export interface Room {
 /** What a program may do with the file that it opens; decided once, because a READ does not tell who wants it. */
 export interface Admission {
   readonly program: string
+  /** Absolute path of what runs, where it can be told. */
+  readonly executable: string | undefined
+  /** Of its process where that can be told, else of the thread that asks; 0: of another namespace. */
+  readonly pid: number
+  readonly uid: number
   readonly verdict: Verdict
   readonly appetite: Appetite
 }
@@ -57,14 +66,47 @@ export class HydrationGate {
     // GLib opens so what it only wants to know the type of.
     const isSniffer = sniffs || (flags & constants.O_NOATIME) !== 0
     const appetite = verdict === 'full' ? (isSniffer ? 'sniffing' : 'ordinary') : 'exact'
-    return { program: lineage[0]?.name ?? UNKNOWN, verdict, appetite }
+    const [program] = lineage
+    return {
+      program: program?.name ?? UNKNOWN,
+      executable: program?.path,
+      pid: program?.pid ?? caller.pid,
+      uid: caller.uid,
+      verdict,
+      appetite,
+    }
+  }
+
+  /**
+   * Before {@link open}: what an administrator says.
+   * @param isLocal whether every byte of the file is
+   * @throws {Fault} `blocked-by-policy`, `offline-not-allowed`
+   */
+  async permit(item: ItemRecord, isLocal: boolean, admission: Admission, signal: AbortSignal): Promise<void> {
+    const { filePolicy, audit } = this.#deps
+    const refusal = await filePolicy?.refusalToOpen(item, isLocal, signal)
+    if (refusal === undefined) return
+    audit?.opened(item, admission, refusal)
+    throw refusal
   }
 
   /**
    * @param isLocal whether every byte of the file is
    * @throws {Fault} `hydration-refused`; as {@link Hydrator.open}
    */
-  async open(
+  async open(item: ItemRecord, isLocal: boolean, admission: Admission): Promise<ContentReader> {
+    const { audit } = this.#deps
+    try {
+      const reader = await this.#open(item, isLocal, admission)
+      audit?.opened(item, admission)
+      return reader
+    } catch (failure) {
+      audit?.opened(item, admission, failure)
+      throw failure
+    }
+  }
+
+  async #open(
     { ino, generation, size }: ItemRecord,
     isLocal: boolean,
     admission: Admission,

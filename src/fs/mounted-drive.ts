@@ -173,6 +173,9 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     }
     const admission = await this.#deps.gate.admit(caller, flags)
     signal.throwIfAborted()
+    const wanted = this.#item(node)
+    await this.#deps.gate.permit(wanted, this.#isLocal(wanted), admission, signal)
+    signal.throwIfAborted()
     const item = this.#item(node)
     const reader = await this.#deps.gate.open(item, this.#isLocal(item), admission)
     const handle = this.#handles.add({ reader, admission, attributes: this.#attributes(item) })

@@ -103,7 +103,7 @@ export class ProcPrograms {
       : []
     const script = isScript ? (rest.find(argument => !argument.startsWith('-')) ?? comm) : undefined
     const names = [script, file, called].flatMap(name => (name === undefined ? [] : [basename(name)]))
-    return { name: names[0] ?? comm, path, names, comm, arguments: rest.slice(0, MOST_ARGUMENTS) }
+    return { name: names[0] ?? comm, path, names, comm, pid, arguments: rest.slice(0, MOST_ARGUMENTS) }
   }
 
   /** Whether the command line says more than we know already. */

@@ -30,7 +30,8 @@ export interface CacheLimitsDeps {
   readonly store: Pick<Store, 'content' | 'pins'>
   readonly cache: Pick<ContentCache, 'free' | 'freed' | 'totalBytes'>
   readonly clock: Clock
-  readonly limits: Limits
+  /** Asked each time. */
+  readonly limits: () => Limits
   /** Free on the disk of the cache. */
   readonly freeBytes: () => Bytes
   /** Something went wrong that nobody waits for. */
@@ -70,7 +71,7 @@ export class CacheLimits {
   /** So many bytes more have come. */
   grew(bytes: Bytes): void {
     this.#grown += bytes
-    if (this.#grown < Math.min(WORTH_LOOKING, (this.#deps.limits.cacheBytes ?? Infinity) / 16)) return
+    if (this.#grown < Math.min(WORTH_LOOKING, (this.#deps.limits().cacheBytes ?? Infinity) / 16)) return
     this.#grown = 0
     this.enforce().catch((failure: unknown) => this.#deps.onTrouble('cache-not-limited', failure))
   }
@@ -85,9 +86,10 @@ export class CacheLimits {
   /** The disk is full. @returns whether something could be freed */
   async makeRoom(): Promise<boolean> {
     const { store, cache } = this.#deps
+    const wanted = Math.max(ROOM, this.#excess())
     let freed: Bytes = 0
     for await (const content of this.#longestUnused()) {
-      if (freed >= ROOM) break
+      if (freed >= wanted) break
       if (store.pins.of(content.ino) !== 'always-local') freed += this.#free(content)
     }
     await cache.freed()
@@ -112,7 +114,8 @@ export class CacheLimits {
   }
 
   async #enforce(): Promise<void> {
-    const { store, clock, limits } = this.#deps
+    const { store, clock } = this.#deps
+    const limits = this.#deps.limits()
     let excess = this.#excess()
     const now = clock.now()
     const tooOld = limits.age === undefined ? -Infinity : now - limits.age
@@ -129,7 +132,8 @@ export class CacheLimits {
   }
 
   #excess(): Bytes {
-    const { cache, limits, freeBytes } = this.#deps
+    const { cache, freeBytes } = this.#deps
+    const limits = this.#deps.limits()
     const tooLarge = limits.cacheBytes === undefined ? 0 : cache.totalBytes() - limits.cacheBytes
     const tooLittleFree = limits.freeBytes === undefined ? 0 : limits.freeBytes - freeBytes()
     return Math.max(0, tooLarge, tooLittleFree)

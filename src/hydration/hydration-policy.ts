@@ -22,6 +22,8 @@ export interface Program {
   readonly comm: string
   /** Of its command line, without its name; only where that matters. */
   readonly arguments: readonly string[]
+  /** Process id, where it is known. */
+  readonly pid?: number
 }
 
 export interface HydrationRule {
@@ -32,6 +34,8 @@ export interface HydrationRule {
   readonly argument?: string
   /** It looks at the heads of files to tell what they are, and means the rest only if it reads on. */
   readonly sniffs?: true
+  /** Holds also for what the program starts, whatever other rules say of that. */
+  readonly isBinding?: true
 }
 
 export interface Permission {
@@ -58,6 +62,13 @@ export class HydrationPolicy {
 
   /** @param lineage the program, then who started it, and so on; empty when nothing is known */
   permissionOf(lineage: readonly Program[]): Permission {
+    const permission = this.#firstThatFits(lineage)
+    const binding = this.#rules.find(({ rule, fits }) => rule.isBinding === true && lineage.some(fits))?.rule
+    if (binding === undefined || permission.verdict === 'deny') return permission
+    return { verdict: binding.verdict, sniffs: false }
+  }
+
+  #firstThatFits(lineage: readonly Program[]): Permission {
     for (const [generation, program] of lineage.entries()) {
       const rule = this.#rules.find(({ fits }) => fits(program))?.rule
       if (rule === undefined) continue

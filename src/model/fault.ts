@@ -46,6 +46,7 @@ export type FaultCode =
   | 'no-thumbnail'
   | 'bad-handle'
   | 'hydration-refused'
+  | 'offline-not-allowed'
   | 'invalid-value'
   // this machine
   | 'disk-full'

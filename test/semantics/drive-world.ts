@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { OpenFile } from '../../src/fs/file-system.js'
-import { HydrationGate } from '../../src/fs/hydration-gate.js'
+import { HydrationGate, type HydrationGateDeps } from '../../src/fs/hydration-gate.js'
 import { MountedDrive } from '../../src/fs/mounted-drive.js'
 import { PinKeeper } from '../../src/fs/pin-keeper.js'
 import { CacheLimits, type Limits } from '../../src/hydration/cache-limits.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
 import type { HashBytes } from '../../src/hydration/content-file.js'
+import { GuardedContent, type ContentGuards } from '../../src/hydration/guarded-content.js'
 import { HydrationLog } from '../../src/hydration/hydration-log.js'
 import { HydrationPolicy, type HydrationRule, type Program } from '../../src/hydration/hydration-policy.js'
 import { Hydrator } from '../../src/hydration/hydrator.js'
@@ -104,6 +105,13 @@ export interface DriveWorldOptions {
   /** Of the cache. */
   readonly limits?: Limits
   readonly massDeletion?: number
+  /** What an administrator has decided; see policy-world.ts. */
+  readonly administrator?: Administrator
+}
+
+export interface Administrator extends Pick<HydrationGateDeps, 'filePolicy' | 'audit' | 'policy'> {
+  readonly guards: ContentGuards
+  readonly limits: () => Limits
 }
 
 /** One run of the daemon, without a kernel: a drive over a fake other side. */
@@ -150,13 +158,15 @@ export class DriveWorld {
       ...(options.hashBytes === undefined ? {} : { hashBytes: options.hashBytes }),
     })
     const offline = new OfflineMemory(clock)
-    this.hydrator = new Hydrator({ store, cache: this.cache, remote, clock, offline })
+    const { administrator } = options
+    const content = administrator ? new GuardedContent(remote, administrator.guards) : remote
+    this.hydrator = new Hydrator({ store, cache: this.cache, remote: content, clock, offline })
     this.guard = new RemovalGuard({ store, threshold: options.massDeletion ?? 200 })
     this.limits = new CacheLimits({
       store,
       cache: this.cache,
       clock,
-      limits: options.limits ?? {},
+      limits: administrator?.limits ?? (() => options.limits ?? {}),
       freeBytes: () => this.freeBytes,
       onTrouble,
     })
@@ -170,6 +180,7 @@ export class DriveWorld {
       hydrator,
       log: hydrationLog,
       room: this.limits,
+      ...administrator,
     })
     this.drive = new MountedDrive({
       store,

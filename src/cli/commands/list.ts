@@ -11,10 +11,10 @@ export function listCommand(run: RunCommand): Command {
         const libraries = await session.ask('list', {})
         session.output.answer(libraries, [
           ...table(
-            libraries.map(({ id, organization, name, access, webUrl }) => [
+            libraries.map(({ id, organization, name, access, state, webUrl }) => [
               String(id),
               `${organization}/${name}`,
-              access === 'read' ? 'read only' : '',
+              state === 'blocked-by-policy' ? 'blocked by policy' : access === 'read' ? 'read only' : '',
               webUrl,
             ]),
           ),

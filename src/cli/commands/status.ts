@@ -9,6 +9,7 @@ import type {
   ItemStatus,
   LibraryState,
   LibraryStatus,
+  PolicyStatus,
 } from '../../control/answers.js'
 import { Fault } from '../../model/fault.js'
 import { count, formatAge, formatBytes, sentence, table } from '../format.js'
@@ -52,7 +53,7 @@ Examples:
 }
 
 export function statusLines(status: DaemonStatus, now: number): readonly string[] {
-  const { account, mounts, libraries } = status
+  const { account, mounts, libraries, policy } = status
   return [
     account === undefined ? 'Not signed in:  b2bmount sign-in' : `Signed in as ${account.username}`,
     ...(mounts.length === 0
@@ -61,7 +62,26 @@ export function statusLines(status: DaemonStatus, now: number): readonly string[
     ...(libraries.length === 0
       ? ['Nothing is added yet:  b2bmount add ADDRESS']
       : ['', ...libraryLines(libraries, now)]),
+    ...(policy === undefined ? [] : policyLines(policy)),
   ]
+}
+
+/** Only what is wrong: `doctor` says the rest. */
+function policyLines({ problem, disk, notAdded }: PolicyStatus): readonly string[] {
+  const lines = [
+    ...(problem === undefined ? [] : [`${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
+    ...(disk === undefined
+      ? []
+      : [
+          `${formatBytes(disk.freeBytes)} are free on the disk of the cache, less than the ` +
+            `${formatBytes(disk.leastBytes)} that your administrator wants` +
+            (disk.stopsDownloads ? ': nothing is downloaded.' : '.'),
+        ]),
+    ...notAdded.map(({ name, problem: { message, nextStep = '' } }) =>
+      `${name}, which your administrator wants here, could not be added: ${sentence(message)} ${nextStep}`.trimEnd(),
+    ),
+  ]
+  return lines.length === 0 ? [] : ['', ...lines]
 }
 
 export function hydrationLines({ hydrations, refusals }: HydrationReport, now: number): readonly string[] {
@@ -91,6 +111,7 @@ const LIBRARY_STATE: Readonly<Record<LibraryState, string>> = {
   offline: 'offline',
   'sign-in-needed': 'sign-in needed',
   'access-removed': 'access removed',
+  'blocked-by-policy': 'blocked by policy',
   'needs-attention': 'needs attention',
 }
 

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { EntraRefusal } from '../../../src/auth/entra-refusal.js'
 import type { IssuedToken, MsalClient, Profile } from '../../../src/auth/msal-client.js'
-import { TokenSource } from '../../../src/auth/token-source.js'
+import { TokenSource, type TenantRule } from '../../../src/auth/token-source.js'
+import { Fault } from '../../../src/model/fault.js'
 import type { TenantId } from '../../../src/model/ids.js'
 import { OrganizationNames } from '../../../src/model/organization-names.js'
 
@@ -22,7 +23,7 @@ type Silent = (call: {
   claims: string | undefined
 }) => Partial<IssuedToken> | Error
 
-function world(silent: Silent) {
+function world(silent: Silent, policy?: TenantRule) {
   const clock = { time: 1_000_000, now: () => clock.time, sleep: () => Promise.resolve() }
   const calls: { tenant: string; fresh: boolean; claims: string | undefined }[] = []
   const msal = {
@@ -54,6 +55,7 @@ function world(silent: Silent) {
     accounts: { homeProfile: () => Promise.resolve(profile) },
     clock,
     organizations,
+    ...(policy === undefined ? {} : { policy }),
   })
   return { source, calls, clock }
 }
@@ -186,4 +188,20 @@ t.test('a tenant that gives a token has no problem', async t => {
   refuses = false
   await source.tokenFor(CONTOSO, ['a'], patient)
   t.equal(source.problemOf(CONTOSO, ['a']), undefined)
+})
+
+t.test('no token is given out for an organization that is not allowed, nor one that is known', async t => {
+  let allowed = true
+  const refusal = new Fault('blocked-by-policy', 'not Contoso')
+  const { source, calls } = world(() => ({}), {
+    refusalOf: tenant => Promise.resolve(tenant === CONTOSO && !allowed ? refusal : undefined),
+  })
+  await source.tokenFor(CONTOSO, ['a'], patient)
+  allowed = false
+  await t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'blocked-by-policy' })
+  await t.rejects(source.tokenFor(CONTOSO, ['b'], patient), { code: 'blocked-by-policy' })
+  t.equal(calls.length, 1, 'nobody was asked')
+  t.equal(await source.tokenFor(HOME, ['a'], patient), 'token2')
+  allowed = true
+  t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token1')
 })

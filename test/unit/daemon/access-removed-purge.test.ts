@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { AccessRemovedPurge, type AccessRemovedPolicy } from '../../../src/daemon/access-removed-purge.js'
+import type { AccessRemovedPolicy } from '../../../src/control/admin-policy.js'
+import { AccessRemovedPurge } from '../../../src/daemon/access-removed-purge.js'
 import type { Ino } from '../../../src/model/ids.js'
 import type { LibraryRecord } from '../../../src/store/library-table.js'
 import { PROJECTS } from './fake-services.js'
@@ -15,7 +16,7 @@ function purgeBy(t: Test, policy: AccessRemovedPolicy) {
   const time = { now: Date.UTC(2026, 0, 1) }
   const library: LibraryRecord = { ...PROJECTS, enumerated: 1, accessRemoved: time.now }
   const purge = new AccessRemovedPurge({
-    policy,
+    policy: () => policy,
     directory,
     now: () => time.now,
     rootOf: () => 7 as Ino,

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { NO_POLICY } from '../../../src/control/admin-policy.js'
 import { limitsOf } from '../../../src/daemon/cache-limits-config.js'
 import { hydrationRules } from '../../../src/daemon/hydration-rules.js'
 import { HydrationPolicy, type Program } from '../../../src/hydration/hydration-policy.js'
@@ -29,8 +30,8 @@ t.test('the strictest of the rules of the configuration counts, and all come bef
 
 t.test('without a configuration there are the defaults, and no limits', t => {
   t.same(hydrationRules({}), [])
-  t.same(limitsOf({}), {})
-  t.same(limitsOf({ cacheLimitInMB: 0, minimumFreeSpaceInMB: 500, freeUpAfterDays: 2 }), {
+  t.same(limitsOf({}, NO_POLICY), {})
+  t.same(limitsOf({ cacheLimitInMB: 0, minimumFreeSpaceInMB: 500, freeUpAfterDays: 2 }, NO_POLICY), {
     cacheBytes: 0,
     freeBytes: 500_000_000,
     age: 172_800_000,

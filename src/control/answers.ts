@@ -186,7 +186,7 @@ export interface ItemStatus {
   /** Absolute path, as asked. */
   readonly path: string
   readonly kind: 'file' | 'folder'
-  /** `undefined` for folders, unless they are to be always available. */
+  /** Of a folder: by what is in it. `undefined` for the folders that `find` finds: it does not look into them. */
   readonly state: ItemState | undefined
   readonly pin: ItemPin
   readonly size: Bytes

@@ -20,18 +20,22 @@ export function itemAt(store: Store, directory: string, path: string): ItemRecor
   return item
 }
 
-/** @param path as the user wrote it */
+/**
+ * @param path as the user wrote it
+ * @param looks whether to say of a folder what is in it, which takes a millisecond
+ */
 export function itemStatus(
   deps: StateDeps & { readonly store: Store },
   item: ItemRecord,
   path: string,
+  looks: 'into folders' | 'at files' = 'into folders',
 ): ItemStatus {
   const { store } = deps
   const localBytes = item.kind === 'file' ? store.content.localBytes(item.ino, item.generation) : 0
   return {
     path,
     kind: item.kind === 'file' ? 'file' : 'folder',
-    state: stateOf(deps, item, localBytes),
+    state: item.kind === 'file' || looks === 'into folders' ? stateOf(deps, item, localBytes) : undefined,
     pin: store.pins.of(item.ino),
     size: item.size,
     localBytes,

@@ -365,9 +365,10 @@ class Services implements DaemonServices {
     }
     const { found, ...rest } = await search.search(words, limit, signal)
     const [directory] = this.#mounts.keys()
-    const items = found.map(({ item, path }) =>
-      itemStatus(this.#parts, item, [...(directory === undefined ? [] : [directory]), ...path].join('/')),
-    )
+    const items = found.map(({ item, path }) => {
+      const shown = [...(directory === undefined ? [] : [directory]), ...path].join('/')
+      return itemStatus(this.#parts, item, shown, 'at files')
+    })
     return { items, ...rest }
   }
 

@@ -18,7 +18,7 @@ const PIN = `${PREFIX}pin`
 export const INHERITED = 'inherited'
 
 interface Source extends StateDeps {
-  readonly store: Pick<Store, 'items' | 'libraries' | 'pins' | 'webUrlOf'>
+  readonly store: Pick<Store, 'items' | 'isListed' | 'libraries' | 'pins' | 'webUrlOf'>
 }
 
 /** Of an item with so many local bytes; `undefined` where the attribute has no meaning. */

@@ -18,6 +18,9 @@ const SETTLING: Milliseconds = 2_000
 const FIRST_RETRY: Milliseconds = 30_000
 const LONGEST_RETRY: Milliseconds = 10 * 60_000
 
+// Every look at a folder's state asks.
+const FAILURES_LOOKED_AT = 100
+
 /** What keeps one file keeps the others of its library, too: they are not tried one by one. */
 const OF_THE_LIBRARY: readonly FaultCode[] = [
   'offline',
@@ -98,6 +101,17 @@ export class PinKeeper {
   failureOf(ino: Ino, generation: number): Fault | undefined {
     const failure = this.#failures.get(ino)
     return failure?.generation === generation ? failure.fault : undefined
+  }
+
+  /** Whether something in a folder should be local and could not be had. Looks at no more than so many failures. */
+  hasFailureIn(folder: Ino): boolean {
+    let looked = 0
+    for (const [ino, { generation }] of this.#failures) {
+      if (looked++ === FAILURES_LOOKED_AT) return false
+      const isCurrent = this.#deps.store.items.byIno(ino)?.generation === generation
+      if (isCurrent && this.#deps.store.pins.isWithin(ino, folder)) return true
+    }
+    return false
   }
 
   /** Looks soon at everything that is to be local. */

@@ -77,6 +77,7 @@ t.test('a folder that is pinned is downloaded with everything in it, also what w
   t.equal(await state(world, 'notes.txt'), 'online-only')
   world.drive.pin(plans, 'always-local')
   t.equal(await state(world, 'Plans', 'a.pdf'), 'syncing')
+  t.equal(await state(world, 'Plans'), 'syncing')
   const progress: string[] = []
   const kept = await world.keeper.keep(
     plans,
@@ -146,6 +147,9 @@ t.test('a file that cannot be had needs attention, does not keep the others, and
   await settled(world)
   t.equal(await state(world, 'Plans', 'a.pdf'), 'always-available')
   t.equal(await state(world, 'Plans', 'b.pdf'), 'attention')
+  t.equal(await state(world, 'Plans'), 'attention')
+  t.equal(await state(world), 'attention')
+  t.equal(await state(world, 'Plans', 'deep'), 'always-available')
   world.remote.answersAtOnce = true
   await aWhile()
   world.clock.advance(RETRY)
@@ -155,6 +159,40 @@ t.test('a file that cannot be had needs attention, does not keep the others, and
   await until(() => world.remote.downloads.length === 4)
   await quiet(world)
   t.equal(await state(world, 'Plans', 'b.pdf'), 'always-available')
+  t.equal(await state(world, 'Plans'), 'always-available')
+})
+
+// "A folder is what is in it: …"
+t.test('a folder is what is in it and in its folders, as far as that is known', async t => {
+  const world = pinWorld(t)
+  t.equal(await state(world, 'Plans'), 'online-only')
+  for (const path of [['deep', 'c.pdf'], ['a.pdf'], ['b.pdf']]) {
+    t.not(await state(world, 'Plans'), 'locally-available')
+    const file = await world.open('Plans', ...path)
+    await world.read(file, { start: 0, end: MIB })
+    world.drive.release(file.handle)
+    await settled(world)
+    t.equal(await state(world, 'Plans', 'deep'), 'locally-available')
+    t.equal(await state(world), 'partly-local')
+  }
+  t.equal(await state(world, 'Plans'), 'locally-available')
+  // Kept: but for what is said of something in it.
+  world.drive.pin(await inoOf(world, 'Plans'), 'always-local')
+  t.equal(await state(world, 'Plans'), 'always-available')
+  await world.drive.freeUp(await inoOf(world, 'notes.txt'), forever)
+  world.drive.pin(await inoOf(world), 'always-local')
+  world.drive.pin(await inoOf(world, 'notes.txt'), 'unspecified')
+  t.equal(await state(world), 'always-available')
+})
+
+t.test('of a folder of very many nothing is promised that was not looked at', async t => {
+  const world = pinWorld(t)
+  for (let i = 0; i < 1_100; i++) {
+    const content = pattern(i < 1_050 ? 0 : 10)
+    world.remote.put(fileItem(`m${i}`, `${10_000 + i}.txt`, content, 'deep'), content)
+  }
+  await world.drive.refreshFolder(await inoOf(world, 'Plans', 'deep'), forever)
+  t.equal(await state(world, 'Plans', 'deep'), 'online-only')
 })
 
 t.test('without a network a few files are tried, not all of them', async t => {

@@ -23,7 +23,7 @@ EMBLEMS = {
     "locally-available": "b2bmount-locally-available",
     "always-available": "b2bmount-always-available",
     "syncing": "b2bmount-syncing",
-    "needs-attention": "b2bmount-needs-attention",
+    "attention": "b2bmount-needs-attention",
 }
 PINNED = "always-available"
 

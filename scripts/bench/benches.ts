@@ -5,6 +5,7 @@ import { copyTree } from './tree-copy.js'
 import { million } from './million.js'
 import { median, medianOf, run, time } from './measure.js'
 import { fuseNativeMount, rcloneMount } from './peers.js'
+import { idle, push } from './push.js'
 import { format, type Beside, type Row } from './row.js'
 import type { Subject } from './subject.js'
 import { thumbnails } from './thumbnails.js'
@@ -40,6 +41,9 @@ export const BENCHES: readonly Bench[] = [
     id,
     measure: () => millionRow(id),
   })),
+  { id: 'push', measure: push },
+  // Takes more than ten minutes.
+  { id: 'idle', measure: idle },
 ]
 
 // One library is listed once: all rows come of it.

@@ -38,7 +38,7 @@ export async function spawnDaemon(options: SpawnDaemonOptions, signal: AbortSign
     process.execPath,
     [program, '--cloud', cloud, '--report-to', '3'],
     // Not in our directory: that would keep its file system from being unmounted.
-    { detached: true, cwd: '/', env: environment, stdio: ['ignore', log, log, 'pipe'] },
+    { detached: true, cwd: '/', env: withoutDebugOutput(environment), stdio: ['ignore', log, log, 'pipe'] },
   )
   closeSync(log)
   try {
@@ -52,6 +52,11 @@ export async function spawnDaemon(options: SpawnDaemonOptions, signal: AbortSign
     child.stdio[3]?.destroy()
     child.unref()
   }
+}
+
+/** What libraries and Node.js print then has tokens and addresses in it that are secrets, and would go to the log. */
+function withoutDebugOutput(environment: Environment): Environment {
+  return { ...environment, DEBUG: undefined, NODE_DEBUG: undefined }
 }
 
 function openLog(file: string): number {

@@ -1,5 +1,7 @@
 import { Agent } from 'node:https'
 import { connect, type ConnectionOptions } from 'node:tls'
+// Before socket.io-client, which looks once.
+import './no-debug-output.js'
 import { io, type Socket } from 'socket.io-client'
 import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'

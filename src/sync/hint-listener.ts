@@ -54,7 +54,10 @@ export class HintListener {
         delay = isFault(failure, 'not-supported', 'access-denied', 'item-not-found') ? REFUSED : retry
         retry = Math.min(LONGEST_RETRY, retry * 2)
       } finally {
+        // Whoever relied on being told has to ask again.
+        const wasListening = this.#isListening
         this.#isListening = false
+        if (wasListening) onHint()
       }
       if (delay > 0) await clock.sleep(delay, signal).catch(() => {})
     }

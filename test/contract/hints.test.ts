@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { systemClock } from '../../src/concurrency/clock.js'
 import { editItem } from '../../src/emulator/admin/edit-item.js'
@@ -40,12 +42,14 @@ async function listenTo(name: string, options: { caFile?: string; clock?: typeof
   return { root, ended, stop, events, seen, edit }
 }
 
-const listeners = async () => {
-  const { http } = world
+async function admin(method: 'GET' | 'PUT', change?: object) {
   const url = `https://127.0.0.1:${emulator.port}/_emulator/push`
-  const { body } = await http.send({ method: 'GET', url }, world.signal)
-  return (JSON.parse(Buffer.from(body).toString()) as { listeners: number }).listeners
+  const sent = change && { body: Buffer.from(JSON.stringify(change)) }
+  const { body } = await world.http.send({ method, url, ...sent }, world.signal)
+  return JSON.parse(Buffer.from(body).toString()) as { listeners: number }
 }
+
+const listeners = async () => (await admin('GET')).listeners
 
 t.test('a change is hinted at, and many at once as one', async t => {
   const { seen, edit, events, stop, ended } = await listenTo('contoso documents')
@@ -105,6 +109,13 @@ t.test(
   },
 )
 
+t.test('everybody is sent away at the emulator: that is an offline service', async t => {
+  const { seen, ended } = await listenTo('contoso documents')
+  await seen('listening')
+  await admin('PUT', { disconnect: true })
+  await t.rejects(ended, { code: 'offline' })
+})
+
 t.test('whose certificate is not trusted is not listened to', async t => {
   const { ended } = await listenTo('contoso documents', { caFile: new URL(import.meta.url).pathname })
   await t.rejects(ended, { code: 'offline' })
@@ -126,4 +137,19 @@ t.test('where the service refuses guests, it says so', async t => {
   const misled = await listenTo('contoso documents')
   await t.rejects(misled.ended, { code: 'protocol-error' })
   emulator.faults.clear()
+})
+
+t.test('DEBUG=* prints nothing of the address, which is a secret', async t => {
+  const program = `
+    const { HintSockets } = await import(${JSON.stringify(new URL('../../src/http/hint-sockets.js', import.meta.url).href)})
+    const sockets = new HintSockets({ cloud: { connectTo: { address: '127.0.0.1', port: 1 } }, userAgent: 'test' })
+    await sockets.listen('https://push.example/notifications?token=SECRET', () => {}, () => {}, AbortSignal.timeout(20000))
+      .catch(failure => console.log(failure.code))`
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '--eval', program],
+    { env: { ...process.env, DEBUG: '*' }, timeout: 30_000 },
+  )
+  t.equal(stdout, 'offline\n')
+  t.notMatch(stderr, /SECRET|socket/)
 })

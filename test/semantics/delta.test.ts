@@ -300,10 +300,12 @@ t.test('hints are listened to again when the promise is over, and given up where
   clock.advance(3_500_000)
   calls[0]?.()
   await until(() => calls.length === 2)
+  hinted = 0
   refusals.push(new Fault('not-supported', 'not for guests'))
   calls[1]?.()
   await aWhile()
   t.notOk(listener.isListening)
+  t.equal(hinted, 1, 'who relied on it asks at once, not when it would have without')
   clock.advance(3_600_000)
   await aWhile()
   t.equal(calls.length, 2, 'not soon')

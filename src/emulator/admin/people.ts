@@ -51,6 +51,10 @@ export function changePeople(world: World, body: Record<string, unknown>) {
       const site = requireSite(world, body)
       return { revoked: site.revoke(grant => grant.principal === principal.oid) }
     }
+    case 'block-download': {
+      const site = requireSite(world, body)
+      return { blocksDownload: (site.blocksDownload = body['blocked'] !== false) }
+    }
     case 'share':
       return shareWith(world, requireSite(world, body), body)
     case 'sharing-control':

@@ -72,7 +72,7 @@ export function sharepointIds({ site, drive, item }: Placed): Json {
 }
 
 /** Beta only, and only when selected. */
-export function viewpoint(role: Role | undefined): Json {
+export function viewpoint(role: Role | undefined, mayDownload: boolean): Json {
   const write = role === 'write' || role === 'owner'
   return {
     accessOperations: {
@@ -80,7 +80,7 @@ export function viewpoint(role: Role | undefined): Json {
       canCreateFile: write,
       canCreateFolder: write,
       canDelete: write,
-      canDownload: role !== undefined,
+      canDownload: role !== undefined && mayDownload,
       canRead: role !== undefined,
       canUpdate: write,
     },

@@ -4,7 +4,7 @@ import type { DownloadUrls } from '../sharepoint/download-urls.js'
 import type { Item } from '../world/drive.js'
 import type { World } from '../world/world.js'
 import type { Access, PlacedItem } from './access.js'
-import { badRequest, notFound, refuse } from './graph-error.js'
+import { accessDenied, badRequest, notFound, refuse } from './graph-error.js'
 import { eTag, itemJson, publication, sharepointIds, viewpoint } from './item-json.js'
 import { DOWNLOAD_URL, notEmulatedOption, pick, selectOf } from './odata.js'
 import { type GraphRequest, linkTo } from './request.js'
@@ -68,6 +68,7 @@ export class Items {
     this.#deps.access.requireItem(request.caller, placed)
     const { item } = placed
     if (item.kind !== 'file') throw badRequest('You cannot get content for a folder')
+    if (!this.#mayDownload(request, placed)) throw accessDenied()
     if (item.malware !== undefined && request.exchange.query.get('AVOverride') !== '1') {
       throw refuse(403, 'malwareDetected', 'Malware detected', {
         inner: 'virusSuspicious',
@@ -86,6 +87,7 @@ export class Items {
   ): Record<string, unknown> {
     const wantsUrl =
       placed.item.kind === 'file' &&
+      this.#mayDownload(request, placed) &&
       (!select || select.some(name => ['*', DOWNLOAD_URL, 'content.downloadUrl'].includes(name)))
     const value = itemJson(placed, wantsUrl ? this.#downloadUrl(placed) : undefined)
     if (select?.includes('sharepointIds')) value['sharepointIds'] = sharepointIds(placed)
@@ -93,9 +95,16 @@ export class Items {
       value['publication'] = publication(placed)
     }
     if (request.beta && select?.includes('viewpoint')) {
-      value['viewpoint'] = viewpoint(this.#deps.access.requireItem(request.caller, placed))
+      value['viewpoint'] = viewpoint(
+        this.#deps.access.requireItem(request.caller, placed),
+        this.#mayDownload(request, placed),
+      )
     }
     return pick(value, select)
+  }
+
+  #mayDownload({ caller }: GraphRequest, placed: PlacedItem): boolean {
+    return !placed.site.blocksDownload || this.#deps.access.requireItem(caller, placed) === 'owner'
   }
 
   #downloadUrl({ site, drive, item }: PlacedItem): string {

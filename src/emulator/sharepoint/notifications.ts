@@ -65,7 +65,7 @@ export class Notifications {
 
   /** Everybody has to come again. */
   disconnect(): void {
-    this.#io.disconnectSockets(true)
+    this.#io.of(NAMESPACE).disconnectSockets(true)
   }
 
   async close(): Promise<void> {

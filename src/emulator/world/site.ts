@@ -53,6 +53,8 @@ export class Site {
   readonly grants: Grant[] = []
   readonly links: SharingLink[] = []
   readonly recycleBin = new RecycleBin()
+  /** An administrator's block-download policy: everybody but owners may only look, in the browser. */
+  blocksDownload = false
 
   constructor(tenant: Tenant, options: SiteOptions) {
     this.tenant = tenant

@@ -62,6 +62,11 @@ export function linkJson({ caller }: GraphRequest, link: SharingLink): Json {
     hasPassword: false,
     ...(link.expires !== undefined && { expirationDateTime: timestamp(link.expires) }),
     ...(link.scope === 'users' && { grantedToIdentitiesV2: recipients, grantedToIdentities: recipients }),
-    link: { scope: link.scope, type: link.type, webUrl: link.url, preventsDownload: link.site.blocksDownload },
+    link: {
+      scope: link.scope,
+      type: link.type,
+      webUrl: link.url,
+      preventsDownload: link.site.blocksDownload,
+    },
   }
 }

@@ -1,8 +1,8 @@
 import { Agent } from 'node:https'
 import { connect, type ConnectionOptions } from 'node:tls'
-// Before socket.io-client, which looks once.
+// Before socket.io-client is loaded, which looks once.
 import './no-debug-output.js'
-import { io, type Socket } from 'socket.io-client'
+import type { Socket } from 'socket.io-client'
 import type { Cloud } from '../model/cloud.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
@@ -50,6 +50,9 @@ export class HintSockets {
     if (usesProxy({ connectTo: cloud.connectTo, environment })) {
       throw new Fault('not-supported', 'Notifications do not come through a proxy')
     }
+    // A fifth of the daemon's start, which nobody need wait for.
+    const { io } = await import('socket.io-client')
+    signal.throwIfAborted()
     // The path is the namespace: the service is silent to whoever has not joined that.
     const socket = io(url, {
       transports: ['websocket'],

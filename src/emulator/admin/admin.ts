@@ -171,10 +171,10 @@ export class Admin {
     return { lifetimeSeconds, listeners }
   }
 
-  #setPush(body: Record<string, unknown>) {
+  async #setPush(body: Record<string, unknown>) {
     const { notifications } = this.#deps
     if (typeof body['lifetimeSeconds'] === 'number') notifications.lifetimeSeconds = body['lifetimeSeconds']
-    if (body['disconnect'] === true) notifications.disconnect()
+    if (body['disconnect'] === true) await notifications.disconnect()
     return this.#push()
   }
 

@@ -194,10 +194,10 @@ export class Resources {
   }
 
   /** On a library as a whole; anything in it is enough to be told that something has changed. */
-  #subscribe(request: GraphRequest, placed: PlacedItem): Answer {
+  async #subscribe(request: GraphRequest, placed: PlacedItem): Promise<Answer> {
     this.#deps.access.requireDrive(request.caller, placed)
     if (placed.item !== placed.drive.root) throw badRequest('Subscriptions are on the root of a drive.')
-    return json(200, this.#deps.notifications.subscribe(placed.drive, request.caller.clientId))
+    return json(200, await this.#deps.notifications.subscribe(placed.drive, request.caller.clientId))
   }
 
   #thumbnails(find: FindItem, [id, size, content, ...more]: readonly Segment[]): Match | undefined {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { Server as IoServer, type Socket } from 'socket.io'
+import type { Server as IoServer, Socket } from 'socket.io'
 import { timestamp } from '../clock.js'
 import type { Signing } from '../entra/signing.js'
 import type { Drive } from '../world/drive.js'
@@ -27,26 +27,21 @@ export class Notifications {
   lifetimeSeconds = 3600
   readonly #world: World
   readonly #signing: Signing
-  readonly #io: IoServer
+  #server: HttpsServer | undefined
+  #io: Promise<IoServer> | undefined
   readonly #watchers = new Map<Socket, () => void>()
 
   constructor(world: World, signing: Signing) {
     this.#world = world
     this.#signing = signing
-    this.#io = new IoServer({
-      path: '/socket.io/',
-      transports: ['websocket'],
-      serveClient: false,
-      allowRequest: (request, decide) => decide(null, this.#isForUs(request)),
-    })
-    this.#io.of(NAMESPACE).on('connection', socket => this.#connected(socket))
   }
 
   attach(server: HttpsServer): void {
-    this.#io.attach(server)
+    this.#server = server
   }
 
-  subscribe(drive: Drive, applicationId: string): Record<string, string> {
+  async subscribe(drive: Drive, applicationId: string): Promise<Record<string, string>> {
+    await (this.#io ??= this.#open())
     const id = randomUUID()
     const exp = Math.floor(this.#world.clock.now() / 1000) + this.lifetimeSeconds
     const subscription: Subscription = { id, drive: drive.id, exp }
@@ -64,12 +59,28 @@ export class Notifications {
   }
 
   /** Everybody has to come again. */
-  disconnect(): void {
-    this.#io.of(NAMESPACE).disconnectSockets(true)
+  async disconnect(): Promise<void> {
+    const io = await this.#io
+    io?.of(NAMESPACE).disconnectSockets(true)
   }
 
   async close(): Promise<void> {
-    await this.#io.close()
+    const io = await this.#io
+    await io?.close()
+  }
+
+  /** When the first one subscribes: loading the package is a quarter of the emulator's start. */
+  async #open(): Promise<IoServer> {
+    const { Server } = await import('socket.io')
+    const io = new Server({
+      path: '/socket.io/',
+      transports: ['websocket'],
+      serveClient: false,
+      allowRequest: (request, decide) => decide(null, this.#isForUs(request)),
+    })
+    io.of(NAMESPACE).on('connection', socket => this.#connected(socket))
+    if (this.#server) io.attach(this.#server)
+    return io
   }
 
   #isForUs({ headers, url = '' }: IncomingMessage): boolean {

@@ -16,6 +16,9 @@ const execute = promisify(execFile)
 const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 const EMULATOR = fileURLToPath(new URL('../src/emulator/main.js', import.meta.url))
 const PERSON = fileURLToPath(new URL('../src/emulator/person.js', import.meta.url))
+// As a user runs it: without the hooks of a test runner, which every process loads and which see every module.
+const ENV = '/usr/bin/env'
+const PLAIN_NODE = ['-u', 'NODE_OPTIONS', process.execPath]
 const LONGEST_COMMAND_MILLISECONDS = 120_000
 const LONGEST_START_MILLISECONDS = 60_000
 
@@ -90,8 +93,8 @@ interface RunningEmulator {
 
 async function startEmulator(directory: string, args: readonly string[]): Promise<RunningEmulator> {
   const child = spawn(
-    process.execPath,
-    [EMULATOR, '--directory', directory, '--json', '--exit-with-parent', ...args],
+    ENV,
+    [...PLAIN_NODE, EMULATOR, '--directory', directory, '--json', '--exit-with-parent', ...args],
     {
       stdio: ['pipe', 'pipe', 'inherit'],
     },
@@ -138,7 +141,7 @@ class OpenSandbox implements Sandbox {
     this.cloudFile = emulator.ready.cloud
     this.#emulator = emulator
     this.#ca = ca
-    const command = [process.execPath, program] as const
+    const command = [ENV, ...PLAIN_NODE, program] as const
     this.#command = runner === undefined ? command : [runner, ...rest, ...command]
   }
 

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { Agent, request, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { DEMO_USER, openSandbox, type Sandbox } from '../sandbox.js'
+import type { Sandbox } from '../sandbox.js'
 import type { AddedLibrary, DaemonStatus } from '../../src/control/answers.js'
 import { ITEM_FIELDS } from '../../src/graph/wire.js'
+import { openGuestSandbox } from './guest-sandbox.js'
 import { median, run } from './measure.js'
 import type { Row } from './row.js'
 import { CLIENT_SOURCE } from './subject.js'
@@ -18,34 +19,13 @@ const STAT_ROUNDS = 500
 const STARTS = 5
 const LONGEST_MILLISECONDS = 900_000
 
-const WORLD = {
-  tenants: [
-    { slug: 'fabrikam', displayName: 'Fabrikam', members: [['ann', 'Ann']] },
-    {
-      slug: 'tailspin',
-      displayName: 'Tailspin Toys',
-      guests: [DEMO_USER],
-      sites: [
-        {
-          name: 'Big',
-          grants: [{ user: DEMO_USER, role: 'read' }],
-          libraries: [{ name: 'Million', populate: 'deep', items: ITEMS }],
-        },
-      ],
-    },
-  ],
-}
-
 /** A library of a million items over a link of 40 ms: listed while it is used, then started without network. */
 export async function million(): Promise<readonly Row[]> {
-  const world = join('/tmp', `b2bmount-million-${process.pid}.json`)
-  await writeFile(world, JSON.stringify(WORLD))
-  const sandbox = await openSandbox({ emulator: ['--world', world] })
+  const { sandbox, addressOf } = await openGuestSandbox([{ name: 'Million', populate: 'deep', items: ITEMS }])
   try {
-    return await new Million(sandbox).rows()
+    return await new Million(sandbox).rows(addressOf('Million'))
   } finally {
     await sandbox.close()
-    await rm(world, { force: true })
   }
 }
 
@@ -60,12 +40,9 @@ class Million {
     this.#mount = join(sandbox.home, 'B2B')
   }
 
-  async rows(): Promise<readonly Row[]> {
+  async rows(address: string): Promise<readonly Row[]> {
     const sandbox = this.#sandbox
     await promisify(execFile)('cc', ['-O2', '-o', this.#client, CLIENT_SOURCE])
-    await sandbox.json('sign-in')
-    const { addresses } = await sandbox.admin<{ addresses: Record<string, string> }>('GET', '/world')
-    const address = addresses['tailspin Big Million'] ?? 'no such library'
     const { library } = await sandbox.json<AddedLibrary>('add', address)
     await sandbox.json('stop')
     await sandbox.admin('PUT', '/link', { latencyMilliseconds: LATENCY_MILLISECONDS })

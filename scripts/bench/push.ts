@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { DEMO_USER, openSandbox, type Sandbox } from '../sandbox.js'
+import type { Sandbox } from '../sandbox.js'
 import type { AddedLibrary, DaemonStatus } from '../../src/control/answers.js'
+import { openGuestSandbox } from './guest-sandbox.js'
 import { median } from './measure.js'
 import type { Row } from './row.js'
 
@@ -19,27 +20,6 @@ const IDLE_MILLISECONDS = 10 * 60_000
 const SETTLE_MILLISECONDS = 60_000
 const TICKS_PER_SECOND = 100
 
-function worldOf(libraries: number): object {
-  const library = (_: unknown, i: number) => ({ name: `Library ${i + 1}`, populate: 'team' })
-  return {
-    tenants: [
-      { slug: 'fabrikam', displayName: 'Fabrikam', members: [['ann', 'Ann']] },
-      {
-        slug: 'contoso',
-        displayName: 'Contoso',
-        guests: [DEMO_USER],
-        sites: [
-          {
-            name: 'Shared',
-            grants: [{ user: DEMO_USER, role: 'read' }],
-            libraries: Array.from({ length: libraries }, library),
-          },
-        ],
-      },
-    ],
-  }
-}
-
 interface Followed {
   readonly sandbox: Sandbox
   /** On the drive. */
@@ -53,21 +33,15 @@ async function following<Result>(
   isPushed: boolean,
   measure: (followed: Followed) => Promise<Result>,
 ): Promise<Result> {
-  const world = join('/tmp', `b2bmount-push-${process.pid}.json`)
-  await writeFile(world, JSON.stringify(worldOf(libraries)))
-  const sandbox = await openSandbox({ emulator: ['--world', world] })
+  const names = Array.from({ length: libraries }, (_, i) => `Library ${i + 1}`)
+  const { sandbox, addressOf } = await openGuestSandbox(names.map(name => ({ name, populate: 'team' })))
   try {
     if (!isPushed) {
       const action = { status: 400 }
       await sandbox.admin('POST', '/faults', { id: 'no', match: { route: 'subscription-socketio' }, action })
     }
-    await sandbox.json('sign-in')
-    const { addresses } = await sandbox.admin<{ addresses: Record<string, string> }>('GET', '/world')
     let last: AddedLibrary['library'] | undefined
-    for (let i = 1; i <= libraries; i++) {
-      const address = addresses[`contoso Shared Library ${i}`] ?? 'no such library'
-      last = (await sandbox.json<AddedLibrary>('add', address)).library
-    }
+    for (const name of names) last = (await sandbox.json<AddedLibrary>('add', addressOf(name))).library
     if (last === undefined) throw new RangeError('no libraries')
     const mount = join(sandbox.home, 'B2B')
     await mkdir(mount)
@@ -80,7 +54,6 @@ async function following<Result>(
     return await measure({ sandbox, folder, drive: last.root.drive })
   } finally {
     await sandbox.close()
-    await rm(world, { force: true })
   }
 }
 

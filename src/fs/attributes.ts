@@ -17,6 +17,8 @@ export interface Shown {
   readonly modified: Milliseconds
   readonly changed: Milliseconds
   readonly generation: number
+  /** Permission bits that somebody has set here. */
+  readonly mode: number | undefined
 }
 
 export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): Attributes {
@@ -30,7 +32,7 @@ export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): At
       blocks: size === 0 ? 0 : Math.max(1, Math.ceil(localBytes / BLOCK)),
       modified,
       changed,
-      permissions: FILE_PERMISSIONS[rights],
+      permissions: permissionsOf(item.mode, FILE_PERMISSIONS, rights),
       links: 1,
     }
   }
@@ -42,8 +44,17 @@ export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): At
     blocks: 0,
     modified,
     changed,
-    permissions: DIRECTORY_PERMISSIONS[rights],
+    permissions: permissionsOf(item.mode, DIRECTORY_PERMISSIONS, rights),
     // One, as btrfs has it: `find` must not count subdirectories by it.
     links: 1,
   }
+}
+
+function permissionsOf(
+  mode: number | undefined,
+  usual: Readonly<Record<Rights, number>>,
+  rights: Rights,
+): number {
+  if (mode === undefined) return usual[rights]
+  return rights === 'write' ? mode : mode & ~0o222
 }

@@ -7,7 +7,7 @@ import { Fault, isFault } from '../model/fault.js'
 import type { Ino, ItemKey, LibraryId, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
-import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
+import { isLocalId, isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
 import { withDeadline } from '../concurrency/deadline.js'
@@ -108,6 +108,7 @@ export class FolderLister {
   async #listFolder(ino: Ino, run: Run, signal: AbortSignal): Promise<void> {
     const { store, offline } = this.#deps
     const { folder, library, key } = this.#folderOf(ino)
+    if (isLocalId(folder.remoteId)) return
     const reason = offline.reasonNotToAsk(key.tenant)
     if (reason) throw reason
     const before = store.items.childInos(ino)
@@ -183,6 +184,9 @@ export class FolderLister {
   }
 
   #hasLeft(child: Ino, folder: Ino, run: Run, seen: Set<Ino>): boolean {
+    const owed = this.#deps.store.owed.of(child)
+    // New here, or moved here: the service does not know yet.
+    if (owed?.isNew === true || owed?.place === true) return false
     return (
       !seen.has(child) && !run.touched.has(child) && this.#deps.store.items.byIno(child)?.parent === folder
     )

@@ -208,7 +208,11 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   release(handle: number): void {
     const { reader, attributes } = this.#handles.remove(handle)
     const { ino, generation, size, present } = reader.file
-    const now = attributesOf({ ...attributes, kind: 'file', generation, size }, present.size, 'read')
+    const now = attributesOf(
+      { ...attributes, kind: 'file', generation, size, mode: undefined },
+      present.size,
+      'read',
+    )
     this.#deps.hydrator.release(reader)
     if (now.blocks === attributes.blocks) return
     this.#kernels.attributesChanged(ino, generation)

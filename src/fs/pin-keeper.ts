@@ -35,7 +35,7 @@ const OF_THE_LIBRARY: readonly FaultCode[] = [
 const KEEPER: Hydrating = { program: 'b2bmount (always available)', verdict: 'full' }
 
 export interface PinKeeperDeps {
-  readonly store: Pick<Store, 'items' | 'isListed' | 'pins'>
+  readonly store: Pick<Store, 'items' | 'isListed' | 'owed' | 'pins'>
   readonly hydrator: Hydrator
   readonly log: HydrationLog
   readonly clock: Clock
@@ -185,7 +185,7 @@ export class PinKeeper {
     const enters = (ino: Ino) => (store.pins.saidOf(ino) ?? 'always-local') === 'always-local'
     const missing: ChildRecord[] = []
     for await (const file of filesIn(root, { store, signal, enters, onUnlisted })) {
-      if (file.localBytes < file.size) missing.push(file)
+      if (file.localBytes < file.size && store.owed.of(file.ino)?.content !== true) missing.push(file)
     }
     return missing
   }

@@ -20,7 +20,7 @@ import { contentSource } from './content-source.js'
 import { localFault } from './local-fault.js'
 
 export interface ContentCacheDeps {
-  readonly store: Pick<Store, 'items' | 'libraries' | 'content'>
+  readonly store: Pick<Store, 'items' | 'libraries' | 'content' | 'owed'>
   /** Absolute; holds nothing but cache files. Created with mode 0700. */
   readonly directory: string
   readonly clock: Clock
@@ -71,7 +71,10 @@ export class ContentCache {
    * The content, to be given back with {@link release}. Opens a descriptor, downloads nothing.
    * @throws {Fault} `disk-full`, `local-io`
    */
-  open(ino: Ino, generation: number, size: Bytes): ContentFile {
+  open(ino: Ino, generation: number, shownSize: Bytes): ContentFile {
+    const owed = this.#deps.store.owed.of(ino)
+    // Of what was changed here the cache has the bytes that the change began with.
+    const size = owed?.content === true ? owed.base.size : shownSize
     const key = nameOf(ino, generation)
     const shared = this.#open.get(key) ?? { file: this.#openFile(ino, generation, size), users: 0 }
     shared.users++
@@ -104,11 +107,12 @@ export class ContentCache {
 
   /**
    * Makes a content online-only.
-   * @returns false when somebody has it open: nothing was done
+   * @returns false when somebody has it open, or has changed it: nothing was done
    * @throws {Fault} as the store
    */
   free(ino: Ino, generation: number): boolean {
-    if (this.#open.has(nameOf(ino, generation))) return false
+    if (this.#open.has(nameOf(ino, generation)) || this.#deps.store.owed.of(ino)?.content === true)
+      return false
     this.#deps.store.content.remove(ino, generation)
     const path = this.#pathOf(ino, generation)
     // The name may be used again before the file is deleted.
@@ -129,6 +133,11 @@ export class ContentCache {
   /** Resolves when what was freed is no longer on the disk. */
   async freed(): Promise<void> {
     await Promise.all(this.#deleting)
+  }
+
+  /** Where the content of an item is to be, for who has all of its bytes elsewhere. */
+  pathOf(ino: Ino, generation: number): string {
+    return this.#pathOf(ino, generation)
   }
 
   /** Bytes that the store lists. */

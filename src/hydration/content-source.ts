@@ -15,7 +15,7 @@ export interface ContentSource {
 
 /** @returns `undefined` when the item has another content by now, or is gone */
 export function contentSource(
-  store: Pick<Store, 'items' | 'libraries'>,
+  store: Pick<Store, 'items' | 'libraries' | 'owed'>,
   ino: Ino,
   generation: number,
 ): ContentSource | undefined {
@@ -24,9 +24,12 @@ export function contentSource(
   const library = store.libraries.byId(item.library)
   if (library === undefined) return undefined
   const { tenant, drive } = library.root
+  const owed = store.owed.of(ino)
+  // Where it was changed here, the bytes that are still to come are those that the change began with.
+  const size = owed?.content === true ? owed.base.size : item.size
   return {
     item: { tenant, drive, item: item.remoteId },
-    version: contentVersion(item),
+    version: contentVersion({ ...item, size }),
     quickXorHash: item.quickXorHash,
     refusal: library.accessRemoved === undefined ? undefined : accessRemoved(library),
   }

@@ -17,7 +17,7 @@ const CONNECTIONS_AHEAD = 16
 const CONNECTIONS = 48
 
 export interface HydratorDeps {
-  readonly store: Pick<Store, 'items' | 'libraries'>
+  readonly store: Pick<Store, 'items' | 'libraries' | 'owed'>
   readonly cache: ContentCache
   readonly remote: RemoteContent
   readonly clock: Clock

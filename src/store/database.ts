@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3'
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
@@ -10,11 +11,12 @@ import { policy } from './migrations/0003-policy.js'
 import { nameIndex } from './migrations/0004-name-index.js'
 import { itemCounts } from './migrations/0006-item-counts.js'
 import { otherSide } from './migrations/0007-other-side.js'
+import { owed } from './migrations/0008-owed.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
 
-const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, itemCounts, otherSide]
+const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, itemCounts, otherSide, owed]
 
 // After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024
@@ -90,6 +92,24 @@ export class Database {
       throw storeFault(failure)
     } finally {
       this.#watchLog()
+    }
+  }
+
+  /**
+   * Resolves when everything that was committed is on the disk. Otherwise that is so a little later, and what a power cut
+   * may take is the last transactions.
+   */
+  async flushed(): Promise<void> {
+    try {
+      // Its descriptor holds no lock of SQLite's, unlike those of the other two files.
+      const log = await openFile(`${this.#path}-wal`, 'r')
+      try {
+        await log.datasync()
+      } finally {
+        await log.close()
+      }
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code !== 'ENOENT') throw storeFault(failure)
     }
   }
 

@@ -15,12 +15,14 @@ import {
   codeOfKind,
   columnOfListing,
   isDirectory,
+  newLocalId,
   NO_LIBRARY,
   type ItemKind,
   type ItemRecord,
   type Listing,
 } from './item-record.js'
 import type { ItemTable } from './item-table.js'
+import type { Owed, OwedTable } from './owed-table.js'
 
 // A path of more folders than this cannot be named on Linux (PATH_MAX), so whatever is deeper is an attack.
 const DEEPEST = 4_096
@@ -29,6 +31,9 @@ const NAMES_SETTLED_AT_ONCE = 1_000
 const LONGEST_REMOTE_NAME = 4_096
 // 9999-12-31: what programs can still print.
 const LATEST: Milliseconds = 253_402_300_799_000
+
+// Of no item.
+const NOWHERE = 0 as Ino
 
 export interface Put {
   readonly ino: Ino
@@ -44,6 +49,7 @@ export class ItemStatements {
   readonly setListed
   readonly clearListed
   readonly bumpGeneration
+  readonly becomeOurs
   readonly remove
   readonly removeContent
 
@@ -101,6 +107,9 @@ export class ItemStatements {
       'UPDATE item SET listed = NULL WHERE library = ? AND listed IS NOT NULL',
     )
     this.bumpGeneration = database.prepare<[Ino]>('UPDATE item SET generation = generation + 1 WHERE ino = ?')
+    this.becomeOurs = database.prepare<[ItemId, Ino]>(
+      'UPDATE item SET remote_id = ?, hash = NULL, ctag = NULL, etag = NULL, web_url = NULL WHERE ino = ?',
+    )
     this.remove = database.prepare<[Ino]>('DELETE FROM item WHERE ino = ?')
     this.removeContent = database.prepare<[Ino]>('DELETE FROM content WHERE ino = ?')
   }
@@ -115,13 +124,15 @@ export class ItemStatements {
 export class ItemEdit {
   readonly changes: ItemChange[] = []
   readonly #items: ItemTable
+  readonly #owed: OwedTable
   readonly #statements: ItemStatements
   readonly #now: Milliseconds
   /** Parents in which a name became free or was wanted twice. */
   readonly #contested = new Set<Ino>()
 
-  constructor(items: ItemTable, statements: ItemStatements, now: Milliseconds) {
+  constructor(items: ItemTable, owed: OwedTable, statements: ItemStatements, now: Milliseconds) {
     this.#items = items
+    this.#owed = owed
     this.#statements = statements
     this.#now = now
   }
@@ -136,6 +147,8 @@ export class ItemEdit {
     const clean = cleaned(item)
     const known = this.#items.byRemoteId(library, item.id)
     if (known === undefined) {
+      // Gone here; whether it comes back is found out when that is told.
+      if (this.#owed.deletion(library, item.id)) return { ino: NOWHERE, outcome: 'same' }
       return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'new' }
     }
     const { ino } = known
@@ -145,7 +158,7 @@ export class ItemEdit {
     if (known.parent !== parent && isDirectory(known.kind) && this.isWithin(parent, ino)) {
       return { ino, outcome: 'cycle' }
     }
-    if (known.kind === item.kind) return { ino, outcome: this.#update(known, parent, clean, clean.name) }
+    if (known.kind === item.kind) return { ino, outcome: this.#updateKnown(known, parent, clean) }
     // An id never changes its kind; where it does, it is another item.
     this.removeSubtree(ino, Number.POSITIVE_INFINITY)
     return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'changed' }
@@ -199,6 +212,11 @@ export class ItemEdit {
    * @returns whether all are gone
    */
   removeSubtree(ino: Ino, limit: number): boolean {
+    const kept = this.#keptIn(ino)
+    if (kept.size > 0) {
+      this.#removeBut(ino, kept)
+      return true
+    }
     const path = [ino]
     let left = limit
     for (let current = path.at(-1); current !== undefined; current = path.at(-1)) {
@@ -214,10 +232,16 @@ export class ItemEdit {
     return true
   }
 
-  /** What is in it stays in the store, but nothing leads there any more. */
+  /**
+   * What is in it stays in the store, but nothing leads there any more. An item that was changed here stays: who changes a
+   * file wins over who deletes it.
+   */
   removeAlone(ino: Ino): void {
     const item = this.#items.byIno(ino)
     if (item === undefined) return
+    const owed = this.#owed.of(ino)
+    if (owed?.isNew === true) return
+    if (owed?.content === true) return this.#comesAgain(item, owed)
     const local = this.#statements.removeContent.run(ino).changes > 0
     this.#statements.remove.run(ino)
     this.#contested.add(item.parent)
@@ -328,6 +352,62 @@ export class ItemEdit {
     if (replaced) this.#contentOver(known, parent, name)
     else if (moves || looksOther) this.#attributesChanged(known)
     return 'changed'
+  }
+
+  /** What was changed here stays so until it has been sent. */
+  #updateKnown(known: ItemRecord, parent: Ino, item: DriveItem): 'changed' | 'same' {
+    const owed = this.#owed.of(known.ino)
+    if (owed === undefined) return this.#update(known, parent, item, item.name)
+    const { size, modified, created, quickXorHash, cTag, eTag } = known
+    const kept = owed.content
+      ? { ...item, size, modified, created, quickXorHash, cTag, eTag }
+      : owed.times
+        ? { ...item, modified }
+        : item
+    return owed.place
+      ? this.#update(known, known.parent, kept, known.remoteName)
+      : this.#update(known, parent, kept, item.name)
+  }
+
+  /** The other side has deleted it, and will be sent it anew. */
+  #comesAgain(item: ItemRecord, owed: Owed): void {
+    const base = { eTag: undefined, size: owed.base.size, parent: undefined, name: undefined }
+    this.#owed.owe({ ...owed, isNew: true, place: false, times: false, base }, this.#now)
+    this.#statements.becomeOurs.run(newLocalId(), item.ino)
+  }
+
+  /** Items in `root` that are to be sent, and the folders that lead to them. */
+  #keptIn(root: Ino): Set<Ino> {
+    const kept = new Set<Ino>()
+    for (const ino of this.#owed.inos()) {
+      const owed = this.#owed.of(ino)
+      if (owed?.isNew !== true && owed?.content !== true) continue
+      const path: Ino[] = []
+      for (let at: Ino | undefined = ino; at !== undefined && at !== ROOT_INO && path.length < DEEPEST;) {
+        path.push(at)
+        if (at === root) {
+          for (const each of path) kept.add(each)
+          break
+        }
+        at = this.#items.byIno(at)?.parent
+      }
+    }
+    return kept
+  }
+
+  #removeBut(ino: Ino, kept: ReadonlySet<Ino>): void {
+    for (const child of this.#items.childInos(ino)) {
+      if (kept.has(child)) this.#removeBut(child, kept)
+      else this.removeSubtree(child, Number.POSITIVE_INFINITY)
+    }
+    const folder = this.#items.byIno(ino)
+    if (folder === undefined || !isDirectory(folder.kind)) return this.removeAlone(ino)
+    if (this.#owed.of(ino)?.isNew === true) return
+    const nothing = { content: false, place: false, times: false, staysHere: false }
+    const base = { eTag: undefined, size: 0, parent: undefined, name: undefined }
+    this.#owed.owe({ ino, library: folder.library, isNew: true, ...nothing, base }, this.#now)
+    this.#statements.becomeOurs.run(newLocalId(), ino)
+    this.setListing(ino, { kind: 'listed', at: this.#now })
   }
 
   #renamed(known: ItemRecord, parent: Ino, name: string): void {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 
 /** `root` and `organization` exist only here; `library` is the item that was added: a drive's root or a folder. */
@@ -31,6 +32,20 @@ export interface ItemRecord {
   readonly cTag: string | undefined
   readonly eTag: string | undefined
   readonly webUrl: string | undefined
+  /** Permission bits that somebody has set here; the service has none. */
+  readonly mode: number | undefined
+}
+
+const OURS = 'local:'
+
+/** For an item that the service has not seen. */
+export function newLocalId(): ItemId {
+  return `${OURS}${randomUUID()}` as ItemId
+}
+
+/** Whether the service has never seen the item: nothing can be asked of it. */
+export function isLocalId(id: ItemId): boolean {
+  return id.startsWith(OURS)
 }
 
 /**

@@ -13,6 +13,7 @@ export interface ChildRecord {
   readonly generation: number
   /** Of this generation's content. */
   readonly localBytes: Bytes
+  readonly mode: number | undefined
 }
 
 interface Row {
@@ -33,6 +34,7 @@ interface Row {
   readonly ctag: string | null
   readonly etag: string | null
   readonly web_url: string | null
+  readonly mode: number | null
 }
 
 type ChildRow = [
@@ -44,9 +46,11 @@ type ChildRow = [
   changed: number,
   generation: number,
   localBytes: number | null,
+  mode: number | null,
 ]
 
-const CHILD = `SELECT item.ino, name, kind, size, modified, changed, item.generation, local_bytes
+const CHILD = `SELECT item.ino, name, kind, size, modified, changed, item.generation, local_bytes,
+  mode
   FROM item LEFT JOIN content ON content.ino = item.ino AND content.generation = item.generation`
 
 /** Finds items. What writes them is `item-writer.ts`. */
@@ -193,6 +197,7 @@ function recordOf(row: Row): ItemRecord {
     cTag: row.ctag ?? undefined,
     eTag: row.etag ?? undefined,
     webUrl: row.web_url ?? undefined,
+    mode: row.mode ?? undefined,
   }
 }
 
@@ -206,5 +211,6 @@ function childOf(row: ChildRow): ChildRecord {
     changed: row[5],
     generation: row[6],
     localBytes: row[7] ?? 0,
+    mode: row[8] ?? undefined,
   }
 }

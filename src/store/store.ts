@@ -10,8 +10,10 @@ import type { ItemChange } from './item-change.js'
 import { ItemEdit, ItemStatements } from './item-edit.js'
 import { isRemoteFolder, type ItemRecord } from './item-record.js'
 import { ItemTable } from './item-table.js'
+import { LocalEdit, LocalStatements } from './local-edit.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
 import { NameIndex } from './name-index.js'
+import { OwedTable } from './owed-table.js'
 import { PinTable } from './pin-table.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
 import { ThumbnailTable } from './thumbnail-table.js'
@@ -27,11 +29,13 @@ export class Store {
   readonly cursors: SyncCursorTable
   readonly held: HeldRemovalTable
   readonly names: NameIndex
+  readonly owed: OwedTable
   readonly hydrations: HydrationTable
   readonly pins: PinTable
   readonly thumbnails: ThumbnailTable
   readonly #database: Database
   readonly #statements: ItemStatements
+  readonly #localStatements: LocalStatements
   readonly #watchers = new Set<() => void>()
 
   /** @throws {Fault} as {@link Database} */
@@ -46,22 +50,48 @@ export class Store {
     this.hydrations = new HydrationTable(this.#database)
     this.pins = new PinTable(this.#database, this.items)
     this.thumbnails = new ThumbnailTable(this.#database)
+    this.owed = new OwedTable(this.#database)
     this.#statements = new ItemStatements(this.#database)
+    this.#localStatements = new LocalStatements(this.#database)
   }
 
   /** Runs `work` in one transaction. @returns what changed on the drive */
   change(now: Milliseconds, work: (edit: ItemEdit) => void): readonly ItemChange[] {
-    const changes = this.#database.transaction(() => {
-      const edit = new ItemEdit(this.items, this.#statements, now)
+    return this.#written(() => {
+      const edit = new ItemEdit(this.items, this.owed, this.#statements, now)
       work(edit)
       edit.finish()
       return edit.changes
     })
+  }
+
+  /** The same for what is done on this machine. */
+  changeHere(now: Milliseconds, work: (edit: LocalEdit) => void): readonly ItemChange[] {
+    return this.#written(() => {
+      const edit = new LocalEdit(this.items, this.owed, this.#localStatements, now)
+      work(edit)
+      return edit.changes
+    })
+  }
+
+  #written(work: () => readonly ItemChange[]): readonly ItemChange[] {
+    let changes: readonly ItemChange[]
+    try {
+      changes = this.#database.transaction(work)
+    } catch (failure) {
+      this.owed.reload()
+      throw failure
+    }
     if (changes.length > 0) for (const watcher of this.#watchers) watcher()
     return changes
   }
 
-  /** `onChange` is called after each {@link change} that changed something, until the returned function is called. */
+  /** Resolves when everything that was written is on the disk. */
+  async flushed(): Promise<void> {
+    await this.#database.flushed()
+  }
+
+  /** `onChange` is called after each change that changed something, until the returned function is called. */
   watch(onChange: () => void): () => void {
     this.#watchers.add(onChange)
     return () => this.#watchers.delete(onChange)

@@ -312,7 +312,7 @@ export class DeltaRound {
         this.#lastInoBefore,
         ITEMS_SWEPT_AT_ONCE,
       )
-      missing.push(...inos.filter(ino => !this.#seen.has(ino)))
+      missing.push(...inos.filter(ino => !this.#seen.has(ino) && store.owed.of(ino)?.isNew !== true))
       after = inos.at(-1)
       await setImmediate()
       signal.throwIfAborted()

@@ -1,0 +1,17 @@
+import { Fault } from '../model/fault.js'
+
+/** What the disk refused of a change that is to be kept on it, as a fault. */
+export function dirtyFault<Failure>(failure: Failure): Failure | Fault {
+  const { code } = failure as NodeJS.ErrnoException
+  if (code === undefined || failure instanceof Fault) return failure
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new Fault('disk-full', 'There is no space left on the disk for what has not been sent yet', {
+      nextStep: 'Free some space and save again; what was written before is safe',
+      cause: failure,
+    })
+  }
+  return new Fault('local-io', `What has not been sent yet cannot be kept on this disk (${code})`, {
+    nextStep: 'See that the state folder of b2bmount belongs to you and that its disk works',
+    cause: failure,
+  })
+}

@@ -1,0 +1,31 @@
+import type { ByteRange } from './byte-ranges.js'
+import type { Bytes, Milliseconds } from './ids.js'
+
+/**
+ * The bytes of a file that was changed here, over those that the service has. Shared by all who have the file open;
+ * `native/` reads and writes it with threads of its own.
+ *
+ * Every byte below the size is one of three: written here, given by the base (the content that the change began with),
+ * or zero. What was written is in the file when a call returns, and is found again after the process was killed.
+ *
+ * All methods throw {@link Fault} `disk-full`, `local-io`; nothing was changed then.
+ */
+export interface DirtyFile {
+  readonly size: Bytes
+  /** Of the last change. */
+  readonly modified: Milliseconds
+  /** Counts the changes. */
+  readonly revision: number
+  write(offset: Bytes, bytes: Uint8Array): void
+  /** Shorter, or longer by zeros. */
+  truncate(size: Bytes): void
+  /** Zeros from now on; does not grow. */
+  zero(range: ByteRange): void
+  /** Bytes of the base, for where it still gives them: whatever was written meanwhile stays. No change. */
+  fill(offset: Bytes, bytes: Uint8Array): void
+  setModified(modified: Milliseconds): void
+  /** What of `range` the base gives. */
+  fromBase(range: ByteRange): readonly ByteRange[]
+  /** The bytes of `range`, at most up to the size; zeros for those that the base gives. */
+  read(range: ByteRange): Uint8Array
+}

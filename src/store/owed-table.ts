@@ -1,0 +1,339 @@
+import type { FaultCode } from '../model/fault.js'
+import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
+import type { Database } from './database.js'
+
+/** Where the service has gathered a part of an upload. The address is a secret. */
+export interface UploadSession {
+  readonly url: string
+  readonly expires: Milliseconds
+}
+
+/** Why it could not be sent the last time. */
+export interface Hindrance {
+  readonly code: FaultCode
+  readonly message: string
+}
+
+/** How often sending was tried, and when it may be tried again. */
+export interface Attempts {
+  readonly attempts: number
+  readonly notBefore: Milliseconds
+  readonly hindrance: Hindrance | undefined
+}
+
+/** What the service has not been told of one item. */
+export interface Owed extends Attempts {
+  readonly ino: Ino
+  readonly library: LibraryId
+  /** The service has never seen it. */
+  readonly isNew: boolean
+  readonly content: boolean
+  /** Name or folder. */
+  readonly place: boolean
+  readonly times: boolean
+  /** It never travels: a program's lock file, or one that is only half written. */
+  readonly staysHere: boolean
+  readonly base: Base
+  /** Counts the changes. */
+  readonly revision: number
+  readonly since: Milliseconds
+  /** When it was last changed. */
+  readonly changed: Milliseconds
+  readonly session: UploadSession | undefined
+}
+
+/** What the item was at the service when it began to differ. */
+export interface Base {
+  readonly eTag: string | undefined
+  readonly size: Bytes
+  readonly parent: ItemId | undefined
+  readonly name: string | undefined
+}
+
+export type NewOwed = Pick<
+  Owed,
+  'ino' | 'library' | 'isNew' | 'content' | 'place' | 'times' | 'staysHere' | 'base'
+>
+
+/** An item that is gone here, and not there. */
+export interface OwedDeletion extends Attempts {
+  readonly number: number
+  readonly library: LibraryId
+  readonly remoteId: ItemId
+  readonly isFolder: boolean
+  readonly eTag: string | undefined
+  readonly parent: ItemId
+  readonly name: string
+  readonly since: Milliseconds
+}
+
+export type NewDeletion = Pick<OwedDeletion, 'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name'>
+
+interface AttemptRow {
+  readonly attempts: number
+  readonly not_before: number
+  readonly reason: string | null
+  readonly message: string | null
+}
+
+interface Row extends AttemptRow {
+  readonly ino: number
+  readonly library: number
+  readonly is_new: number
+  readonly content: number
+  readonly place: number
+  readonly times: number
+  readonly stays_here: number
+  readonly base_etag: string | null
+  readonly base_size: number
+  readonly base_parent: string | null
+  readonly base_name: string | null
+  readonly revision: number
+  readonly since: number
+  readonly changed: number
+  readonly session_url: string | null
+  readonly session_expires: number | null
+}
+
+interface DeletionRow extends AttemptRow {
+  readonly number: number
+  readonly library: number
+  readonly remote_id: string
+  readonly is_folder: number
+  readonly etag: string | null
+  readonly parent: string
+  readonly name: string
+  readonly since: number
+}
+
+/** The upload journal. Its rows are written in the transactions that change the items. */
+export class OwedTable {
+  readonly #get
+  readonly #all
+  readonly #put
+  readonly #remove
+  readonly #setSession
+  readonly #setAttempts
+  readonly #deletion
+  readonly #deletionAt
+  readonly #deletions
+  readonly #putDeletion
+  readonly #removeDeletion
+  readonly #setDeletionAttempts
+  readonly #allInos
+  readonly #countDeletions
+  /** All numbers of items of which something is owed: nearly always none, or a few. */
+  readonly #inos = new Set<Ino>()
+  #deletionCount = 0
+
+  constructor(database: Database) {
+    this.#get = database.prepare<[Ino], Row>('SELECT * FROM owed WHERE ino = ?')
+    this.#all = database.prepare<[], Row>('SELECT * FROM owed ORDER BY since, ino')
+    this.#put = database.prepare<
+      [
+        Ino,
+        LibraryId,
+        number,
+        number,
+        number,
+        number,
+        number,
+        string | null,
+        Bytes,
+        string | null,
+        string | null,
+        Milliseconds,
+        Milliseconds,
+      ]
+    >(
+      `INSERT INTO owed (ino, library, is_new, content, place, times, stays_here, base_etag, base_size, base_parent,
+                         base_name, revision, since, changed, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 0, 0)
+       ON CONFLICT (ino) DO UPDATE SET is_new = excluded.is_new, content = excluded.content, place = excluded.place,
+         times = excluded.times, stays_here = excluded.stays_here, base_etag = excluded.base_etag,
+         base_size = excluded.base_size, base_parent = excluded.base_parent, base_name = excluded.base_name,
+         revision = revision + 1, changed = excluded.changed, attempts = 0, not_before = 0,
+         session_url = NULL, session_expires = NULL`,
+    )
+    this.#remove = database.prepare<[Ino]>('DELETE FROM owed WHERE ino = ?')
+    this.#setSession = database.prepare<[string | null, number | null, Ino]>(
+      'UPDATE owed SET session_url = ?, session_expires = ? WHERE ino = ?',
+    )
+    this.#setAttempts = database.prepare<[number, Milliseconds, string | null, string | null, Ino]>(
+      'UPDATE owed SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE ino = ?',
+    )
+    this.#deletion = database.prepare<[LibraryId, ItemId], DeletionRow>(
+      'SELECT * FROM owed_deletion WHERE library = ? AND remote_id = ?',
+    )
+    this.#deletionAt = database.prepare<[LibraryId, ItemId, string], DeletionRow>(
+      'SELECT * FROM owed_deletion WHERE library = ? AND parent = ? AND name = ? AND is_folder = 0',
+    )
+    this.#deletions = database.prepare<[], DeletionRow>('SELECT * FROM owed_deletion ORDER BY number')
+    this.#putDeletion = database.prepare<
+      [LibraryId, ItemId, number, string | null, ItemId, string, Milliseconds]
+    >(
+      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, since, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
+    )
+    this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
+      'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
+    )
+    this.#setDeletionAttempts = database.prepare<
+      [number, Milliseconds, string | null, string | null, number]
+    >('UPDATE owed_deletion SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE number = ?')
+    this.#allInos = database.preparePluck<[], Ino>('SELECT ino FROM owed')
+    this.#countDeletions = database.preparePluck<[], number>('SELECT count(*) FROM owed_deletion')
+    this.reload()
+  }
+
+  /** Nothing is owed of any item. */
+  get isEmpty(): boolean {
+    return this.#inos.size === 0
+  }
+
+  of(ino: Ino): Owed | undefined {
+    if (!this.#inos.has(ino)) return undefined
+    const row = this.#get.get(ino)
+    return row && owedOf(row)
+  }
+
+  /** The longest owed first. */
+  all(): Owed[] {
+    return this.isEmpty ? [] : this.#all.all().map(owedOf)
+  }
+
+  inos(): ReadonlySet<Ino> {
+    return this.#inos
+  }
+
+  /** In place of what was owed before. */
+  owe(owed: NewOwed, now: Milliseconds): void {
+    const { base } = owed
+    this.#put.run(
+      owed.ino,
+      owed.library,
+      Number(owed.isNew),
+      Number(owed.content),
+      Number(owed.place),
+      Number(owed.times),
+      Number(owed.staysHere),
+      base.eTag ?? null,
+      base.size,
+      base.parent ?? null,
+      base.name ?? null,
+      now,
+      now,
+    )
+    this.#inos.add(owed.ino)
+  }
+
+  settle(ino: Ino): void {
+    this.#remove.run(ino)
+    this.#inos.delete(ino)
+  }
+
+  setSession(ino: Ino, session: UploadSession | undefined): void {
+    this.#setSession.run(session?.url ?? null, session?.expires ?? null, ino)
+  }
+
+  setAttempts(ino: Ino, { attempts, notBefore, hindrance }: Attempts): void {
+    this.#setAttempts.run(attempts, notBefore, hindrance?.code ?? null, hindrance?.message ?? null, ino)
+  }
+
+  deletion(library: LibraryId, remoteId: ItemId): OwedDeletion | undefined {
+    if (this.#deletionCount === 0) return undefined
+    const row = this.#deletion.get(library, remoteId)
+    return row && deletionOf(row)
+  }
+
+  /** A file that has this name at the service, and is gone here. */
+  deletionAt(library: LibraryId, parent: ItemId, name: string): OwedDeletion | undefined {
+    if (this.#deletionCount === 0) return undefined
+    const row = this.#deletionAt.get(library, parent, name)
+    return row && deletionOf(row)
+  }
+
+  deletions(): OwedDeletion[] {
+    return this.#deletionCount === 0 ? [] : this.#deletions.all().map(deletionOf)
+  }
+
+  oweDeletion(deletion: NewDeletion, now: Milliseconds): void {
+    const { library, remoteId, isFolder, eTag, parent, name } = deletion
+    this.#deletionCount += this.#putDeletion.run(
+      library,
+      remoteId,
+      Number(isFolder),
+      eTag ?? null,
+      parent,
+      name,
+      now,
+    ).changes
+  }
+
+  settleDeletion(library: LibraryId, remoteId: ItemId): void {
+    this.#deletionCount -= this.#removeDeletion.run(library, remoteId).changes
+  }
+
+  setDeletionAttempts(number: number, { attempts, notBefore, hindrance }: Attempts): void {
+    this.#setDeletionAttempts.run(
+      attempts,
+      notBefore,
+      hindrance?.code ?? null,
+      hindrance?.message ?? null,
+      number,
+    )
+  }
+
+  /** After a transaction that was rolled back. */
+  reload(): void {
+    this.#inos.clear()
+    for (const ino of this.#allInos.all()) this.#inos.add(ino)
+    this.#deletionCount = this.#countDeletions.get() ?? 0
+  }
+}
+
+function owedOf(row: Row): Owed {
+  return {
+    ino: row.ino as Ino,
+    library: row.library as LibraryId,
+    isNew: row.is_new === 1,
+    content: row.content === 1,
+    place: row.place === 1,
+    times: row.times === 1,
+    staysHere: row.stays_here === 1,
+    base: {
+      eTag: row.base_etag ?? undefined,
+      size: row.base_size,
+      parent: (row.base_parent ?? undefined) as ItemId | undefined,
+      name: row.base_name ?? undefined,
+    },
+    revision: row.revision,
+    since: row.since,
+    changed: row.changed,
+    session:
+      row.session_url === null ? undefined : { url: row.session_url, expires: row.session_expires ?? 0 },
+    ...attemptsOf(row),
+  }
+}
+
+function deletionOf(row: DeletionRow): OwedDeletion {
+  return {
+    number: row.number,
+    library: row.library as LibraryId,
+    remoteId: row.remote_id as ItemId,
+    isFolder: row.is_folder === 1,
+    eTag: row.etag ?? undefined,
+    parent: row.parent as ItemId,
+    name: row.name,
+    since: row.since,
+    ...attemptsOf(row),
+  }
+}
+
+function attemptsOf({ attempts, not_before: notBefore, reason, message }: AttemptRow): Attempts {
+  return {
+    attempts,
+    notBefore,
+    hindrance: reason === null ? undefined : { code: reason as FaultCode, message: message ?? '' },
+  }
+}

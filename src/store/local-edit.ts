@@ -201,7 +201,7 @@ export class LocalEdit {
     const owed = this.#owed.of(heir)
     if (item === undefined || owed === undefined) return
     // Nothing of the old bytes is in the new ones.
-    const row = { ...this.#rowOf(item, owed), isNew: false, content: true, base: { ...base, size: 0 } }
+    const row = { ...owed, isNew: false, content: true, staysHere: false, base: { ...base, size: 0 } }
     const parent = this.#items.byIno(item.parent)
     if (parent === undefined) this.#owed.owe(row, this.#now)
     else this.#owePlace(item, row, parent, item.name)

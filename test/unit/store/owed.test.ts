@@ -153,6 +153,14 @@ const SAVES: Readonly<Record<string, (world: ReturnType<typeof openStore>) => vo
     const made = world.create('.a.txt.new')
     world.here(edit => edit.place(made, world.root(), 'a.txt', false, world.named('a.txt')))
   },
+  'writes a file that stays here and renames it over the old one': world => {
+    let ino = 0 as Ino
+    world.here(edit => {
+      ino = edit.create(world.root(), '.goutputstream-AB12C3', 'file', 0o644, true)
+    })
+    const made = found(world.store.items.byIno(ino))
+    world.here(edit => edit.place(made, world.root(), 'a.txt', false, world.named('a.txt')))
+  },
   'deletes the old one first': world => {
     world.here(edit => edit.remove(world.named('a.txt')))
     world.create('a.txt')
@@ -177,7 +185,14 @@ for (const [how, save] of Object.entries(SAVES)) {
     const file = world.named('a.txt')
     t.equal(file.remoteId, 'A')
     t.match(world.store.owed.all(), [
-      { ino: file.ino, isNew: false, content: true, place: false, base: { eTag: 'e of A', size: 0 } },
+      {
+        ino: file.ino,
+        isNew: false,
+        content: true,
+        place: false,
+        staysHere: false,
+        base: { eTag: 'e of A', size: 0 },
+      },
     ])
     t.same(world.store.owed.deletions(), [])
   })

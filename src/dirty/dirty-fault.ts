@@ -15,3 +15,12 @@ export function dirtyFault<Failure>(failure: Failure): Failure | Fault {
     cause: failure,
   })
 }
+
+/** @throws {Fault} `disk-full`, `local-io` */
+export function locally(work: () => void): void {
+  try {
+    work()
+  } catch (failure) {
+    throw dirtyFault(failure)
+  }
+}

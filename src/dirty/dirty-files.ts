@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  existsSync,
   fdatasync,
   fstatSync,
   ftruncateSync,
@@ -10,7 +11,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  statSync,
+  rmSync,
   unlinkSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -18,7 +19,7 @@ import { promisify } from 'node:util'
 import { ByteRanges } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import type { Bytes, Ino } from '../model/ids.js'
-import { dirtyFault } from './dirty-fault.js'
+import { dirtyFault, locally } from './dirty-fault.js'
 import type { DirtyFileState } from './plain-dirty-file.js'
 import { appendSynced, logLength, replay } from './range-log.js'
 
@@ -79,7 +80,7 @@ export class DirtyFiles {
   open(ino: Ino, baseSize: Bytes): OpenDirty {
     const shared = this.#open.get(ino)
     if (shared === undefined)
-      return this.#start(ino, this.#hasLog(ino) ? baseSize : undefined, O_RDWR | O_NOFOLLOW)
+      return this.#start(ino, existsSync(this.#logOf(ino)) ? baseSize : undefined, O_RDWR | O_NOFOLLOW)
     shared.users++
     return shared
   }
@@ -95,10 +96,6 @@ export class DirtyFiles {
   /** The one that somebody uses. */
   opened(ino: Ino): OpenDirty | undefined {
     return this.#open.get(ino)
-  }
-
-  has(ino: Ino): boolean {
-    return this.#open.has(ino) || exists(this.#pathOf(ino))
   }
 
   /** Resolves when everything that was written before is on the disk. @throws {Fault} `disk-full`, `local-io` */
@@ -186,10 +183,6 @@ export class DirtyFiles {
     return { fd, log, ...replay(readFileSync(this.#logOf(ino)), baseSize, this.#deps.boot), modified }
   }
 
-  #hasLog(ino: Ino): boolean {
-    return exists(this.#logOf(ino))
-  }
-
   #pathOf(ino: Ino): string {
     return join(this.#deps.directory, String(ino))
   }
@@ -209,14 +202,7 @@ function moveFile(from: string, to: string): void {
   }
 }
 
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
-}
-
+/** @throws {Fault} `local-io` */
 function remove(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code !== 'ENOENT') throw dirtyFault(failure)
-  }
+  locally(() => rmSync(path, { force: true }))
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../concurrency/clock.js'
 import type { ByteRange, ByteRanges } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
-import { dirtyFault } from './dirty-fault.js'
+import { dirtyFault, locally } from './dirty-fault.js'
 import { appendCut, appendWritten } from './range-log.js'
 
 const ZEROS = Buffer.alloc(256 * 1024)
@@ -18,7 +18,7 @@ export interface DirtyFileState {
   readonly modified: Milliseconds
 }
 
-/** The twin in JavaScript of `native/dirty_file.cc`, for where there is no addon. */
+/** In JavaScript alone: its calls come one after the other, from one thread. */
 export class PlainDirtyFile implements DirtyFile {
   readonly #fd: number
   readonly #log: number | undefined
@@ -123,14 +123,5 @@ export class PlainDirtyFile implements DirtyFile {
   #changed(): void {
     this.#modified = this.#clock.now()
     this.#revision++
-  }
-}
-
-/** @throws {Fault} `disk-full`, `local-io` */
-function locally(work: () => void): void {
-  try {
-    work()
-  } catch (failure) {
-    throw dirtyFault(failure)
   }
 }

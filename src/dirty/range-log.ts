@@ -4,7 +4,7 @@ import type { Bytes } from '../model/ids.js'
 
 /**
  * What of a dirty file is written, in a file of its own beside it, so that it is known after a crash. Records of three
- * u64, little-endian; `native/dirty_file.cc` writes the same:
+ * u64, little-endian:
  *
  *   1, start, end     these bytes are in the file. Appended after them.
  *   2, size, 0        cut at, and if grown again by zeros: the base gives nothing from here on. Before it is done.

@@ -21,6 +21,11 @@ export interface Shown {
   readonly mode: number | undefined
 }
 
+/** Of a file, as `st_blocks` says it. */
+export function blocksOf(size: Bytes, localBytes: Bytes): number {
+  return size === 0 ? 0 : Math.max(1, Math.ceil(localBytes / BLOCK))
+}
+
 export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): Attributes {
   const { ino, size, modified, changed } = item
   if (item.kind === 'file') {
@@ -29,7 +34,7 @@ export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): At
       ino,
       kind: 'file',
       size,
-      blocks: size === 0 ? 0 : Math.max(1, Math.ceil(localBytes / BLOCK)),
+      blocks: blocksOf(size, localBytes),
       modified,
       changed,
       permissions: permissionsOf(item.mode, FILE_PERMISSIONS, rights),

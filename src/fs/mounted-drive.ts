@@ -25,7 +25,7 @@ import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
-import { attributesOf, type Rights } from './attributes.js'
+import { attributesOf, blocksOf, type Rights } from './attributes.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { extendedAttribute, INHERITED, pinFromAttribute } from './extended-attributes.js'
 import type {
@@ -208,13 +208,9 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   release(handle: number): void {
     const { reader, attributes } = this.#handles.remove(handle)
     const { ino, generation, size, present } = reader.file
-    const now = attributesOf(
-      { ...attributes, kind: 'file', generation, size, mode: undefined },
-      present.size,
-      'read',
-    )
+    const blocks = blocksOf(size, present.size)
     this.#deps.hydrator.release(reader)
-    if (now.blocks === attributes.blocks) return
+    if (blocks === attributes.blocks) return
     this.#kernels.attributesChanged(ino, generation)
     if (reader.file.verified) this.#deps.watcher?.localNow(ino, generation)
   }

@@ -72,9 +72,7 @@ export class ContentCache {
    * @throws {Fault} `disk-full`, `local-io`
    */
   open(ino: Ino, generation: number, shownSize: Bytes): ContentFile {
-    const owed = this.#deps.store.owed.of(ino)
-    // Of what was changed here the cache has the bytes that the change began with.
-    const size = owed?.content === true ? owed.base.size : shownSize
+    const size = this.#deps.store.owed.contentSize(ino, shownSize)
     const key = nameOf(ino, generation)
     const shared = this.#open.get(key) ?? { file: this.#openFile(ino, generation, size), users: 0 }
     shared.users++
@@ -133,11 +131,6 @@ export class ContentCache {
   /** Resolves when what was freed is no longer on the disk. */
   async freed(): Promise<void> {
     await Promise.all(this.#deleting)
-  }
-
-  /** Where the content of an item is to be, for who has all of its bytes elsewhere. */
-  pathOf(ino: Ino, generation: number): string {
-    return this.#pathOf(ino, generation)
   }
 
   /** Bytes that the store lists. */

@@ -24,12 +24,9 @@ export function contentSource(
   const library = store.libraries.byId(item.library)
   if (library === undefined) return undefined
   const { tenant, drive } = library.root
-  const owed = store.owed.of(ino)
-  // Where it was changed here, the bytes that are still to come are those that the change began with.
-  const size = owed?.content === true ? owed.base.size : item.size
   return {
     item: { tenant, drive, item: item.remoteId },
-    version: contentVersion({ ...item, size }),
+    version: contentVersion({ ...item, size: store.owed.contentSize(ino, item.size) }),
     quickXorHash: item.quickXorHash,
     refusal: library.accessRemoved === undefined ? undefined : accessRemoved(library),
   }

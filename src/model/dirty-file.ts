@@ -2,8 +2,7 @@ import type { ByteRange } from './byte-ranges.js'
 import type { Bytes, Milliseconds } from './ids.js'
 
 /**
- * The bytes of a file that was changed here, over those that the service has. Shared by all who have the file open;
- * `native/` reads and writes it with threads of its own.
+ * The bytes of a file that was changed here, over those that the service has. Shared by all who have the file open.
  *
  * Every byte below the size is one of three: written here, given by the base (the content that the change began with),
  * or zero. What was written is in the file when a call returns, and is found again after the process was killed.

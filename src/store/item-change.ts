@@ -1,4 +1,5 @@
 import type { Ino } from '../model/ids.js'
+import { isDirectory, type ItemRecord } from './item-record.js'
 
 /** What a write to the store changed of what the drive shows. In the order in which it happened. */
 export type ItemChange =
@@ -25,3 +26,17 @@ export type ItemChange =
     }
   /** The item is gone. An 'entry' change tells of its name. */
   | { readonly kind: 'vanished'; readonly ino: Ino; readonly generation: number; readonly local: boolean }
+
+/** The name is there now. */
+export function appeared({ parent, name, kind }: Pick<ItemRecord, 'parent' | 'name' | 'kind'>): ItemChange {
+  return { kind: 'entry', parent, name, appeared: true, isFolder: isDirectory(kind) }
+}
+
+/** The name is not there any more, or leads to another item. */
+export function vanished({ parent, name, kind }: Pick<ItemRecord, 'parent' | 'name' | 'kind'>): ItemChange {
+  return { kind: 'entry', parent, name, appeared: false, isFolder: isDirectory(kind) }
+}
+
+export function attributesChanged({ ino, generation }: ItemRecord): ItemChange {
+  return { kind: 'attributes', ino, generation }
+}

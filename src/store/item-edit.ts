@@ -10,7 +10,7 @@ import {
 import { distinctName, hasBetterClaim, shownName } from '../model/item-name.js'
 import { joinedEvidence, sameContent } from '../model/same-content.js'
 import type { Database } from './database.js'
-import type { ItemChange } from './item-change.js'
+import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import {
   codeOfKind,
   columnOfListing,
@@ -22,7 +22,7 @@ import {
   type Listing,
 } from './item-record.js'
 import type { ItemTable } from './item-table.js'
-import type { Owed, OwedTable } from './owed-table.js'
+import { NO_BASE, NOTHING_OWED, type Owed, type OwedTable } from './owed-table.js'
 
 // A path of more folders than this cannot be named on Linux (PATH_MAX), so whatever is deeper is an attack.
 const DEEPEST = 4_096
@@ -49,7 +49,7 @@ export class ItemStatements {
   readonly setListed
   readonly clearListed
   readonly bumpGeneration
-  readonly becomeOurs
+  readonly identify
   readonly remove
   readonly removeContent
 
@@ -107,9 +107,16 @@ export class ItemStatements {
       'UPDATE item SET listed = NULL WHERE library = ? AND listed IS NOT NULL',
     )
     this.bumpGeneration = database.prepare<[Ino]>('UPDATE item SET generation = generation + 1 WHERE ino = ?')
-    this.becomeOurs = database.prepare<[ItemId, Ino]>(
-      'UPDATE item SET remote_id = ?, hash = NULL, ctag = NULL, etag = NULL, web_url = NULL WHERE ino = ?',
-    )
+    this.identify = database.prepare<
+      [
+        remoteId: ItemId,
+        hash: string | null,
+        cTag: string | null,
+        eTag: string | null,
+        webUrl: string | null,
+        ino: Ino,
+      ]
+    >('UPDATE item SET remote_id = ?, hash = ?, ctag = ?, etag = ?, web_url = ? WHERE ino = ?')
     this.remove = database.prepare<[Ino]>('DELETE FROM item WHERE ino = ?')
     this.removeContent = database.prepare<[Ino]>('DELETE FROM content WHERE ino = ?')
   }
@@ -217,6 +224,10 @@ export class ItemEdit {
       this.#removeBut(ino, kept)
       return true
     }
+    return this.#removeDeepestFirst(ino, limit)
+  }
+
+  #removeDeepestFirst(ino: Ino, limit: number): boolean {
     const path = [ino]
     let left = limit
     for (let current = path.at(-1); current !== undefined; current = path.at(-1)) {
@@ -245,7 +256,7 @@ export class ItemEdit {
     const local = this.#statements.removeContent.run(ino).changes > 0
     this.#statements.remove.run(ino)
     this.#contested.add(item.parent)
-    this.#vanished(item)
+    this.changes.push(vanished(item))
     this.changes.push({ kind: 'vanished', ino, generation: item.generation, local })
   }
 
@@ -311,7 +322,7 @@ export class ItemEdit {
       storedWebUrl(item),
     )
     if (changes === 0) return undefined
-    this.#appeared(parent, name, kind)
+    this.changes.push(appeared({ parent, name, kind }))
     return rowid as Ino
   }
 
@@ -350,7 +361,7 @@ export class ItemEdit {
     )
     if (parent !== known.parent || name !== known.name) this.#renamed(known, parent, name)
     if (replaced) this.#contentOver(known, parent, name)
-    else if (moves || looksOther) this.#attributesChanged(known)
+    else if (moves || looksOther) this.changes.push(attributesChanged(known))
     return 'changed'
   }
 
@@ -371,9 +382,13 @@ export class ItemEdit {
 
   /** The other side has deleted it, and will be sent it anew. */
   #comesAgain(item: ItemRecord, owed: Owed): void {
-    const base = { eTag: undefined, size: owed.base.size, parent: undefined, name: undefined }
+    const base = { ...NO_BASE, size: owed.base.size }
     this.#owed.owe({ ...owed, isNew: true, place: false, times: false, base }, this.#now)
-    this.#statements.becomeOurs.run(newLocalId(), item.ino)
+    this.#becomesOurs(item.ino)
+  }
+
+  #becomesOurs(ino: Ino): void {
+    this.#statements.identify.run(newLocalId(), null, null, null, null, ino)
   }
 
   /** Items in `root` that are to be sent, and the folders that lead to them. */
@@ -381,15 +396,14 @@ export class ItemEdit {
     const kept = new Set<Ino>()
     for (const ino of this.#owed.inos()) {
       const owed = this.#owed.of(ino)
-      if (owed?.isNew !== true && owed?.content !== true) continue
-      const path: Ino[] = []
-      for (let at: Ino | undefined = ino; at !== undefined && at !== ROOT_INO && path.length < DEEPEST;) {
-        path.push(at)
-        if (at === root) {
-          for (const each of path) kept.add(each)
-          break
-        }
+      if ((owed?.isNew !== true && owed?.content !== true) || !this.isWithin(ino, root)) continue
+      kept.add(root)
+      for (
+        let at: Ino | undefined = ino;
+        at !== undefined && !kept.has(at);
         at = this.#items.byIno(at)?.parent
+      ) {
+        kept.add(at)
       }
     }
     return kept
@@ -398,26 +412,21 @@ export class ItemEdit {
   #removeBut(ino: Ino, kept: ReadonlySet<Ino>): void {
     for (const child of this.#items.childInos(ino)) {
       if (kept.has(child)) this.#removeBut(child, kept)
-      else this.removeSubtree(child, Number.POSITIVE_INFINITY)
+      else this.#removeDeepestFirst(child, Number.POSITIVE_INFINITY)
     }
     const folder = this.#items.byIno(ino)
     if (folder === undefined || !isDirectory(folder.kind)) return this.removeAlone(ino)
     if (this.#owed.of(ino)?.isNew === true) return
-    const nothing = { content: false, place: false, times: false, staysHere: false }
-    const base = { eTag: undefined, size: 0, parent: undefined, name: undefined }
-    this.#owed.owe({ ino, library: folder.library, isNew: true, ...nothing, base }, this.#now)
-    this.#statements.becomeOurs.run(newLocalId(), ino)
+    const { library } = folder
+    this.#owed.owe({ ...NOTHING_OWED, ino, library, isNew: true, base: NO_BASE }, this.#now)
+    this.#becomesOurs(ino)
     this.setListing(ino, { kind: 'listed', at: this.#now })
   }
 
   #renamed(known: ItemRecord, parent: Ino, name: string): void {
-    this.#vanished(known)
-    this.#appeared(parent, name, known.kind)
+    this.changes.push(vanished(known))
+    this.changes.push(appeared({ parent, name, kind: known.kind }))
     this.#contested.add(known.parent)
-  }
-
-  #attributesChanged({ ino, generation }: ItemRecord): void {
-    this.changes.push({ kind: 'attributes', ino, generation })
   }
 
   #contentOver({ ino, generation }: ItemRecord, parent: Ino, name: string): void {
@@ -461,16 +470,8 @@ export class ItemEdit {
 
   #rename(item: ItemRecord, name: string): void {
     this.#statements.rename.run(name, name === item.remoteName ? null : item.remoteName, item.ino)
-    this.#vanished(item)
-    this.#appeared(item.parent, name, item.kind)
-  }
-
-  #vanished({ parent, name, kind }: ItemRecord): void {
-    this.changes.push({ kind: 'entry', parent, name, appeared: false, isFolder: isDirectory(kind) })
-  }
-
-  #appeared(parent: Ino, name: string, kind: ItemKind): void {
-    this.changes.push({ kind: 'entry', parent, name, appeared: true, isFolder: isDirectory(kind) })
+    this.changes.push(vanished(item))
+    this.changes.push(appeared({ ...item, name }))
   }
 }
 

@@ -53,7 +53,7 @@ const CHILD = `SELECT item.ino, name, kind, size, modified, changed, item.genera
   mode
   FROM item LEFT JOIN content ON content.ino = item.ino AND content.generation = item.generation`
 
-/** Finds items. What writes them is `item-writer.ts`. */
+/** Finds items. What writes them are `item-edit.ts` and `local-edit.ts`. */
 export class ItemTable {
   readonly #byIno
   readonly #byName

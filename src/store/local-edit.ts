@@ -1,24 +1,33 @@
-import type { Bytes, Ino, ItemId, Milliseconds } from '../model/ids.js'
+import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { Database } from './database.js'
-import type { ItemChange } from './item-change.js'
-import { codeOfKind, isDirectory, isLocalId, newLocalId, type ItemRecord } from './item-record.js'
+import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
+import type { ItemStatements } from './item-edit.js'
+import { codeOfKind, columnOfListing, isDirectory, newLocalId, type ItemRecord } from './item-record.js'
 import type { ItemTable } from './item-table.js'
-import type { Base, NewOwed, Owed, OwedTable } from './owed-table.js'
+import { NO_BASE, NOTHING_OWED, type Base, type NewOwed, type Owed, type OwedTable } from './owed-table.js'
 
-/** The statements of {@link LocalEdit}, prepared once. */
+/** The statements that only {@link LocalEdit} has, prepared once. */
 export class LocalStatements {
   readonly insert
   readonly move
   readonly setContent
   readonly setModified
   readonly setMode
-  readonly become
-  readonly remove
-  readonly removeContent
 
   constructor(database: Database) {
     this.insert = database.prepare<
-      [Ino, number, number, ItemId, string, Milliseconds, Milliseconds, Milliseconds, number | null, number]
+      [
+        parent: Ino,
+        kind: number,
+        library: LibraryId,
+        remoteId: ItemId,
+        name: string,
+        modified: Milliseconds,
+        created: Milliseconds,
+        changed: Milliseconds,
+        listed: number | null,
+        mode: number,
+      ]
     >(
       `INSERT INTO item (parent, kind, library, remote_id, name, size, modified, created, changed, listed, mode)
        VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
@@ -35,15 +44,8 @@ export class LocalStatements {
     this.setMode = database.prepare<[number, Milliseconds, Ino]>(
       'UPDATE item SET mode = ?, changed = ? WHERE ino = ?',
     )
-    this.become = database.prepare<[ItemId, string | null, string | null, string | null, string | null, Ino]>(
-      'UPDATE item SET remote_id = ?, hash = ?, ctag = ?, etag = ?, web_url = ? WHERE ino = ?',
-    )
-    this.remove = database.prepare<[Ino]>('DELETE FROM item WHERE ino = ?')
-    this.removeContent = database.prepare<[Ino]>('DELETE FROM content WHERE ino = ?')
   }
 }
-
-const NO_BASE: Base = { eTag: undefined, size: 0, parent: undefined, name: undefined }
 
 /**
  * Writes what is done on this machine, within one transaction: the items as they are to look here, and what the service is
@@ -56,12 +58,20 @@ export class LocalEdit {
   readonly #items: ItemTable
   readonly #owed: OwedTable
   readonly #statements: LocalStatements
+  readonly #itemStatements: ItemStatements
   readonly #now: Milliseconds
 
-  constructor(items: ItemTable, owed: OwedTable, statements: LocalStatements, now: Milliseconds) {
+  constructor(
+    items: ItemTable,
+    owed: OwedTable,
+    statements: LocalStatements,
+    itemStatements: ItemStatements,
+    now: Milliseconds,
+  ) {
     this.#items = items
     this.#owed = owed
     this.#statements = statements
+    this.#itemStatements = itemStatements
     this.#now = now
   }
 
@@ -78,14 +88,17 @@ export class LocalEdit {
       now,
       now,
       now,
-      kind === 'folder' ? now : null,
+      kind === 'folder' ? columnOfListing({ kind: 'listed', at: now }) : null,
       mode,
     )
     const ino = rowid as Ino
     const isFile = kind === 'file'
-    const owed = { ino, library: parent.library, content: isFile, place: false, times: false }
-    this.#owed.owe({ ...owed, isNew: true, staysHere, base: NO_BASE }, now)
-    this.#appeared(parent.ino, name, !isFile)
+    const { library } = parent
+    this.#owed.owe(
+      { ...NOTHING_OWED, ino, library, isNew: true, content: isFile, staysHere, base: NO_BASE },
+      now,
+    )
+    this.changes.push(appeared({ parent: parent.ino, name, kind }))
     if (isFile && !staysHere) this.#adopt(ino, parent, name)
     return ino
   }
@@ -100,7 +113,7 @@ export class LocalEdit {
   contentIs(item: ItemRecord, size: Bytes, modified: Milliseconds): void {
     if (item.size === size && item.modified === modified) return
     this.#statements.setContent.run(size, modified, this.#now, item.ino)
-    this.#attributesChanged(item)
+    this.changes.push(attributesChanged(item))
   }
 
   modifiedAt(item: ItemRecord, modified: Milliseconds): void {
@@ -110,12 +123,12 @@ export class LocalEdit {
       const owed = this.#owed.of(item.ino)
       if (owed?.content !== true) this.#owed.owe({ ...this.#rowOf(item, owed), times: true }, this.#now)
     }
-    this.#attributesChanged(item)
+    this.changes.push(attributesChanged(item))
   }
 
   modeIs(item: ItemRecord, mode: number): void {
     this.#statements.setMode.run(mode, this.#now, item.ino)
-    this.#attributesChanged(item)
+    this.changes.push(attributesChanged(item))
   }
 
   /**
@@ -124,22 +137,29 @@ export class LocalEdit {
    */
   place(item: ItemRecord, parent: ItemRecord, name: string, staysHere: boolean, replaced?: ItemRecord): void {
     const owed = this.#owed.of(item.ino)
-    if (replaced !== undefined) this.#replace(item, owed, replaced)
+    if (replaced !== undefined) {
+      // Its bytes become a new version of that, which keeps its identity, its history and its links over there.
+      this.#remove(replaced, owed?.isNew === true && item.kind === 'file' ? item.ino : undefined)
+    }
     this.#statements.move.run(parent.ino, name, this.#now, item.ino)
-    this.#vanished(item.parent, item.name, isDirectory(item.kind))
-    this.#appeared(parent.ino, name, isDirectory(item.kind))
-    const now = this.#owed.of(item.ino)
-    const row = this.#rowOf(item, now)
-    if (row.isNew) this.#owed.owe({ ...row, staysHere }, this.#now)
-    else this.#owePlace(item, row, parent, name)
-    if (row.isNew && item.kind === 'file' && !staysHere) this.#adopt(item.ino, parent, name)
-    this.#attributesChanged(item)
+    this.changes.push(vanished(item), appeared({ parent: parent.ino, name, kind: item.kind }))
+    const row = this.#rowOf(item, this.#owed.of(item.ino))
+    if (row.isNew) {
+      this.#owed.owe({ ...row, staysHere }, this.#now)
+      if (item.kind === 'file' && !staysHere) this.#adopt(item.ino, parent, name)
+    } else this.#owePlace(item, row, parent, name)
+    this.changes.push(attributesChanged(item))
   }
 
   /** Gone here, and to go there. What is in a folder has gone before. */
   remove(item: ItemRecord): void {
+    this.#remove(item, undefined)
+  }
+
+  /** @param successor the file that takes its place, where that is new here */
+  #remove(item: ItemRecord, successor: Ino | undefined): void {
     const owed = this.#owed.of(item.ino)
-    const heir = owed?.isNew === true ? undefined : this.#heirOf(item, owed)
+    const heir = successor ?? this.#heirOf(item, owed)
     this.#drop(item)
     if (owed?.isNew === true) return
     const base = this.#baseOf(item, owed)
@@ -151,25 +171,13 @@ export class LocalEdit {
     this.#owed.oweDeletion(deletion, this.#now)
   }
 
-  /**
-   * A file that is new here takes the place of one that the service has: its bytes become a new version of that, and the
-   * item keeps its identity, its history and its links over there.
-   */
-  #replace(item: ItemRecord, owed: Owed | undefined, replaced: ItemRecord): void {
-    const before = this.#owed.of(replaced.ino)
-    if (owed?.isNew !== true || before?.isNew === true || item.kind !== 'file') return this.remove(replaced)
-    const base = this.#baseOf(replaced, before)
-    this.#drop(replaced)
-    this.#inherit(item.ino, replaced, base)
-  }
-
   /** A file that was deleted from here, or moved away and then deleted, comes again: programs save so. */
   #adopt(ino: Ino, parent: ItemRecord, name: string): void {
     const deletion = this.#owed.deletionAt(parent.library, parent.remoteId, name)
     if (deletion === undefined) return
     this.#owed.settleDeletion(deletion.library, deletion.remoteId)
     const { remoteId, eTag } = deletion
-    const from = { remoteId, quickXorHash: undefined, cTag: undefined, eTag, webUrl: undefined }
+    const from = { remoteId, quickXorHash: undefined, cTag: undefined, webUrl: undefined }
     this.#inherit(ino, from, { eTag, size: 0, parent: deletion.parent, name: deletion.name })
   }
 
@@ -185,11 +193,11 @@ export class LocalEdit {
 
   #inherit(
     heir: Ino,
-    from: Pick<ItemRecord, 'remoteId' | 'quickXorHash' | 'cTag' | 'eTag' | 'webUrl'>,
+    from: Pick<ItemRecord, 'remoteId' | 'quickXorHash' | 'cTag' | 'webUrl'>,
     base: Base,
   ): void {
     const { remoteId, quickXorHash, cTag, webUrl } = from
-    this.#statements.become.run(
+    this.#itemStatements.identify.run(
       remoteId,
       quickXorHash ?? null,
       cTag ?? null,
@@ -217,8 +225,7 @@ export class LocalEdit {
   #rowOf(item: ItemRecord, owed: Owed | undefined): NewOwed {
     if (owed !== undefined) return owed
     const { ino, library } = item
-    const nothing = { isNew: false, content: false, place: false, times: false, staysHere: false }
-    return { ino, library, ...nothing, base: this.#baseOf(item, undefined) }
+    return { ...NOTHING_OWED, ino, library, base: this.#baseOf(item, undefined) }
   }
 
   #baseOf(item: ItemRecord, owed: Owed | undefined): Base {
@@ -230,27 +237,9 @@ export class LocalEdit {
   }
 
   #drop(item: ItemRecord): void {
-    const local = this.#statements.removeContent.run(item.ino).changes > 0
+    const local = this.#itemStatements.removeContent.run(item.ino).changes > 0
     this.#owed.settle(item.ino)
-    this.#statements.remove.run(item.ino)
-    this.#vanished(item.parent, item.name, isDirectory(item.kind))
-    this.changes.push({ kind: 'vanished', ino: item.ino, generation: item.generation, local })
+    this.#itemStatements.remove.run(item.ino)
+    this.changes.push(vanished(item), { kind: 'vanished', ino: item.ino, generation: item.generation, local })
   }
-
-  #vanished(parent: Ino, name: string, isFolder: boolean): void {
-    this.changes.push({ kind: 'entry', parent, name, appeared: false, isFolder })
-  }
-
-  #appeared(parent: Ino, name: string, isFolder: boolean): void {
-    this.changes.push({ kind: 'entry', parent, name, appeared: true, isFolder })
-  }
-
-  #attributesChanged({ ino, generation }: ItemRecord): void {
-    this.changes.push({ kind: 'attributes', ino, generation })
-  }
-}
-
-/** Whether the service can be asked about it. */
-export function isKnownThere(item: ItemRecord): boolean {
-  return !isLocalId(item.remoteId)
 }

@@ -50,10 +50,22 @@ export interface Base {
   readonly name: string | undefined
 }
 
+/** Of an item that the service has never seen. */
+export const NO_BASE: Base = { eTag: undefined, size: 0, parent: undefined, name: undefined }
+
 export type NewOwed = Pick<
   Owed,
   'ino' | 'library' | 'isNew' | 'content' | 'place' | 'times' | 'staysHere' | 'base'
 >
+
+/** For who adds what is owed. */
+export const NOTHING_OWED = {
+  isNew: false,
+  content: false,
+  place: false,
+  times: false,
+  staysHere: false,
+} as const
 
 /** An item that is gone here, and not there. */
 export interface OwedDeletion extends Attempts {
@@ -131,19 +143,19 @@ export class OwedTable {
     this.#all = database.prepare<[], Row>('SELECT * FROM owed ORDER BY since, ino')
     this.#put = database.prepare<
       [
-        Ino,
-        LibraryId,
-        number,
-        number,
-        number,
-        number,
-        number,
-        string | null,
-        Bytes,
-        string | null,
-        string | null,
-        Milliseconds,
-        Milliseconds,
+        ino: Ino,
+        library: LibraryId,
+        isNew: number,
+        content: number,
+        place: number,
+        times: number,
+        staysHere: number,
+        baseETag: string | null,
+        baseSize: Bytes,
+        baseParent: string | null,
+        baseName: string | null,
+        since: Milliseconds,
+        changed: Milliseconds,
       ]
     >(
       `INSERT INTO owed (ino, library, is_new, content, place, times, stays_here, base_etag, base_size, base_parent,
@@ -195,6 +207,15 @@ export class OwedTable {
     if (!this.#inos.has(ino)) return undefined
     const row = this.#get.get(ino)
     return row && owedOf(row)
+  }
+
+  /**
+   * Of the content that the cache has, or may have: where it was changed here that is the one that the change began with.
+   * @param shown of the item
+   */
+  contentSize(ino: Ino, shown: Bytes): Bytes {
+    const owed = this.of(ino)
+    return owed?.content === true ? owed.base.size : shown
   }
 
   /** The longest owed first. */

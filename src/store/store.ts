@@ -68,7 +68,7 @@ export class Store {
   /** The same for what is done on this machine. */
   changeHere(now: Milliseconds, work: (edit: LocalEdit) => void): readonly ItemChange[] {
     return this.#written(() => {
-      const edit = new LocalEdit(this.items, this.owed, this.#localStatements, now)
+      const edit = new LocalEdit(this.items, this.owed, this.#localStatements, this.#statements, now)
       work(edit)
       return edit.changes
     })

@@ -1,56 +1,28 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { DriveItem } from '../../../src/model/drive-item.js'
-import { ROOT_INO, type DriveId, type ItemId, type TenantId } from '../../../src/model/ids.js'
+import { ROOT_INO, type ItemId } from '../../../src/model/ids.js'
 import { Store } from '../../../src/store/store.js'
+import { item, library } from './items.js'
 
 const NOW = 1_000_000
-
-function item(id: string, name: string): DriveItem {
-  return {
-    id: id as ItemId,
-    parentId: undefined,
-    name,
-    kind: 'file',
-    size: 10,
-    modified: 5,
-    created: 4,
-    eTag: undefined,
-    cTag: undefined,
-    quickXorHash: undefined,
-    mimeType: undefined,
-    webUrl: undefined,
-  }
-}
 
 /** A store with the library Team of Contoso, and what a test does to it. */
 function openStore(t: Test) {
   const store = new Store(join(t.testdir(), 'store.sqlite'), NOW)
   t.teardown(() => store.close())
-  const { library } = store.addLibrary(
-    {
-      root: { tenant: 'contoso' as TenantId, drive: 'drive' as DriveId, item: 'root' as ItemId },
-      scope: 'library',
-      organization: 'Contoso',
-      name: 'Team - Documents',
-      webUrl: 'https://contoso.sharepoint.com/sites/team/Shared%20Documents',
-      host: 'contoso.sharepoint.com',
-      access: 'read',
-    },
-    NOW,
-  )
-  const root = store.items.byRemoteId(library.id, library.root.item)?.ino ?? ROOT_INO
+  const added = store.addLibrary(library('contoso', 'Contoso', 'Team - Documents'), NOW).library
+  const root = store.items.byRemoteId(added.id, added.root.item)?.ino ?? ROOT_INO
   const put = (id: string, name: string) =>
-    store.change(NOW, edit => void edit.put(library.id, root, item(id, name), { kind: 'as-library' }))
+    store.change(NOW, edit => void edit.put(added.id, root, item(id, name), { kind: 'as-library' }))
   const remove = (id: string) => {
-    const ino = store.items.byRemoteId(library.id, id as ItemId)?.ino ?? ROOT_INO
+    const ino = store.items.byRemoteId(added.id, id as ItemId)?.ino ?? ROOT_INO
     store.change(NOW, edit => edit.removeSubtree(ino, 10))
   }
   const index = () => {
     while (store.names.step(3));
   }
   const found = (text: string, limit = 100) => store.names.find(text, limit).map(({ name }) => name)
-  return { store, library, put, remove, index, found }
+  return { store, library: added, put, remove, index, found }
 }
 
 const NAMES = [

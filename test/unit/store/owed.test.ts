@@ -1,60 +1,33 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { DriveItem } from '../../../src/model/drive-item.js'
-import type { DriveId, Ino, ItemId, TenantId } from '../../../src/model/ids.js'
+import type { Ino, ItemId } from '../../../src/model/ids.js'
 import { isLocalId, type ItemRecord } from '../../../src/store/item-record.js'
 import type { LocalEdit } from '../../../src/store/local-edit.js'
 import { Store } from '../../../src/store/store.js'
+import { item, library } from './items.js'
 
 const NOW = 1_000_000
 const LISTED = { kind: 'as-library' } as const
-
-function item(id: string, name: string, more: Partial<DriveItem> = {}): DriveItem {
-  return {
-    id: id as ItemId,
-    parentId: undefined,
-    name,
-    kind: 'file',
-    size: 10,
-    modified: 5,
-    created: 4,
-    eTag: `e of ${id}`,
-    cTag: undefined,
-    quickXorHash: `h of ${id}`,
-    mimeType: undefined,
-    webUrl: undefined,
-    ...more,
-  }
-}
 
 /** A library with one file `a.txt` and one folder `docs`, as the service has them. */
 function openStore(t: Test) {
   const path = join(t.testdir(), 'store.sqlite')
   let store = new Store(path, NOW)
   t.teardown(() => store.close())
-  const { library } = store.addLibrary(
-    {
-      root: { tenant: 'contoso' as TenantId, drive: 'd' as DriveId, item: 'root' as ItemId },
-      scope: 'library',
-      organization: 'Contoso',
-      name: 'Projects',
-      webUrl: 'https://contoso.sharepoint.com/sites/team/Shared%20Documents',
-      host: 'contoso.sharepoint.com',
-      access: 'write',
-    },
-    NOW,
-  )
-  const root = () => found(store.items.byRemoteId(library.id, 'root' as ItemId))
+  const shared = { ...library('contoso', 'Contoso', 'Projects', 'root'), access: 'write' as const }
+  const added = store.addLibrary(shared, NOW).library
+  const root = () => found(store.items.byRemoteId(added.id, 'root' as ItemId))
   const remote = (...items: DriveItem[]) =>
     store.change(NOW, edit => {
-      for (const each of items) edit.put(library.id, root().ino, each, LISTED)
+      for (const each of items) edit.put(added.id, root().ino, each, LISTED)
     })
   remote(item('A', 'a.txt'), item('D', 'docs', { kind: 'folder' }))
   return {
     get store() {
       return store
     },
-    library,
+    library: added,
     root,
     remote,
     here: (work: (edit: LocalEdit) => void) => store.changeHere(NOW + 1, work),

@@ -2,43 +2,13 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ByteRanges } from '../../../src/model/byte-ranges.js'
 import type { DriveItem } from '../../../src/model/drive-item.js'
-import { ROOT_INO, type DriveId, type Ino, type ItemId, type TenantId } from '../../../src/model/ids.js'
-import type { NewLibrary } from '../../../src/model/library.js'
+import { ROOT_INO, type Ino, type ItemId } from '../../../src/model/ids.js'
 import type { ItemChange } from '../../../src/store/item-change.js'
 import { Store } from '../../../src/store/store.js'
+import { item, library } from './items.js'
 
 const NOW = 1_000_000
 const LISTED = { kind: 'as-library' } as const
-
-function library(tenant: string, organization: string, name: string, root = `root of ${name}`): NewLibrary {
-  return {
-    root: { tenant: tenant as TenantId, drive: `drive of ${root}` as DriveId, item: root as ItemId },
-    scope: 'library',
-    organization,
-    name,
-    webUrl: 'https://contoso.sharepoint.com/sites/team/Shared%20Documents',
-    host: 'contoso.sharepoint.com',
-    access: 'read',
-  }
-}
-
-function item(id: string, name: string, more: Partial<DriveItem> = {}): DriveItem {
-  return {
-    id: id as ItemId,
-    parentId: undefined,
-    name,
-    kind: 'file',
-    size: 10,
-    modified: 5,
-    created: 4,
-    eTag: `e of ${id}`,
-    cTag: undefined,
-    quickXorHash: `h of ${id}`,
-    mimeType: undefined,
-    webUrl: undefined,
-    ...more,
-  }
-}
 
 /** A store with one library, and what a test does to it. */
 function openStore(t: Test, directory = t.testdir()) {

@@ -1,5 +1,7 @@
 #include "device.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 namespace b2bmount {
@@ -10,7 +12,7 @@ constexpr int kMaxParts = 4;
 ssize_t WriteParts(int fd, const iovec* parts, int count) {
   ssize_t written;
   do {
-    written = writev(fd, parts, count);
+    written = count == 1 ? write(fd, parts->iov_base, parts->iov_len) : writev(fd, parts, count);
   } while (written < 0 && errno == EINTR);
   return written < 0 ? -errno : written;
 }

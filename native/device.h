@@ -26,9 +26,15 @@ class Device {
   bool ReplyError(uint64_t unique, int error) const;
   bool Reply(uint64_t unique, const void* payload, size_t size) const;
   bool ReplyEmpty(uint64_t unique) const { return Reply(unique, nullptr, 0); }
+  // One piece within one page: of each piece the kernel looks up the page, which costs as much as copying kilobytes.
   template <typename Payload>
   bool Reply(uint64_t unique, const Payload& payload) const {
-    return Reply(unique, &payload, sizeof payload);
+    struct alignas(kSmallReply) Whole {
+      fuse::OutHeader header;
+      Payload payload;
+    } whole{{}, payload};
+    static_assert(sizeof whole == kSmallReply);
+    return ReplyInPlace(unique, reinterpret_cast<uint8_t*>(&whole.payload), sizeof payload);
   }
   // `payload` stands right behind room for the header: one write from one buffer.
   bool ReplyInPlace(uint64_t unique, uint8_t* payload, size_t size) const;
@@ -44,6 +50,8 @@ class Device {
   void CloseBacking(int backing_id) const;
 
  private:
+  static constexpr size_t kSmallReply = 256;
+
   bool WriteReply(uint64_t unique, const iovec* parts, int count) const;
   int Notify(fuse::NotifyCode code, const iovec* parts, int count) const;
 

@@ -1,12 +1,16 @@
-/** A person waits for foreground work; nobody waits for background work. */
-export type Priority = 'foreground' | 'background'
+/**
+ * The first goes first. Somebody waits for bytes in the foreground, for the names in a folder with a listing; nobody waits
+ * for background work.
+ */
+export const PRIORITIES = ['foreground', 'listing', 'background'] as const
+export type Priority = (typeof PRIORITIES)[number]
 
 interface Waiter {
   readonly admit: () => void
 }
 
 /**
- * At most `limit` pieces of work at once; foreground work goes before all background work that waits,
+ * At most `limit` pieces of work at once; work goes before all of lower priority that waits,
  * and within a priority first come is first served.
  *
  * INVARIANT: 0 <= running <= limit, and nobody waits while running < limit
@@ -15,6 +19,7 @@ export class Limiter {
   readonly #limit: number
   readonly #waiting: Readonly<Record<Priority, Set<Waiter>>> = {
     foreground: new Set(),
+    listing: new Set(),
     background: new Set(),
   }
   #running = 0
@@ -66,9 +71,9 @@ export class Limiter {
   /** The place is handed over, not given back: between two ticks nobody can slip in. */
   #admitNext(): void {
     if (this.#running >= this.#limit) return
-    for (const queue of [this.#waiting.foreground, this.#waiting.background]) {
-      for (const waiter of queue) {
-        queue.delete(waiter)
+    for (const priority of PRIORITIES) {
+      for (const waiter of this.#waiting[priority]) {
+        this.#waiting[priority].delete(waiter)
         this.#running++
         waiter.admit()
         return

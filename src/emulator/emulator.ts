@@ -7,6 +7,7 @@ import { Entra } from './entra/entra.js'
 import { Signing } from './entra/signing.js'
 import { Tokens } from './entra/tokens.js'
 import { FaultBook } from './faults/fault-book.js'
+import { Budgets } from './graph/budgets.js'
 import { Graph } from './graph/graph.js'
 import { EmulatorServer, type Hosts } from './server.js'
 import { DownloadUrls } from './sharepoint/download-urls.js'
@@ -64,6 +65,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const promotions = new Promotions(spool, world.clock)
   const faults = new FaultBook()
   const counters = new Counters()
+  const budgets = new Budgets(world.clock)
 
   // The hosts need the server (batches pass its faults), the server needs the hosts.
   const server = new EmulatorServer(certificates, () => hosts)
@@ -77,6 +79,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     spool,
     sessions,
     promotions,
+    budgets,
     around: (exchange, route) => server.around(exchange, route),
   })
   const hosts: Hosts = {
@@ -101,6 +104,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       thumbnailUrls,
       notifications,
       sessions,
+      budgets,
       server,
     }),
     promotions,

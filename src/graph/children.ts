@@ -25,7 +25,7 @@ export class GraphFolder implements RemoteFolder {
   async *children(folder: ItemKey, signal: AbortSignal): AsyncGenerator<readonly DriveItem[]> {
     const { graph, report } = this.#deps
     const first = `${itemPath(folder.drive, folder.item)}/children?$select=${ITEM_FIELDS}&$top=${PAGE_SIZE}`
-    for await (const { values } of pages(graph, folder.tenant, first, signal)) {
+    for await (const { values } of pages(graph, folder.tenant, first, signal, { priority: 'listing' })) {
       const items = parseEach(values, parseDriveItem, report)
       // Whatever the answer says of its parent: it was listed in this folder.
       yield items.map(item => ({ ...item, parentId: folder.item }))

@@ -99,6 +99,7 @@ export class ContentConnection {
     stop: () => void,
     signal: AbortSignal,
   ): ContentSink | undefined {
+    this.#deps.throttle.heed(wanted.key.tenant, head.headers)
     if (!isDelivery(head)) return undefined
     const { source, range } = wanted
     const start = bodyStart(head, range, source.item.size)

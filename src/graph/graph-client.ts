@@ -117,6 +117,7 @@ export class GraphClient {
       const fresh = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
       response = await this.#send(url, sent, fresh, signal)
     }
+    throttle.heed(tenant, response.headers)
     if (response.status < 400) return response
     const fault = graphFault(response, who)
     if (isFault(fault, 'throttled') && fault.retryAfterSeconds !== undefined) {

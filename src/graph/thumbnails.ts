@@ -184,6 +184,7 @@ export class GraphThumbnails implements RemoteThumbnails {
   ): Answer | Failed | { readonly kind: Missing } {
     const { organizations, throttle } = this.#deps
     if (part === undefined) return failed(new Fault('protocol-error', 'The service left a part unanswered'))
+    throttle.heed(tenant, part.headers)
     try {
       if (part.status < 400) return judge(part)
       const fault = graphFault(part, { tenant, organization: organizations.nameOf(tenant) })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Counters } from '../counters.js'
 import type { SignIns } from '../entra/sign-ins.js'
 import type { FaultBook, NewFault } from '../faults/fault-book.js'
+import type { Budgets } from '../graph/budgets.js'
 import { locate } from '../graph/items.js'
 import { type Answer, empty, json, Refusal } from '../http/answer.js'
 import { type Exchange, header } from '../http/exchange.js'
@@ -29,6 +30,7 @@ export interface AdminDeps {
   readonly thumbnailUrls: ThumbnailUrls
   readonly notifications: Notifications
   readonly sessions: UploadSessions
+  readonly budgets: Budgets
   /** Where the link's shape is kept. */
   readonly server: { link: LinkShape }
 }
@@ -91,6 +93,8 @@ export class Admin {
       case 'DELETE /counters':
         counters.reset()
         return empty(204)
+      case 'PUT /budget':
+        return json(200, this.#setBudget(await bodyOf(exchange)))
       case 'PUT /thumbnails':
         return json(200, this.#setThumbnails(await bodyOf(exchange)))
       case 'GET /push':
@@ -155,6 +159,17 @@ export class Admin {
     if (typeof body['action'] !== 'object' || body['action'] === null)
       throw new AdminError('a fault needs an action')
     return this.#deps.faults.put(body as unknown as NewFault)
+  }
+
+  #setBudget(body: Record<string, unknown>) {
+    const tenant = this.#deps.world.tenant(String(body['tenant']))
+    const units = body['unitsPerMinute']
+    if (tenant === undefined) throw new AdminError('no such tenant')
+    if (units !== null && !(typeof units === 'number' && Number.isInteger(units) && units > 0)) {
+      throw new AdminError('unitsPerMinute is a positive whole number, or null')
+    }
+    this.#deps.budgets.set(tenant.id, units ?? undefined)
+    return { tenant: tenant.id, unitsPerMinute: units }
   }
 
   #approveDevice(body: Record<string, unknown>) {

@@ -14,6 +14,7 @@ import type { World } from '../world/world.js'
 import { Access } from './access.js'
 import { parseSegments } from './address.js'
 import { runBatch } from './batch.js'
+import type { Budgets } from './budgets.js'
 import { Delta } from './delta.js'
 import { claimsChallenge, unauthorized } from './graph-error.js'
 import { Items } from './items.js'
@@ -33,6 +34,7 @@ export interface GraphDeps {
   readonly spool: Spool
   readonly sessions: UploadSessions
   readonly promotions: Promotions
+  readonly budgets: Budgets
   /** Puts counters and fault rules around a part of a batch. */
   readonly around: (exchange: Exchange, route: Route) => Promise<Answer>
 }
@@ -90,8 +92,15 @@ export class Graph {
       run: () =>
         this.#finish(exchange, async () => {
           const caller = await this.#authenticate(exchange)
-          const options = odataOptions(exchange.query)
-          return match.run({ caller, exchange, options, beta: version === '/beta' })
+          const { query } = exchange
+          const told = this.#deps.budgets.spend(caller.tenant.id, match.name, query.has('token'))
+          const answer = await match.run({
+            caller,
+            exchange,
+            options: odataOptions(query),
+            beta: version === '/beta',
+          })
+          return withHeaders(answer, told)
         }),
     }
   }

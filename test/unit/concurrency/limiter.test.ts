@@ -33,16 +33,16 @@ t.test('no more than the limit run at once, first come first served', async t =>
   t.same(await Promise.all(all), ['a', 'b', 'c', 'd'])
 })
 
-t.test('foreground work goes before all background work that waits', async t => {
+t.test('foreground work goes before listings, and these before all background work that waits', async t => {
   const { started, finish, run } = workbench(new Limiter(1))
-  const all = [run('first'), run('crawl', 'background'), run('open')]
+  const all = [run('first'), run('crawl', 'background'), run('list', 'listing'), run('open')]
   await settle()
-  for (const name of ['first', 'open', 'crawl']) {
+  for (const name of ['first', 'open', 'list', 'crawl']) {
     finish(name)
     await settle()
   }
   await Promise.all(all)
-  t.same(started, ['first', 'open', 'crawl'])
+  t.same(started, ['first', 'open', 'list', 'crawl'])
 })
 
 t.test('whoever gives up waiting loses the turn, not the place of others', async t => {

@@ -403,10 +403,16 @@ t.test('a directory on disk is only read', async t => {
     world: 'empty',
     libraries: [{ tenant: 'contoso', name: 'Projects', directory: t.testdir({ 'a.txt': 'a' }) }],
   })
-  const client = new Writer(lab, await lab.token(CONTOSO), driveId(lab, 'Projects'))
-  t.equal((await client.get('root:/a.txt')).status, 200)
-  for (const reply of [await client.put('a.txt', 'b'), await client.ask('DELETE', 'root:/a.txt')]) {
-    t.equal(reply.status, 403)
-    t.match(reply.json.error.message, /only reads/)
+  // Guests may read; and also its owner cannot write there.
+  for (const [account, refusal] of [
+    ['ann@fabrikam.example', /denied/i],
+    ['megan@contoso.example', /only reads/],
+  ] as const) {
+    const client = new Writer(lab, await lab.token(CONTOSO, { account }), driveId(lab, 'Projects'))
+    t.equal((await client.get('root:/a.txt')).status, 200)
+    for (const reply of [await client.put('a.txt', 'b'), await client.ask('DELETE', 'root:/a.txt')]) {
+      t.equal(reply.status, 403)
+      t.match(reply.json.error.message, refusal)
+    }
   }
 })

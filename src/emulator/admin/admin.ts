@@ -117,6 +117,10 @@ export class Admin {
         return json(200, restoreRecycled(world, await bodyOf(exchange)))
       case 'GET /uploads':
         return json(200, listUploads(this.#deps.sessions))
+      case 'POST /upload-url':
+        return json(200, this.#uploadUrl(await bodyOf(exchange)))
+      case 'GET /item':
+        return json(200, await this.#describe(exchange))
       case 'GET /bytes':
         return this.#bytes(exchange)
       case 'GET /sha256':
@@ -191,6 +195,41 @@ export class Admin {
     if (typeof body['lifetimeSeconds'] === 'number') notifications.lifetimeSeconds = body['lifetimeSeconds']
     if (body['disconnect'] === true) await notifications.disconnect()
     return this.#push()
+  }
+
+  /** As `createUploadSession` would answer for a new file of the library, so that another client can be timed. */
+  #uploadUrl(body: Record<string, unknown>) {
+    const at = this.#deps.world.drive(String(body['drive']))
+    const { name } = body
+    if (at === undefined || typeof name !== 'string') throw new AdminError('no such drive, or no name')
+    const session = this.#deps.sessions.begin({
+      at,
+      where: { path: [name] },
+      parent: at.drive.rootId,
+      name,
+      behavior: 'replace',
+      conditions: { match: undefined, noneMatch: undefined },
+      times: undefined,
+      author: at.drive.author,
+      deferCommit: false,
+    })
+    return { url: this.#deps.sessions.urlOf(session) }
+  }
+
+  async #describe(exchange: Exchange) {
+    const item = await this.#item(exchange)
+    const { id, name, kind, size, eTag, cTag, modified, fileTimes, content, history = [] } = item
+    return {
+      id,
+      name,
+      kind,
+      size,
+      eTag,
+      cTag,
+      modified: fileTimes?.modified ?? modified,
+      ...(content && { quickXorHash: content.quickXorHash(), versions: history.length + 1 }),
+      ...(kind === 'folder' && { children: item.children.map(child => child.name) }),
+    }
   }
 
   async #bytes(exchange: Exchange): Promise<Answer> {

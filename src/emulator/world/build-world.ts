@@ -72,7 +72,10 @@ function emptyWorld(): World {
   return world
 }
 
-/** Makes (or reuses) the site `/sites/Files` of the tenant, shared with every guest, and puts the library there. */
+/**
+ * Makes (or reuses) the site `/sites/Files` of the tenant, which every guest may read, and puts the library there. Nobody may
+ * write: files are changed on the disk.
+ */
 export async function addLibraryFromDisk(world: World, library: LibraryFromDisk): Promise<void> {
   const tenant = world.tenant(library.tenant)
   const owner = tenant?.principals.find(each => each.kind === 'member')
@@ -81,7 +84,7 @@ export async function addLibraryFromDisk(world: World, library: LibraryFromDisk)
   const author = { id: owner.oid, email: owner.user.upn, displayName: owner.user.displayName }
   const known = world.sites.find(site => site.tenant === tenant && site.path === '/sites/Files')
   const site = known ?? addSite(world, { tenant, owner, author }, 'Files', 'Files')
-  if (!known) for (const each of tenant.principals) if (each.kind === 'guest') site.grant(each, 'write')
+  if (!known) for (const each of tenant.principals) if (each.kind === 'guest') site.grant(each, 'read')
   const drive = site.addLibrary(library.name, library.name, author)
   drive.source = new DiskMirror(drive, await realpath(library.directory), () => world.clock.now())
   const label = `${tenant.slug} ${library.name.toLowerCase()}`

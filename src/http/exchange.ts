@@ -1,7 +1,8 @@
+import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Bytes } from '../model/ids.js'
 import type { ContentSink } from '../model/remote.js'
-import type { HttpDeadlines, HttpHead, HttpHeaders, HttpRequest } from './message.js'
+import type { HttpDeadlines, HttpHead, HttpHeaders, HttpRequest, PieceBody } from './message.js'
 import { silence, toNetworkFault } from './network-fault.js'
 import { Watchdog } from './watchdog.js'
 
@@ -64,14 +65,51 @@ class Exchange implements Dispatcher.DispatchHandler {
           origin: url.origin,
           path: url.pathname + url.search,
           method: request.method,
-          headers: request.headers ?? {},
-          body: request.body ?? null,
+          ...this.#body(),
         },
         this,
       )
     } catch (failure) {
       this.#end(failure)
     }
+  }
+
+  #body(): Pick<Dispatcher.DispatchOptions, 'body' | 'headers'> {
+    const { body = null, headers = {} } = this.#options.request
+    if (body === null || typeof body === 'string' || body instanceof Uint8Array) return { body, headers }
+    return {
+      // It takes anything iterable, and waits until the connection has room for more; its types do not tell.
+      body: this.#watched(body) as unknown as Readable,
+      headers: { ...headers, 'content-length': String(body.length) },
+    }
+  }
+
+  /**
+   * A server that takes a long body slowly is not silent, and while a piece is read it is not the server that is slow.
+   * Goes on when the answer has begun: nobody would wait for the end of that if the body ended too early.
+   */
+  async *#watched({ pieces }: PieceBody): AsyncGenerator<Uint8Array> {
+    this.#pauseWatch()
+    try {
+      for await (const piece of pieces()) {
+        if (this.#settled) return
+        this.#watchTaking()
+        yield piece
+        this.#pauseWatch()
+      }
+    } catch (failure) {
+      this.#end(failure)
+      throw failure
+    }
+    this.#watchTaking()
+  }
+
+  #watchTaking(): void {
+    if (!this.#settled && this.#head === undefined) this.#watchdog.watch(this.#options.deadlines.firstByte)
+  }
+
+  #pauseWatch(): void {
+    if (this.#head === undefined) this.#watchdog.stop()
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

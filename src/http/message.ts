@@ -6,7 +6,14 @@ export interface HttpRequest {
   /** Absolute. */
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array
+  readonly body?: string | Uint8Array | PieceBody
+}
+
+/** A body that is read while it is sent; from its beginning, each time that it is sent. */
+export interface PieceBody {
+  readonly length: Bytes
+  /** Exactly `length` bytes. A piece is not changed any more; failing ends the exchange with that failure. */
+  readonly pieces: () => AsyncIterable<Uint8Array>
 }
 
 /** Names in lower case; a header that came several times is joined by ', '. */

@@ -13,7 +13,7 @@ export interface DirtyFile {
   readonly size: Bytes
   /** Of the last change. */
   readonly modified: Milliseconds
-  /** Counts the changes. */
+  /** Counts the changes, from 0. */
   readonly revision: number
   write(offset: Bytes, bytes: Uint8Array): void
   /** Shorter, or longer by zeros. */
@@ -27,4 +27,6 @@ export interface DirtyFile {
   fromBase(range: ByteRange): readonly ByteRange[]
   /** The bytes of `range`, at most up to the size; zeros for those that the base gives. */
   read(range: ByteRange): Uint8Array
+  /** Nobody here uses it any more; what it is like can still be asked. */
+  close(): void
 }

@@ -34,6 +34,18 @@ export function distinctName(name: string, id: ItemId, attempt = 0): string {
 }
 
 /**
+ * The name of a file that was changed here while the other side had its own way with it.
+ *
+ * @param host of this machine, made of what a name may have
+ * @param attempt from 1 on; more where the name before is taken
+ */
+export function conflictName(name: string, host: string, attempt: number): string {
+  const suffix = attempt === 1 ? `-${host}` : `-${host}-${attempt}`
+  const { stem, extension } = split(name)
+  return cut(stem, LONGEST_NAME - byteLength(suffix) - byteLength(extension)) + suffix + extension
+}
+
+/**
  * Whether the first of two items, both to be shown as `name`, gets it: the one that is really called so,
  * else the smaller id. The answer does not depend on who came first.
  */
@@ -45,6 +57,11 @@ export function hasBetterClaim(
   const claimantIsExact = claimant.remoteName === name
   if (claimantIsExact !== (other.remoteName === name)) return claimantIsExact
   return claimant.id < other.id
+}
+
+/** SharePoint takes names for the same that have the same folded name. */
+export function foldedName(name: string): string {
+  return name.normalize('NFC').toLowerCase()
 }
 
 function visible(remoteName: string): string {

@@ -1,7 +1,7 @@
 import type { ByteRange } from './byte-ranges.js'
 import type { DriveChange, DriveItem } from './drive-item.js'
 import type { Fault } from './fault.js'
-import type { Bytes, ContentVersion, ItemId, ItemKey } from './ids.js'
+import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds } from './ids.js'
 import type { ThumbnailBox } from './thumbnail.js'
 
 /**
@@ -132,4 +132,74 @@ export interface RemoteDelta {
     cursor: string | undefined,
     signal: AbortSignal,
   ): AsyncIterable<DeltaPage>
+}
+
+/** What an upload makes of its bytes. */
+export type UploadTarget =
+  /** A new file. @see RemoteWriter.upload `name-taken` */
+  | { readonly kind: 'new'; readonly parent: ItemKey; readonly name: string }
+  /** A new version, unless the item has changed since it had this eTag. */
+  | { readonly kind: 'version'; readonly item: ItemKey; readonly eTag: string | undefined }
+
+export interface UploadSource {
+  readonly size: Bytes
+  readonly modified: Milliseconds
+  /** Exactly the bytes of `range`, which nobody changes any more. */
+  read(range: ByteRange): Promise<Uint8Array>
+  /** Waited for before so many bytes of it are sent. */
+  readonly admit?: (bytes: Bytes) => Promise<void>
+}
+
+/** Where the service has gathered a part of an upload. The address is a secret. */
+export interface UploadSession {
+  readonly url: string
+  readonly expires: Milliseconds
+}
+
+/** How far an upload is; outlives the process. */
+export interface UploadProgress {
+  /** Of an upload of these very bytes that broke off. */
+  readonly session: UploadSession | undefined
+  /** Of an upload of other bytes to the same place that broke off: while it lasts, it holds the name. */
+  readonly outdated?: UploadSession | undefined
+  /** Called before the first fragment is sent, and with `undefined` when the session is over. */
+  setSession(session: UploadSession | undefined): void
+  /** So many bytes have arrived, in all. */
+  sent(bytes: Bytes): void
+}
+
+export interface ItemUpdate {
+  readonly name?: string
+  /** Of the same drive. */
+  readonly parent?: ItemId
+  readonly modified?: Milliseconds
+}
+
+/** What uploads need of the cloud. Implemented by `graph/writes.ts`. */
+export interface RemoteWriter {
+  /**
+   * Everything arrives or nothing does; also an answer that was lost is found out about. A file of the same name, or a
+   * version, that has these very bytes when the service refuses them is taken for ours.
+   *
+   * @returns the item as it is now
+   * @throws {Fault} `name-taken` (409), `stale-content` (412: changed meanwhile), `locked` (423), `quota-full` (507),
+   *   `file-too-large`, `name-refused`, `name-too-long`, `access-denied`, `item-not-found` (the item or the folder),
+   *   `throttled`, `offline`, `sign-in-required`, …; or the signal's reason
+   */
+  upload(
+    target: UploadTarget,
+    source: UploadSource,
+    progress: UploadProgress,
+    signal: AbortSignal,
+  ): Promise<DriveItem>
+  /** @throws {Fault} `name-taken` where there is anything of that name; as {@link RemoteWriter.upload} */
+  createFolder(parent: ItemKey, name: string, signal: AbortSignal): Promise<DriveItem>
+  /** Renames, moves, sets the time. @throws {Fault} as {@link RemoteWriter.upload} */
+  update(item: ItemKey, update: ItemUpdate, eTag: string | undefined, signal: AbortSignal): Promise<DriveItem>
+  /** Into the recycle bin of the site; what is gone already is well. @throws {Fault} as {@link RemoteWriter.upload} */
+  delete(item: ItemKey, eTag: string | undefined, signal: AbortSignal): Promise<void>
+  /** As it is now. @throws {Fault} `item-not-found`, … */
+  item(item: ItemKey, signal: AbortSignal): Promise<DriveItem>
+  /** What has this name in a folder; `undefined`: nothing. */
+  child(parent: ItemKey, name: string, signal: AbortSignal): Promise<DriveItem | undefined>
 }

@@ -1,15 +1,15 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { HttpDownloader } from '../http/message.js'
-import { NetworkFault } from '../http/network-fault.js'
 import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
-import type { Bytes, ContentVersion, ItemKey, Milliseconds } from '../model/ids.js'
+import type { Bytes, ContentVersion, ItemKey } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ContentSink, RemoteContent } from '../model/remote.js'
 import { ContentConnection, UrlRefused } from './content-connection.js'
 import { watched } from './direct-store.js'
 import type { DownloadUrl, DownloadUrls } from './download-urls.js'
-import { isTransient, retryDelay, type RetryPolicy } from './retry.js'
+import { Patience } from './patience.js'
+import type { RetryPolicy } from './retry.js'
 import type { Throttle } from './throttle.js'
 
 export interface GraphContentDeps {
@@ -94,36 +94,4 @@ function refuseCrumbs(connections: number, bytes: Bytes): void {
   if (connections > FREE_CONNECTIONS && bytes < connections * LEAST_PER_CONNECTION) {
     throw new Fault('server-error', 'The service sends the file in too small pieces')
   }
-}
-
-/** Whether to go on after a failure, and when: as long as bytes come, and only so often without. */
-class Patience {
-  readonly #policy: RetryPolicy
-  readonly #clock: Clock
-  readonly #random: () => number
-  #fruitless = 0
-  #lastProgress: Milliseconds
-
-  constructor(policy: RetryPolicy, { clock, random }: Pick<GraphContentDeps, 'clock' | 'random'>) {
-    this.#policy = policy
-    this.#clock = clock
-    this.#random = random
-    this.#lastProgress = clock.now()
-  }
-
-  /** Waits until it is time to try again, or throws `failure`. */
-  async afterFailure(failure: unknown, progressed: boolean, signal: AbortSignal): Promise<void> {
-    const now = this.#clock.now()
-    this.#fruitless = progressed ? 0 : this.#fruitless + 1
-    if (progressed) this.#lastProgress = now
-    if (!mayResume(failure) || this.#fruitless >= this.#policy.attempts) throw failure
-    const attempt = Math.max(this.#fruitless, 1)
-    const delay = retryDelay(this.#policy, attempt, this.#random(), failure.retryAfterSeconds)
-    if (now + delay > this.#lastProgress + this.#policy.deadline) throw failure
-    await this.#clock.sleep(delay, signal)
-  }
-}
-
-function mayResume(failure: unknown): failure is Fault {
-  return isTransient(failure) || (failure instanceof NetworkFault && failure.breakdown === 'silent')
 }

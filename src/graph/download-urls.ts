@@ -128,7 +128,7 @@ export function checkedUrl(url: unknown): string {
     const { protocol, username, password } = new URL(url)
     if (protocol === 'https:' && username === '' && password === '') return url
   }
-  throw new Fault('protocol-error', 'The service sent no usable address to download from')
+  throw new Fault('protocol-error', 'The service sent an address that cannot be used')
 }
 
 function parsed(answer: unknown): DriveItem {

@@ -1,7 +1,7 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { Priority } from '../concurrency/limiter.js'
 import { jsonObjectOf, type JsonObject } from '../http/json.js'
-import type { HttpResponse, HttpSender } from '../http/message.js'
+import type { HttpRequest, HttpResponse, HttpSender, PieceBody } from '../http/message.js'
 import type { Cloud } from '../model/cloud.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
@@ -54,12 +54,22 @@ export interface GetOptions {
   readonly priority?: Priority
 }
 
-interface Sent {
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string | undefined
+export interface WriteRequest {
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** A path below `/v1.0`. */
+  readonly path: string
+  /** JSON as a text; a file's content. */
+  readonly body?: string | PieceBody
+  readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Reading from Microsoft Graph v1.0: base address, token, throttling, retries, and refusals as Faults. */
+interface Sent extends Omit<WriteRequest, 'method' | 'path'> {
+  readonly method: HttpRequest['method']
+  /** Whether it changes anything. */
+  readonly changing: boolean
+}
+
+/** Microsoft Graph v1.0: base address, token, throttling, retries, and refusals as Faults. */
 export class GraphClient {
   readonly #deps: GraphClientDeps
   readonly #retry: RetryPolicy
@@ -92,11 +102,34 @@ export class GraphClient {
     { headers = {}, body, priority = 'foreground' }: GetOptions = {},
   ): Promise<HttpResponse> {
     const url = this.#urlOf(address)
-    const { throttle, clock, random } = this.#deps
+    const { clock, random } = this.#deps
+    const method = body === undefined ? 'GET' : 'POST'
+    const sent: Sent = { method, headers, changing: false, ...(body === undefined ? {} : { body }) }
     return await withRetry({ policy: this.#retry, clock, random }, signal, () =>
-      throttle.run(tenant, priority, this.#retry.deadline, signal, () =>
-        this.#once(tenant, url, { headers, body }, signal),
-      ),
+      this.#inTurn(tenant, url, sent, priority, signal),
+    )
+  }
+
+  /**
+   * Sends what changes something, in the background of everything that is read. It is sent again only where the service
+   * has refused it unheard (401, a guest who was forgotten): after any other failure the caller finds out whether it
+   * was done, see `untilKnown`.
+   *
+   * @throws {Fault} by {@link graphFault}
+   */
+  async write(tenant: TenantId, { path, ...sent }: WriteRequest, signal: AbortSignal): Promise<HttpResponse> {
+    return await this.#inTurn(tenant, this.#urlOf(path), { ...sent, changing: true }, 'background', signal)
+  }
+
+  #inTurn(
+    tenant: TenantId,
+    url: string,
+    sent: Sent,
+    priority: Priority,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    return this.#deps.throttle.run(tenant, priority, this.#retry.deadline, signal, () =>
+      this.#once(tenant, url, sent, signal),
     )
   }
 
@@ -112,7 +145,7 @@ export class GraphClient {
       })
       response = await this.#send(url, sent, another, signal)
     }
-    const who = { tenant, organization: organizations.nameOf(tenant) }
+    const who = { tenant, organization: organizations.nameOf(tenant), changing: sent.changing }
     if (await this.#wasForgotten(response, who, signal)) {
       const fresh = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
       response = await this.#send(url, sent, fresh, signal)
@@ -132,11 +165,19 @@ export class GraphClient {
     return (await this.#deps.revival?.revive(who.tenant, signal)) ?? false
   }
 
-  #send(url: string, { headers, body }: Sent, token: string, signal: AbortSignal): Promise<HttpResponse> {
+  #send(
+    url: string,
+    { method, headers, body }: Sent,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     const authorized = { accept: 'application/json', ...headers, authorization: `Bearer ${token}` }
-    if (body === undefined) return this.#deps.http.send({ method: 'GET', url, headers: authorized }, signal)
-    const typed = { ...authorized, 'content-type': 'application/json' }
-    return this.#deps.http.send({ method: 'POST', url, headers: typed, body }, signal)
+    if (body === undefined) return this.#deps.http.send({ method, url, headers: authorized }, signal)
+    const type = typeof body === 'string' ? 'application/json' : 'application/octet-stream'
+    return this.#deps.http.send(
+      { method, url, headers: { ...authorized, 'content-type': type }, body },
+      signal,
+    )
   }
 
   /** A link from an answer gets our token: it must not lead anywhere else. */

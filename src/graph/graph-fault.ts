@@ -19,6 +19,8 @@ export interface Refused {
   readonly tenant: TenantId
   /** For the message: what the user calls the tenant. */
   readonly organization: string
+  /** Whether something was to be changed. */
+  readonly changing?: boolean
 }
 
 /** Codes that say more than the status does, innermost first. @see graph-examples/error-codes.json */
@@ -34,6 +36,16 @@ const BY_CODE: Readonly<Record<string, FaultCode>> = {
   syncStateInvalid: 'resync-required',
   notSupported: 'not-supported',
   pathIsTooLong: 'name-too-long',
+  pathTooDeep: 'name-too-long',
+  invalidPath: 'name-refused',
+  nameAlreadyExists: 'name-taken',
+  upload_name_conflict: 'name-taken',
+  resourceLocked: 'locked',
+  lockMismatch: 'locked',
+  lockOwnerMismatch: 'locked',
+  quotaLimitReached: 'quota-full',
+  maxFileSizeExceeded: 'file-too-large',
+  maxStreamSizeExceeded: 'file-too-large',
   activityLimitReached: 'throttled',
   throttledRequest: 'throttled',
   serviceNotAvailable: 'throttled',
@@ -44,18 +56,21 @@ const BY_STATUS: Readonly<Record<number, FaultCode>> = {
   404: 'item-not-found',
   405: 'not-supported',
   408: 'server-error',
+  409: 'name-taken',
   410: 'resync-required',
   412: 'stale-content',
+  413: 'file-too-large',
   416: 'stale-content',
   422: 'not-supported',
   // Open for editing or checked out by somebody: it will be allowed again, but not soon.
-  423: 'access-denied',
+  423: 'locked',
   429: 'throttled',
   500: 'server-error',
   501: 'not-supported',
   502: 'server-error',
   503: 'throttled',
   504: 'server-error',
+  507: 'quota-full',
   509: 'throttled',
 }
 
@@ -69,6 +84,11 @@ const SENTENCE: Partial<Readonly<Record<FaultCode, (organization: string) => str
   'server-error': organization => `${organization}'s SharePoint failed to answer`,
   'stale-content': organization => `The file was changed at ${organization} meanwhile`,
   throttled: organization => `${organization}'s SharePoint asks us to slow down`,
+  'name-refused': organization => `${organization}'s SharePoint cannot hold a name like this`,
+  'name-taken': organization => `There is something of this name at ${organization} already`,
+  locked: organization => `Somebody at ${organization} has this open for editing, or checked out`,
+  'quota-full': organization => `${organization}'s storage is full`,
+  'file-too-large': organization => `The file is too large for ${organization}'s SharePoint`,
   'name-too-long': organization => `The path is too long for ${organization}'s SharePoint`,
 }
 
@@ -76,14 +96,19 @@ const NEXT_STEP: Partial<Readonly<Record<FaultCode, string>>> = {
   'access-denied': 'Ask the person who shared it with you to check your access.',
   'item-not-found': 'Ask the person who shared it with you whether it still exists.',
   'server-error': 'Try again in a few minutes.',
+  locked: 'Try again in a few minutes.',
+  'quota-full': 'Ask the person who shared it with you to make room.',
+  'name-refused': 'Rename it: without " * : < > ? / \\ |, and without a space or a period at the end.',
+  'name-too-long': 'Give it, or one of its folders, a shorter name.',
   throttled: 'Try again later.',
 }
 
 /** Makes of a refusal by Graph what the rest of the product decides by. Only codes count, never a text. */
-export function graphFault(response: HttpResponse, { tenant, organization }: Refused): Fault {
+export function graphFault(response: HttpResponse, who: Refused): Fault {
+  const { organization } = who
   const codes = errorCodesOf(response)
   const options: FaultOptions = { ...requestIdOf(response), ...retryAfterOf(response) }
-  if (response.status === 401) return unauthorized(response, codes, { tenant, organization }, options)
+  if (response.status === 401) return unauthorized(response, codes, who, options)
   const code =
     codes.map(name => BY_CODE[name]).find(known => known !== undefined) ?? BY_STATUS[response.status]
   if (code === undefined) {
@@ -92,13 +117,18 @@ export function graphFault(response: HttpResponse, { tenant, organization }: Ref
     return new GraphFault(response.status, 'protocol-error', sentence, options)
   }
   const nextStep = NEXT_STEP[code]
-  const sentence = SENTENCE[code]?.(organization) ?? `${organization}'s SharePoint answered: ${code}`
+  const sentence = sentenceOf(code, who) ?? `${organization}'s SharePoint answered: ${code}`
   return new GraphFault(
     response.status,
     code,
     sentence,
     nextStep === undefined ? options : { ...options, nextStep },
   )
+}
+
+function sentenceOf(code: FaultCode, { organization, changing = false }: Refused): string | undefined {
+  if (code === 'access-denied' && changing) return `${organization} does not let you change this`
+  return SENTENCE[code]?.(organization)
 }
 
 /**
@@ -115,10 +145,8 @@ function unauthorized(
   const claims = claimsChallengeOf(response.headers['www-authenticate'])
   if (claims === undefined && (codes.includes('accessDenied') || codes.includes('unauthenticated'))) {
     const nextStep = 'Ask the person who shared it with you to check your access.'
-    return new GraphFault(401, 'access-denied', `${organization} does not let you see this`, {
-      ...options,
-      nextStep,
-    })
+    const sentence = sentenceOf('access-denied', who) ?? ''
+    return new GraphFault(401, 'access-denied', sentence, { ...options, nextStep })
   }
   return new SignInRequired(`${organization} asks you to sign in again`, {
     ...options,

@@ -17,6 +17,7 @@ import { GraphClient } from '../../src/graph/graph-client.js'
 import { GraphSharing } from '../../src/graph/sharing.js'
 import { Throttle } from '../../src/graph/throttle.js'
 import { GraphThumbnails } from '../../src/graph/thumbnails.js'
+import { GraphWriter } from '../../src/graph/writes.js'
 import { HttpClient } from '../../src/http/http-client.js'
 import { LibraryResolver } from '../../src/libraries/resolve.js'
 import { TenantDiscovery } from '../../src/libraries/tenant-discovery.js'
@@ -57,6 +58,7 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
     delta: new GraphDelta({ graph, report }),
     content: new GraphContent({ http, urls, throttle, clock, random, organizations, retry }),
     thumbnails: new GraphThumbnails({ graph, http, throttle, organizations }),
+    writer: new GraphWriter({ graph, http, throttle, clock, random, organizations, retry }),
     resolver: new LibraryResolver({
       cloud,
       sharing,

@@ -12,8 +12,10 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
 } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { ByteRanges } from '../model/byte-ranges.js'
@@ -47,16 +49,24 @@ export interface OpenDirty {
 interface Shared extends OpenDirty {
   readonly log: number | undefined
   users: number
+  /** Its name is on the disk for sure. */
+  isNamed: boolean
 }
+
+const BURIED = '.buried'
+// stat(2)
+const STAT_BLOCK: Bytes = 512
 
 /**
  * What was changed here and not sent yet: `<directory>/<ino>`, and `<ino>.log` where the file has a base.
  *
- * INVARIANTS: nothing here can be had again from anywhere. One {@link DirtyFile} for each item at any time.
+ * INVARIANTS: nothing here can be had again from anywhere. One {@link DirtyFile} for each item at any time, besides those that
+ * somebody still has open although they were discarded, buried or sent.
  */
 export class DirtyFiles {
   readonly #deps: DirtyFilesDeps
   readonly #open = new Map<Ino, Shared>()
+  readonly #buried = new Map<Ino, Shared | undefined>()
 
   constructor(deps: DirtyFilesDeps) {
     this.#deps = deps
@@ -81,14 +91,21 @@ export class DirtyFiles {
     const shared = this.#open.get(ino)
     if (shared === undefined)
       return this.#start(ino, existsSync(this.#logOf(ino)) ? baseSize : undefined, O_RDWR | O_NOFOLLOW)
-    shared.users++
-    return shared
+    return this.share(shared)
   }
 
-  release({ ino }: OpenDirty): void {
-    const shared = this.#open.get(ino)
-    if (shared === undefined || --shared.users > 0) return
-    this.#open.delete(ino)
+  /** For one more user, who gives it back, too. */
+  share(opened: OpenDirty): OpenDirty {
+    sharedOf(opened).users++
+    return opened
+  }
+
+  release(opened: OpenDirty): void {
+    const shared = sharedOf(opened)
+    if (--shared.users > 0) return
+    // Of what was discarded or sent meanwhile there may be a newer one.
+    if (this.#open.get(shared.ino) === shared) this.#open.delete(shared.ino)
+    shared.file.close()
     closeSync(shared.fd)
     if (shared.log !== undefined) closeSync(shared.log)
   }
@@ -98,18 +115,32 @@ export class DirtyFiles {
     return this.#open.get(ino)
   }
 
+  has(ino: Ino): boolean {
+    return existsSync(this.#pathOf(ino))
+  }
+
+  /** What it takes up on the disk. */
+  storedBytes(ino: Ino): Bytes {
+    const opened = this.#open.get(ino)
+    const stats = opened ? fstatSync(opened.fd) : statSync(this.#pathOf(ino), { throwIfNoEntry: false })
+    return (stats?.blocks ?? 0) * STAT_BLOCK
+  }
+
   /** Resolves when everything that was written before is on the disk. @throws {Fault} `disk-full`, `local-io` */
-  async sync({ ino }: OpenDirty): Promise<void> {
-    const shared = this.#open.get(ino)
-    if (shared === undefined) return
+  async sync(opened: OpenDirty): Promise<void> {
+    const shared = sharedOf(opened)
     // Until it is on the disk nobody closes it.
     shared.users++
     try {
       const length = shared.log === undefined ? 0 : logLength(shared.log)
       await syncData(shared.fd)
-      if (shared.log === undefined) return
-      appendSynced(shared.log, this.#deps.boot, length)
-      await syncData(shared.log)
+      if (shared.log !== undefined) {
+        appendSynced(shared.log, this.#deps.boot, length)
+        await syncData(shared.log)
+      }
+      if (shared.isNamed) return
+      await this.#syncNames()
+      shared.isNamed = true
     } catch (failure) {
       throw dirtyFault(failure)
     } finally {
@@ -117,14 +148,26 @@ export class DirtyFiles {
     }
   }
 
+  /** Of one that is here. @throws {Fault} `local-io` */
+  sizeOf(ino: Ino): Bytes {
+    try {
+      return statSync(this.#pathOf(ino)).size
+    } catch (failure) {
+      throw dirtyFault(failure)
+    }
+  }
+
   /** Nobody needs it any more. Who has it open goes on. */
   discard(ino: Ino): void {
+    this.#open.delete(ino)
     remove(this.#pathOf(ino))
     remove(this.#logOf(ino))
   }
 
   /** It is what the service has: a content of the cache from now on, or nothing where that cannot be. */
   moveTo(ino: Ino, path: string): boolean {
+    // Who has it open reads on; whoever changes the item begins with another one.
+    this.#open.delete(ino)
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       moveFile(this.#pathOf(ino), path)
@@ -136,38 +179,90 @@ export class DirtyFiles {
     return true
   }
 
-  /** Of all that are here. */
-  inos(): Ino[] {
-    return readdirSync(this.#deps.directory)
-      .filter(name => /^\d{1,16}$/.test(name))
-      .map(name => Number(name) as Ino)
+  /**
+   * Its item is being deleted: it counts as not there, and can be had back until {@link deleteBuried}. For the transaction
+   * that says so may be lost with the machine's power, or not come about at all.
+   * @throws {Fault} `local-io`
+   */
+  bury(ino: Ino): void {
+    const shared = this.#open.get(ino)
+    moveIfThere(this.#logOf(ino), this.#logOf(ino) + BURIED)
+    moveIfThere(this.#pathOf(ino), this.#pathOf(ino) + BURIED)
+    this.#open.delete(ino)
+    this.#buried.set(ino, shared)
   }
 
-  /** Out of the way, and not lost: nobody knows any more what it belongs to. */
+  /** The item was not deleted after all. @throws {Fault} `local-io` */
+  exhume(ino: Ino): void {
+    moveIfThere(this.#pathOf(ino) + BURIED, this.#pathOf(ino))
+    moveIfThere(this.#logOf(ino) + BURIED, this.#logOf(ino))
+    const shared = this.#buried.get(ino)
+    if (shared !== undefined && shared.users > 0) this.#open.set(ino, shared)
+    this.#buried.delete(ino)
+  }
+
+  /** @throws {Fault} `local-io` */
+  deleteBuried(ino: Ino): void {
+    this.#buried.delete(ino)
+    remove(this.#pathOf(ino) + BURIED)
+    remove(this.#logOf(ino) + BURIED)
+  }
+
+  /** Of all that are here. */
+  inos(): Ino[] {
+    return this.#named(/^\d{1,16}$/)
+  }
+
+  /** Of those that were buried, also by an earlier process. */
+  buriedInos(): Ino[] {
+    return this.#named(/^\d{1,16}\.buried$/)
+  }
+
+  /** Out of the way, and not lost: nobody knows any more what it belongs to. @returns where it is */
   setAside(ino: Ino, directory: string): string {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const path = join(directory, String(ino))
+    const path = freePath(join(directory, String(ino)))
     renameSync(this.#pathOf(ino), path)
-    remove(this.#logOf(ino))
+    // It says which bytes are there, and which are only not filled in.
+    moveIfThere(this.#logOf(ino), `${path}.log`)
     return path
+  }
+
+  #named(pattern: RegExp): Ino[] {
+    return readdirSync(this.#deps.directory)
+      .filter(name => pattern.test(name))
+      .map(name => Number.parseInt(name, 10) as Ino)
+  }
+
+  /** What was made is found again after the machine went down. */
+  async #syncNames(): Promise<void> {
+    const directory = await openFile(this.#deps.directory, 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
   }
 
   #start(ino: Ino, baseSize: Bytes | undefined, flags: number): OpenDirty {
     let fd: number | undefined
     let log: number | undefined
+    const isNew = (flags & O_CREAT) !== 0
     try {
       fd = openSync(this.#pathOf(ino), flags, 0o600)
-      const isNew = (flags & O_CREAT) !== 0
       if (isNew) remove(this.#logOf(ino))
       if (baseSize !== undefined) {
         log = openSync(this.#logOf(ino), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600)
         if (isNew) {
           ftruncateSync(fd, baseSize)
           appendSynced(log, this.#deps.boot, 0)
+        } else {
+          // What comes after a record that was cut off would be read wrongly.
+          ftruncateSync(log, logLength(log))
         }
       }
       const file = this.#deps.make(this.#stateOf(ino, fd, log, baseSize ?? 0))
-      const shared = { ino, file, fd, log, hasBase: log !== undefined, users: 1 }
+      const shared = { ino, file, fd, log, hasBase: log !== undefined, users: 1, isNamed: !isNew }
       this.#open.set(ino, shared)
       return shared
     } catch (failure) {
@@ -178,7 +273,7 @@ export class DirtyFiles {
   }
 
   #stateOf(ino: Ino, fd: number, log: number | undefined, baseSize: Bytes): DirtyFileState {
-    const modified = Math.floor(fstatSync(fd).mtimeMs)
+    const modified = Math.round(fstatSync(fd).mtimeMs)
     if (log === undefined) return { fd, log, baseEnd: 0, written: new ByteRanges(), modified }
     return { fd, log, ...replay(readFileSync(this.#logOf(ino)), baseSize, this.#deps.boot), modified }
   }
@@ -190,6 +285,24 @@ export class DirtyFiles {
   #logOf(ino: Ino): string {
     return `${this.#pathOf(ino)}.log`
   }
+}
+
+/** Whatever is given out as {@link OpenDirty} is one. */
+function sharedOf(opened: OpenDirty): Shared {
+  return opened as Shared
+}
+
+function freePath(wanted: string): string {
+  let path = wanted
+  for (let count = 2; existsSync(path); count++) path = `${wanted}-${count}`
+  return path
+}
+
+/** @throws {Fault} `local-io` */
+function moveIfThere(from: string, to: string): void {
+  locally(() => {
+    if (existsSync(from)) renameSync(from, to)
+  })
 }
 
 function moveFile(from: string, to: string): void {

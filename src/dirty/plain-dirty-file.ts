@@ -20,7 +20,7 @@ export interface DirtyFileState {
 
 /** In JavaScript alone: its calls come one after the other, from one thread. */
 export class PlainDirtyFile implements DirtyFile {
-  readonly #fd: number
+  readonly #openFd: number
   readonly #log: number | undefined
   readonly #written: ByteRanges
   readonly #clock: Clock
@@ -28,9 +28,10 @@ export class PlainDirtyFile implements DirtyFile {
   #size: Bytes
   #modified: Milliseconds
   #revision = 0
+  #closed = false
 
   constructor({ fd, log, baseEnd, written, modified }: DirtyFileState, clock: Clock) {
-    this.#fd = fd
+    this.#openFd = fd
     this.#log = log
     this.#written = written
     this.#clock = clock
@@ -57,7 +58,7 @@ export class PlainDirtyFile implements DirtyFile {
       this.#put(offset, bytes)
     } catch (failure) {
       // A part of it may have made the file longer.
-      ftruncateSync(this.#fd, this.#size)
+      if (!this.#closed) ftruncateSync(this.#fd, this.#size)
       throw dirtyFault(failure)
     }
     this.#size = Math.max(this.#size, offset + bytes.length)
@@ -108,6 +109,16 @@ export class PlainDirtyFile implements DirtyFile {
     // Of a machine that went down there may be something where nothing counts as written.
     for (const gap of this.fromBase({ start, end })) bytes.fill(0, gap.start - start, gap.end - start)
     return bytes
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  /** Closed by who made it; the number may be another file's by then. */
+  get #fd(): number {
+    if (this.#closed) throw Object.assign(new Error('the dirty file is closed'), { code: 'EBADF' })
+    return this.#openFd
   }
 
   #put(offset: Bytes, bytes: Uint8Array): void {

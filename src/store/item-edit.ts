@@ -156,6 +156,8 @@ export class ItemEdit {
     if (known === undefined) {
       // Gone here; whether it comes back is found out when that is told.
       if (this.#owed.deletion(library, item.id)) return { ino: NOWHERE, outcome: 'same' }
+      const ours = this.#madeHere(parent, clean)
+      if (ours !== undefined) return { ino: this.#recognize(ours, clean), outcome: 'changed' }
       return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'new' }
     }
     const { ino } = known
@@ -260,6 +262,11 @@ export class ItemEdit {
     this.changes.push({ kind: 'vanished', ino, generation: item.generation, local })
   }
 
+  /** A name in the folder is free, or may be. */
+  nameLeft(parent: Ino): void {
+    this.#contested.add(parent)
+  }
+
   /** To be called last: gives every item the plainest name that it can have. */
   finish(): void {
     for (const parent of this.#contested) this.#settleNames(parent)
@@ -332,8 +339,8 @@ export class ItemEdit {
     const evidence = replaced ? item : joinedEvidence(item, known)
     const size = known.kind === 'file' ? item.size : 0
     const webUrl = storedWebUrl(item)
-    const looksOther =
-      size !== known.size || item.modified !== known.modified || item.created !== known.created
+    const modified = replaced ? item.modified : moreExact(known.modified, item.modified)
+    const looksOther = size !== known.size || modified !== known.modified || item.created !== known.created
     const unseen =
       evidence.quickXorHash !== known.quickXorHash ||
       evidence.cTag !== known.cTag ||
@@ -349,7 +356,7 @@ export class ItemEdit {
       name,
       name === remoteName ? null : remoteName,
       size,
-      item.modified,
+      modified,
       item.created,
       moves || replaced || looksOther ? this.#now : known.changed,
       replaced ? known.generation + 1 : known.generation,
@@ -378,6 +385,38 @@ export class ItemEdit {
     return owed.place
       ? this.#update(known, known.parent, kept, known.remoteName)
       : this.#update(known, parent, kept, item.name)
+  }
+
+  /** The new item here that this is: it has arrived before anybody said so, or is a folder that both sides have made. */
+  #madeHere(parent: Ino, item: DriveItem): { readonly item: ItemRecord; readonly owed: Owed } | undefined {
+    if (this.#owed.isEmpty) return undefined
+    const holder = this.#items.byName(parent, item.name)
+    const owed = holder && this.#owed.of(holder.ino)
+    if (owed?.isNew !== true || owed.staysHere || holder?.kind !== item.kind) return undefined
+    const isOurs =
+      item.kind === 'folder' || (owed.sentHash !== undefined && owed.sentHash === item.quickXorHash)
+    return isOurs ? { item: holder, owed } : undefined
+  }
+
+  #recognize({ item: { ino, kind }, owed }: { item: ItemRecord; owed: Owed }, item: DriveItem): Ino {
+    const { id, parentId: parent, name, eTag, modified } = item
+    this.#statements.identify.run(
+      id,
+      item.quickXorHash ?? null,
+      item.cTag ?? null,
+      eTag ?? null,
+      storedWebUrl(item),
+      ino,
+    )
+    if (kind === 'folder') {
+      this.#owed.settle(ino)
+      this.setListing(ino, { kind: 'unlisted' })
+    } else {
+      // Whether its bytes have been changed since is found out when they are sent.
+      const base = { ...owed.base, eTag, parent, name, modified }
+      this.#owed.owe({ ...owed, isNew: false, base }, this.#now)
+    }
+    return ino
   }
 
   /** The other side has deleted it, and will be sent it anew. */
@@ -461,6 +500,9 @@ export class ItemEdit {
       if (current === undefined || current.name === wanted) continue
       const holder = this.#items.byName(parent, wanted)
       if (holder !== undefined) {
+        // It was given the name here.
+        const owed = this.#owed.of(holder.ino)
+        if (owed?.isNew === true || owed?.place === true) continue
         if (!hasBetterClaim(wanted, byRemote(claimant), byRemote(holder))) continue
         this.#rename(holder, this.#freeTaggedName(parent, wanted, holder.remoteId))
       }
@@ -491,6 +533,11 @@ function cleaned(item: DriveItem): DriveItem {
   }
 }
 
+/** SharePoint keeps whole seconds. A program that has just saved must not see the time of its file jump. */
+function moreExact(ours: Milliseconds, theirs: Milliseconds): Milliseconds {
+  return theirs % 1_000 === 0 && Math.floor(ours / 1_000) * 1_000 === theirs ? ours : theirs
+}
+
 function cleanTime(time: Milliseconds): Milliseconds {
   return Number.isFinite(time) ? Math.min(Math.max(0, Math.trunc(time)), LATEST) : 0
 }
@@ -499,7 +546,7 @@ function cleanTime(time: Milliseconds): Milliseconds {
  * `null` where the URL is the parent's with the name behind it, as for most files: that is shorter, and stays right
  * when a folder above is renamed.
  */
-function storedWebUrl(item: DriveItem): string | null {
+export function storedWebUrl(item: DriveItem): string | null {
   if (item.webUrl === undefined) return null
   const lastSegment = item.webUrl.slice(item.webUrl.lastIndexOf('/') + 1)
   return lastSegment === encodeURIComponent(item.name) ? null : item.webUrl

@@ -37,6 +37,8 @@ export class LibraryTable {
   readonly #markRemoved
   readonly #removed
   readonly #delete
+  /** Of the few that there are: it is asked with every change of a file. */
+  readonly #known = new Map<LibraryId, LibraryRecord>()
 
   constructor(database: Database) {
     this.#all = database.prepare<[], Row>(
@@ -78,8 +80,12 @@ export class LibraryTable {
   }
 
   byId(id: LibraryId): LibraryRecord | undefined {
+    const known = this.#known.get(id)
+    if (known !== undefined) return known
     const row = this.#byId.get(id)
-    return row && recordOf(row)
+    const record = row && recordOf(row)
+    if (record !== undefined) this.#known.set(id, record)
+    return record
   }
 
   byRoot(root: Library['root']): LibraryRecord | undefined {
@@ -108,19 +114,23 @@ export class LibraryTable {
   }
 
   setEnumerated(id: LibraryId, at: Milliseconds | undefined): void {
+    this.reload()
     this.#setEnumerated.run(at ?? null, id)
   }
 
   setAccess(id: LibraryId, access: Library['access']): void {
+    this.reload()
     this.#setAccess.run(access, id)
   }
 
   /** @param since `undefined`: it is shared with us again */
   setAccessRemoved(id: LibraryId, since: Milliseconds | undefined): void {
+    this.reload()
     this.#setAccessRemoved.run(since ?? null, id)
   }
 
   markRemoved(id: LibraryId): void {
+    this.reload()
     this.#markRemoved.run(id)
   }
 
@@ -129,7 +139,13 @@ export class LibraryTable {
     return this.#removed.all()
   }
 
+  /** After a transaction that was rolled back. */
+  reload(): void {
+    this.#known.clear()
+  }
+
   delete(id: LibraryId): void {
+    this.reload()
     this.#delete.run(id)
   }
 }

@@ -167,8 +167,12 @@ export class LocalEdit {
     if (base.parent === undefined || base.name === undefined) return
     const { library, remoteId, kind } = item
     const isFolder = isDirectory(kind)
-    const deletion = { library, remoteId, isFolder, eTag: base.eTag, parent: base.parent, name: base.name }
-    this.#owed.oweDeletion(deletion, this.#now)
+    const { eTag, parent, name, modified } = base
+    const { quickXorHash } = item
+    this.#owed.oweDeletion(
+      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified },
+      this.#now,
+    )
   }
 
   /** A file that was deleted from here, or moved away and then deleted, comes again: programs save so. */
@@ -176,9 +180,9 @@ export class LocalEdit {
     const deletion = this.#owed.deletionAt(parent.library, parent.remoteId, name)
     if (deletion === undefined) return
     this.#owed.settleDeletion(deletion.library, deletion.remoteId)
-    const { remoteId, eTag } = deletion
-    const from = { remoteId, quickXorHash: undefined, cTag: undefined, webUrl: undefined }
-    this.#inherit(ino, from, { eTag, size: 0, parent: deletion.parent, name: deletion.name })
+    const { remoteId, eTag, quickXorHash, modified } = deletion
+    const from = { remoteId, quickXorHash, cTag: undefined, webUrl: undefined }
+    this.#inherit(ino, from, { eTag, size: 0, parent: deletion.parent, name: deletion.name, modified })
   }
 
   /** The new file that stands where the service has `item`. */
@@ -231,9 +235,12 @@ export class LocalEdit {
   #baseOf(item: ItemRecord, owed: Owed | undefined): Base {
     if (owed?.content === true || owed?.isNew === true) return owed.base
     // What the other side does to it meanwhile is known.
-    if (owed !== undefined) return { ...owed.base, eTag: item.eTag, size: item.size }
+    const { eTag, size, modified } = item
+    if (owed !== undefined) {
+      return { ...owed.base, eTag, size, modified: owed.times ? owed.base.modified : modified }
+    }
     const parent = this.#items.byIno(item.parent)?.remoteId
-    return { eTag: item.eTag, size: item.size, parent, name: item.remoteName }
+    return { eTag, size, parent, name: item.remoteName, modified }
   }
 
   #drop(item: ItemRecord): void {

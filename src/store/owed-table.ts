@@ -1,12 +1,8 @@
+import { LRUCache } from 'lru-cache'
 import type { FaultCode } from '../model/fault.js'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
+import type { UploadSession } from '../model/remote.js'
 import type { Database } from './database.js'
-
-/** Where the service has gathered a part of an upload. The address is a secret. */
-export interface UploadSession {
-  readonly url: string
-  readonly expires: Milliseconds
-}
 
 /** Why it could not be sent the last time. */
 export interface Hindrance {
@@ -40,6 +36,8 @@ export interface Owed extends Attempts {
   /** When it was last changed. */
   readonly changed: Milliseconds
   readonly session: UploadSession | undefined
+  /** QuickXorHash of the bytes that were sent last; it is not known what became of them. */
+  readonly sentHash: string | undefined
 }
 
 /** What the item was at the service when it began to differ. */
@@ -48,10 +46,23 @@ export interface Base {
   readonly size: Bytes
   readonly parent: ItemId | undefined
   readonly name: string | undefined
+  readonly modified: Milliseconds | undefined
+}
+
+/** Where an item is at the service. */
+export interface RemotePlace {
+  readonly parent: ItemId
+  readonly name: string
 }
 
 /** Of an item that the service has never seen. */
-export const NO_BASE: Base = { eTag: undefined, size: 0, parent: undefined, name: undefined }
+export const NO_BASE: Base = {
+  eTag: undefined,
+  size: 0,
+  parent: undefined,
+  name: undefined,
+  modified: undefined,
+}
 
 export type NewOwed = Pick<
   Owed,
@@ -76,10 +87,18 @@ export interface OwedDeletion extends Attempts {
   readonly eTag: string | undefined
   readonly parent: ItemId
   readonly name: string
+  /** Of the content that is not wanted any more. */
+  readonly quickXorHash: string | undefined
+  readonly modified: Milliseconds | undefined
+  /** Somebody wants it to go, although many go with it. */
+  readonly consented: boolean
   readonly since: Milliseconds
 }
 
-export type NewDeletion = Pick<OwedDeletion, 'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name'>
+export type NewDeletion = Pick<
+  OwedDeletion,
+  'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name' | 'quickXorHash' | 'modified'
+>
 
 interface AttemptRow {
   readonly attempts: number
@@ -100,6 +119,8 @@ interface Row extends AttemptRow {
   readonly base_size: number
   readonly base_parent: string | null
   readonly base_name: string | null
+  readonly base_modified: number | null
+  readonly sent_hash: string | null
   readonly revision: number
   readonly since: number
   readonly changed: number
@@ -115,8 +136,13 @@ interface DeletionRow extends AttemptRow {
   readonly etag: string | null
   readonly parent: string
   readonly name: string
+  readonly hash: string | null
+  readonly modified: number | null
+  readonly consented: number
   readonly since: number
 }
+
+const ROWS = 1_000
 
 /** The upload journal. Its rows are written in the transactions that change the items. */
 export class OwedTable {
@@ -125,6 +151,7 @@ export class OwedTable {
   readonly #put
   readonly #remove
   readonly #setSession
+  readonly #setSent
   readonly #setAttempts
   readonly #deletion
   readonly #deletionAt
@@ -132,10 +159,17 @@ export class OwedTable {
   readonly #putDeletion
   readonly #removeDeletion
   readonly #setDeletionAttempts
+  readonly #consent
   readonly #allInos
   readonly #countDeletions
+  readonly #inosOf
+  readonly #countDeletionsOf
+  readonly #removeOf
+  readonly #removeDeletionsOf
   /** All numbers of items of which something is owed: nearly always none, or a few. */
   readonly #inos = new Set<Ino>()
+  /** Some rows: those of the files that a program works on are asked for again and again. */
+  readonly #rows = new LRUCache<Ino, Owed>({ max: ROWS })
   #deletionCount = 0
 
   constructor(database: Database) {
@@ -154,22 +188,27 @@ export class OwedTable {
         baseSize: Bytes,
         baseParent: string | null,
         baseName: string | null,
+        baseModified: Milliseconds | null,
         since: Milliseconds,
         changed: Milliseconds,
       ]
     >(
       `INSERT INTO owed (ino, library, is_new, content, place, times, stays_here, base_etag, base_size, base_parent,
-                         base_name, revision, since, changed, attempts, not_before)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 0, 0)
+                         base_name, base_modified, revision, since, changed, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 0, 0)
        ON CONFLICT (ino) DO UPDATE SET is_new = excluded.is_new, content = excluded.content, place = excluded.place,
          times = excluded.times, stays_here = excluded.stays_here, base_etag = excluded.base_etag,
          base_size = excluded.base_size, base_parent = excluded.base_parent, base_name = excluded.base_name,
-         revision = revision + 1, changed = excluded.changed, attempts = 0, not_before = 0,
-         session_url = NULL, session_expires = NULL`,
+         base_modified = excluded.base_modified, revision = revision + 1, changed = excluded.changed, attempts = 0, not_before = 0,
+         reason = NULL, message = NULL, session_url = NULL, session_expires = NULL`,
     )
     this.#remove = database.prepare<[Ino]>('DELETE FROM owed WHERE ino = ?')
     this.#setSession = database.prepare<[string | null, number | null, Ino]>(
       'UPDATE owed SET session_url = ?, session_expires = ? WHERE ino = ?',
+    )
+    this.#setSent = database.prepare<[string, string | null, string | null, Ino]>(
+      `UPDATE owed SET sent_hash = ?, base_parent = coalesce(?, base_parent), base_name = coalesce(?, base_name)
+       WHERE ino = ?`,
     )
     this.#setAttempts = database.prepare<[number, Milliseconds, string | null, string | null, Ino]>(
       'UPDATE owed SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE ino = ?',
@@ -182,10 +221,21 @@ export class OwedTable {
     )
     this.#deletions = database.prepare<[], DeletionRow>('SELECT * FROM owed_deletion ORDER BY number')
     this.#putDeletion = database.prepare<
-      [LibraryId, ItemId, number, string | null, ItemId, string, Milliseconds]
+      [
+        LibraryId,
+        ItemId,
+        isFolder: number,
+        eTag: string | null,
+        ItemId,
+        name: string,
+        hash: string | null,
+        modified: Milliseconds | null,
+        since: Milliseconds,
+      ]
     >(
-      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, since, attempts, not_before)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
+      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, modified, consented, since,
+                                  attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0) ON CONFLICT DO NOTHING`,
     )
     this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
       'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
@@ -193,9 +243,22 @@ export class OwedTable {
     this.#setDeletionAttempts = database.prepare<
       [number, Milliseconds, string | null, string | null, number]
     >('UPDATE owed_deletion SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE number = ?')
+    this.#consent = database.prepare<[LibraryId]>('UPDATE owed_deletion SET consented = 1 WHERE library = ?')
     this.#allInos = database.preparePluck<[], Ino>('SELECT ino FROM owed')
+    this.#inosOf = database.preparePluck<[LibraryId], Ino>(
+      'SELECT ino FROM owed WHERE library = ? ORDER BY ino',
+    )
+    this.#countDeletionsOf = database.preparePluck<[LibraryId], number>(
+      'SELECT count(*) FROM owed_deletion WHERE library = ?',
+    )
+    this.#removeOf = database.prepare<[LibraryId]>('DELETE FROM owed WHERE library = ?')
+    this.#removeDeletionsOf = database.prepare<[LibraryId]>('DELETE FROM owed_deletion WHERE library = ?')
     this.#countDeletions = database.preparePluck<[], number>('SELECT count(*) FROM owed_deletion')
     this.reload()
+  }
+
+  get deletionCount(): number {
+    return this.#deletionCount
   }
 
   /** Nothing is owed of any item. */
@@ -205,8 +268,12 @@ export class OwedTable {
 
   of(ino: Ino): Owed | undefined {
     if (!this.#inos.has(ino)) return undefined
+    const known = this.#rows.get(ino)
+    if (known !== undefined) return known
     const row = this.#get.get(ino)
-    return row && owedOf(row)
+    const owed = row && owedOf(row)
+    if (owed !== undefined) this.#rows.set(ino, owed)
+    return owed
   }
 
   /**
@@ -230,6 +297,7 @@ export class OwedTable {
   /** In place of what was owed before. */
   owe(owed: NewOwed, now: Milliseconds): void {
     const { base } = owed
+    this.#rows.delete(owed.ino)
     this.#put.run(
       owed.ino,
       owed.library,
@@ -242,6 +310,7 @@ export class OwedTable {
       base.size,
       base.parent ?? null,
       base.name ?? null,
+      base.modified ?? null,
       now,
       now,
     )
@@ -249,15 +318,27 @@ export class OwedTable {
   }
 
   settle(ino: Ino): void {
+    this.#rows.delete(ino)
     this.#remove.run(ino)
     this.#inos.delete(ino)
   }
 
   setSession(ino: Ino, session: UploadSession | undefined): void {
+    this.#rows.delete(ino)
     this.#setSession.run(session?.url ?? null, session?.expires ?? null, ino)
   }
 
+  /**
+   * Bytes are about to be sent.
+   * @param hash theirs, QuickXorHash
+   * @param place of a new item: where it will be
+   */
+  setSent(ino: Ino, hash: string, place: RemotePlace | undefined): void {
+    this.#setSent.run(hash, place?.parent ?? null, place?.name ?? null, ino)
+  }
+
   setAttempts(ino: Ino, { attempts, notBefore, hindrance }: Attempts): void {
+    this.#rows.delete(ino)
     this.#setAttempts.run(attempts, notBefore, hindrance?.code ?? null, hindrance?.message ?? null, ino)
   }
 
@@ -279,7 +360,7 @@ export class OwedTable {
   }
 
   oweDeletion(deletion: NewDeletion, now: Milliseconds): void {
-    const { library, remoteId, isFolder, eTag, parent, name } = deletion
+    const { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified } = deletion
     this.#deletionCount += this.#putDeletion.run(
       library,
       remoteId,
@@ -287,6 +368,8 @@ export class OwedTable {
       eTag ?? null,
       parent,
       name,
+      quickXorHash ?? null,
+      modified ?? null,
       now,
     ).changes
   }
@@ -305,9 +388,28 @@ export class OwedTable {
     )
   }
 
+  /** Of a library: numbers of items, and how many deletions. */
+  ofLibrary(library: LibraryId): { readonly inos: readonly Ino[]; readonly deletions: number } {
+    if (this.isEmpty && this.#deletionCount === 0) return { inos: [], deletions: 0 }
+    return { inos: this.#inosOf.all(library), deletions: this.#countDeletionsOf.get(library) ?? 0 }
+  }
+
+  /** Nothing of a library will be told. */
+  settleLibrary(library: LibraryId): void {
+    this.#removeOf.run(library)
+    this.#removeDeletionsOf.run(library)
+    this.reload()
+  }
+
+  /** All deletions of the library that are owed now may be carried out. */
+  consent(library: LibraryId): void {
+    this.#consent.run(library)
+  }
+
   /** After a transaction that was rolled back. */
   reload(): void {
     this.#inos.clear()
+    this.#rows.clear()
     for (const ino of this.#allInos.all()) this.#inos.add(ino)
     this.#deletionCount = this.#countDeletions.get() ?? 0
   }
@@ -327,10 +429,12 @@ function owedOf(row: Row): Owed {
       size: row.base_size,
       parent: (row.base_parent ?? undefined) as ItemId | undefined,
       name: row.base_name ?? undefined,
+      modified: row.base_modified ?? undefined,
     },
     revision: row.revision,
     since: row.since,
     changed: row.changed,
+    sentHash: row.sent_hash ?? undefined,
     session:
       row.session_url === null ? undefined : { url: row.session_url, expires: row.session_expires ?? 0 },
     ...attemptsOf(row),
@@ -346,6 +450,9 @@ function deletionOf(row: DeletionRow): OwedDeletion {
     eTag: row.etag ?? undefined,
     parent: row.parent as ItemId,
     name: row.name,
+    quickXorHash: row.hash ?? undefined,
+    modified: row.modified ?? undefined,
+    consented: row.consented === 1,
     since: row.since,
     ...attemptsOf(row),
   }

@@ -15,8 +15,10 @@ import { LibraryTable, type LibraryRecord } from './library-table.js'
 import { NameIndex } from './name-index.js'
 import { OwedTable } from './owed-table.js'
 import { PinTable } from './pin-table.js'
+import { SentEdit, SentStatements } from './sent-edit.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
 import { ThumbnailTable } from './thumbnail-table.js'
+import { TwinNames } from './twin-names.js'
 
 // A chain of folders that is longer than a path may be has a ring in it.
 const DEEPEST = 4_096
@@ -29,6 +31,7 @@ export class Store {
   readonly cursors: SyncCursorTable
   readonly held: HeldRemovalTable
   readonly names: NameIndex
+  readonly twins: TwinNames
   readonly owed: OwedTable
   readonly hydrations: HydrationTable
   readonly pins: PinTable
@@ -36,12 +39,14 @@ export class Store {
   readonly #database: Database
   readonly #statements: ItemStatements
   readonly #localStatements: LocalStatements
+  readonly #sentStatements: SentStatements
   readonly #watchers = new Set<() => void>()
 
   /** @throws {Fault} as {@link Database} */
   constructor(path: string, now: Milliseconds) {
     this.#database = new Database(path, now)
     this.items = new ItemTable(this.#database)
+    this.twins = new TwinNames(this.items)
     this.libraries = new LibraryTable(this.#database)
     this.content = new ContentTable(this.#database)
     this.cursors = new SyncCursorTable(this.#database)
@@ -53,6 +58,7 @@ export class Store {
     this.owed = new OwedTable(this.#database)
     this.#statements = new ItemStatements(this.#database)
     this.#localStatements = new LocalStatements(this.#database)
+    this.#sentStatements = new SentStatements(this.#database)
   }
 
   /** Runs `work` in one transaction. @returns what changed on the drive */
@@ -74,14 +80,30 @@ export class Store {
     })
   }
 
+  /** The same for what the service answers to what was done here. */
+  changeSent(now: Milliseconds, work: (edit: SentEdit) => void): readonly ItemChange[] {
+    return this.#written(() => {
+      const { items, owed, content } = this
+      const remote = new ItemEdit(items, owed, this.#statements, now)
+      const statements = this.#sentStatements
+      const local = this.#localStatements
+      const remoteStatements = this.#statements
+      work(new SentEdit({ items, owed, content, statements, local, remoteStatements, remote, now }))
+      remote.finish()
+      return remote.changes
+    })
+  }
+
   #written(work: () => readonly ItemChange[]): readonly ItemChange[] {
     let changes: readonly ItemChange[]
     try {
       changes = this.#database.transaction(work)
     } catch (failure) {
       this.owed.reload()
+      this.libraries.reload()
       throw failure
     }
+    this.twins.noteChanges(changes)
     if (changes.length > 0) for (const watcher of this.#watchers) watcher()
     return changes
   }
@@ -120,7 +142,7 @@ export class Store {
   }
 
   /**
-   * Takes the library off the drive. Its items stay, out of sight, for {@link purge}.
+   * Takes the library off the drive. Its items stay, out of sight, for {@link purge}. What is owed of it never will be.
    * @throws {Fault} `not-added`
    */
   removeLibrary(id: LibraryId, now: Milliseconds): readonly ItemChange[] {
@@ -130,6 +152,7 @@ export class Store {
       const root = this.items.byRemoteId(id, library.root.item)
       this.libraries.markRemoved(id)
       this.cursors.remove(id)
+      this.owed.settleLibrary(id)
       if (root === undefined) return
       edit.removeAlone(root.ino)
       if (this.libraries.countOfTenant(library.root.tenant) === 0) edit.removeAlone(root.parent)

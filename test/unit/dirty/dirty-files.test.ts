@@ -1,21 +1,39 @@
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/concurrency/clock.js'
-import { DirtyFiles } from '../../../src/dirty/dirty-files.js'
+import { DirtyFiles, type DirtyFilesDeps } from '../../../src/dirty/dirty-files.js'
+import { NativeDirtyFile } from '../../../src/dirty/native-dirty-file.js'
 import { PlainDirtyFile } from '../../../src/dirty/plain-dirty-file.js'
 import type { Ino } from '../../../src/model/ids.js'
+import { loadNativeAddon } from '../../../src/transport/native-addon.js'
 import { temporaryDirectory } from '../../helpers/mounted-directory.js'
 
 const INO = 7 as Ino
 
-function filesIn(directory: string, boot = 1n): DirtyFiles {
-  return new DirtyFiles({ directory, boot, make: state => new PlainDirtyFile(state, systemClock) })
+type Make = DirtyFilesDeps['make']
+type FilesIn = (directory: string, boot?: bigint) => DirtyFiles
+
+const addon = loadNativeAddon()
+const inTheAddon: Record<string, Make> = { 'in the addon': state => new NativeDirtyFile(addon, state) }
+const makers: Record<string, Make> = {
+  'in JavaScript alone': state => new PlainDirtyFile(state, systemClock),
+  // On Linux only.
+  ...('DirtyFile' in addon ? inTheAddon : {}),
+}
+
+/** Each has to do the same. */
+function test(sentence: string, body: (t: Test, filesIn: FilesIn) => Promise<void>): void {
+  for (const [how, make] of Object.entries(makers)) {
+    t.test(`${sentence}, ${how}`, t =>
+      body(t, (directory, boot = 1n) => new DirtyFiles({ directory, boot, make })),
+    )
+  }
 }
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 
-t.test('a new file is all there is', async t => {
+test('a new file is all there is', async (t, filesIn) => {
   const files = filesIn(await temporaryDirectory(t))
   const { file } = files.create(INO, undefined)
   file.write(0, Buffer.from('hello'))
@@ -27,7 +45,7 @@ t.test('a new file is all there is', async t => {
   t.equal(text(file.read({ start: 0, end: 6 })), 'hell\0\0')
 })
 
-t.test('what was not written comes from the base, and never again from behind a cut', async t => {
+test('what was not written comes from the base, and never again from behind a cut', async (t, filesIn) => {
   const files = filesIn(await temporaryDirectory(t))
   const { file } = files.create(INO, 100)
   file.write(10, Buffer.from('abc'))
@@ -46,7 +64,7 @@ t.test('what was not written comes from the base, and never again from behind a 
   ])
 })
 
-t.test('bytes of the base that come late do not cover what was written meanwhile', async t => {
+test('bytes of the base that come late do not cover what was written meanwhile', async (t, filesIn) => {
   const files = filesIn(await temporaryDirectory(t))
   const { file } = files.create(INO, 10)
   file.write(4, Buffer.from('NEW'))
@@ -57,7 +75,7 @@ t.test('bytes of the base that come late do not cover what was written meanwhile
   t.equal(file.revision, revision, 'that is no change')
 })
 
-t.test('after the process was killed everything that was written is known', async t => {
+test('after the process was killed everything that was written is known', async (t, filesIn) => {
   const directory = await temporaryDirectory(t)
   const { file } = filesIn(directory).create(INO, 100)
   file.write(90, Buffer.from('behind the end'))
@@ -68,9 +86,15 @@ t.test('after the process was killed everything that was written is known', asyn
   t.equal(again.file.size, 95)
   t.same(again.file.fromBase({ start: 0, end: 95 }), [{ start: 0, end: 90 }])
   t.equal(text(again.file.read({ start: 90, end: 95 })), 'behin')
+  again.file.write(10, Buffer.from('more'))
+  const third = filesIn(directory).open(INO, 100)
+  t.same(third.file.fromBase({ start: 0, end: 20 }), [
+    { start: 0, end: 10 },
+    { start: 14, end: 20 },
+  ])
 })
 
-t.test('after the machine went down only what was synced counts as written', async t => {
+test('after the machine went down only what was synced counts as written', async (t, filesIn) => {
   const directory = await temporaryDirectory(t)
   const files = filesIn(directory)
   const opened = files.create(INO, 100)
@@ -82,7 +106,7 @@ t.test('after the machine went down only what was synced counts as written', asy
   t.equal(text(again.file.read({ start: 50, end: 60 })), '\0'.repeat(10), 'zeros, until the base gives them')
 })
 
-t.test('a file that was sent becomes a content of the cache', async t => {
+test('a file that was sent becomes a content of the cache', async (t, filesIn) => {
   const directory = await temporaryDirectory(t)
   const files = filesIn(join(directory, 'unsent'))
   const opened = files.create(INO, undefined)
@@ -94,7 +118,7 @@ t.test('a file that was sent becomes a content of the cache', async t => {
   t.same(await readdir(join(directory, 'unsent')), [])
 })
 
-t.test('what nobody knows any more is set aside, not deleted', async t => {
+test('what nobody knows any more is set aside, not deleted', async (t, filesIn) => {
   const directory = await temporaryDirectory(t)
   const files = filesIn(directory)
   await writeFile(join(directory, '9'), 'whose is this?')
@@ -103,7 +127,7 @@ t.test('what nobody knows any more is set aside, not deleted', async t => {
   t.same(files.inos(), [])
 })
 
-t.test('all who have a file open share it', async t => {
+test('all who have a file open share it', async (t, filesIn) => {
   const files = filesIn(await temporaryDirectory(t))
   const first = files.create(INO, undefined)
   const second = files.open(INO, 0)
@@ -114,4 +138,14 @@ t.test('all who have a file open share it', async t => {
   files.release(second)
   t.equal(files.opened(INO), undefined)
   t.equal(files.open(INO, 0).file.size, 5)
+})
+
+test('a closed file says what it was like, and is not written any more', async (t, filesIn) => {
+  const files = filesIn(await temporaryDirectory(t))
+  const opened = files.create(INO, undefined)
+  opened.file.write(0, Buffer.from('four'))
+  const { modified } = opened.file
+  files.release(opened)
+  t.same([opened.file.size, opened.file.modified, opened.file.revision], [4, modified, 1])
+  t.throws(() => opened.file.write(0, Buffer.from('late')), { code: 'local-io' })
 })

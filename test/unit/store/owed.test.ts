@@ -182,7 +182,13 @@ t.test(
     world.restart()
     t.match(world.store.owed.of(file.ino), { attempts: 2, hindrance, session: { expires: NOW } })
     world.here(edit => edit.oweContent(file))
-    t.match(world.store.owed.of(file.ino), { attempts: 0, notBefore: 0, session: undefined, revision: 2 })
+    t.match(world.store.owed.of(file.ino), {
+      attempts: 0,
+      notBefore: 0,
+      hindrance: undefined,
+      session: undefined,
+      revision: 2,
+    })
   },
 )
 

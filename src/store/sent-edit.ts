@@ -1,0 +1,422 @@
+import { ByteRanges } from '../model/byte-ranges.js'
+import type { DriveItem } from '../model/drive-item.js'
+import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import { distinctName } from '../model/item-name.js'
+import type { ContentTable } from './content-table.js'
+import type { Database } from './database.js'
+import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
+import { storedWebUrl, type ItemEdit, type ItemStatements } from './item-edit.js'
+import { isDirectory, isLocalId, newLocalId, type ItemRecord } from './item-record.js'
+import type { ItemTable } from './item-table.js'
+import type { LocalStatements } from './local-edit.js'
+import {
+  NO_BASE,
+  NOTHING_OWED,
+  type Owed,
+  type OwedDeletion,
+  type OwedTable,
+  type RemotePlace,
+} from './owed-table.js'
+
+/** The statements that only {@link SentEdit} has, prepared once. */
+export class SentStatements {
+  readonly setContent
+  readonly setRemote
+  readonly moveKnown
+
+  constructor(database: Database) {
+    this.setContent = database.prepare<
+      [
+        size: Bytes,
+        modified: Milliseconds,
+        changed: Milliseconds,
+        hash: string | null,
+        cTag: string | null,
+        eTag: string | null,
+        webUrl: string | null,
+        Ino,
+      ]
+    >(
+      `UPDATE item SET size = ?, modified = ?, changed = ?, hash = ?, ctag = ?, etag = ?, web_url = ?,
+                       generation = generation + 1
+       WHERE ino = ?`,
+    )
+    this.setRemote = database.prepare<[eTag: string | null, webUrl: string | null, Ino]>(
+      'UPDATE item SET etag = ?, web_url = ? WHERE ino = ?',
+    )
+    this.moveKnown = database.prepare<[Ino, name: string, remoteName: string | null, Ino]>(
+      'UPDATE item SET parent = ?, name = ?, remote_name = ? WHERE ino = ?',
+    )
+  }
+}
+
+/** One item's content, as the service has taken it. */
+export interface SentContent {
+  readonly ino: Ino
+  readonly library: LibraryId
+  /** Where it was sent to. */
+  readonly place: RemotePlace
+  /** It was sent as a new file. */
+  readonly wasNew: boolean
+  readonly answer: DriveItem
+  /** Of the row when its bytes were read; `undefined`: they have changed since. */
+  readonly revision: number | undefined
+  /** The service has the bytes that were sent, and not what it has made of them. */
+  readonly isVerbatim: boolean
+}
+
+/** What an answer about a place is worth. */
+export interface SentPlace {
+  readonly place: RemotePlace
+  readonly answer: DriveItem
+  /** The content there is the one that the change began with. */
+  readonly isAsBase: boolean
+  readonly withTimes: boolean
+}
+
+export interface SentEditParts {
+  readonly items: ItemTable
+  readonly owed: OwedTable
+  readonly content: ContentTable
+  readonly statements: SentStatements
+  readonly local: LocalStatements
+  readonly remoteStatements: ItemStatements
+  readonly remote: ItemEdit
+  readonly now: Milliseconds
+}
+
+/**
+ * Writes what the service has answered to what it was sent, within one transaction. Everything may have changed here since it
+ * was sent: what differs from what the service has now stays owed.
+ */
+export class SentEdit {
+  /** What the other side says of anything else. */
+  readonly remote: ItemEdit
+  readonly #items: ItemTable
+  readonly #owed: OwedTable
+  readonly #content: ContentTable
+  readonly #statements: SentStatements
+  readonly #local: LocalStatements
+  readonly #remoteStatements: ItemStatements
+  readonly #now: Milliseconds
+
+  constructor(parts: SentEditParts) {
+    this.remote = parts.remote
+    this.#items = parts.items
+    this.#owed = parts.owed
+    this.#content = parts.content
+    this.#statements = parts.statements
+    this.#local = parts.local
+    this.#remoteStatements = parts.remoteStatements
+    this.#now = parts.now
+  }
+
+  get changes(): ItemChange[] {
+    return this.remote.changes
+  }
+
+  /**
+   * The folder is there.
+   * @param wasThere by somebody else, with whatever is in it
+   */
+  madeFolder(ino: Ino, library: LibraryId, place: RemotePlace, answer: DriveItem, wasThere: boolean): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined) return this.#goesAgain(library, place, answer)
+    if (owed?.isNew !== true) return
+    this.#identify(item, answer)
+    if (wasThere) this.remote.setListing(ino, { kind: 'unlisted' })
+    this.#settleInto(item, { ...owed, isNew: false }, place, answer.eTag)
+    this.#takeName(item, place, answer)
+  }
+
+  /** @returns the generation of which the bytes that were sent are the content now, if they are */
+  contentSent(sent: SentContent): number | undefined {
+    const { ino, answer, place, wasNew } = sent
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    const isStill = item !== undefined && (wasNew ? isLocalId(item.remoteId) : item.remoteId === answer.id)
+    if (!isStill || owed?.content !== true) {
+      this.#sentInVain(sent)
+      return undefined
+    }
+    if (wasNew) this.#identify(item, answer)
+    if (owed.revision !== sent.revision) {
+      this.#rebase(item, owed, place, answer)
+      return undefined
+    }
+    return this.#settleContent(item, owed, sent)
+  }
+
+  /** The bytes are those that the service has: only their time may differ. */
+  contentIsAsBase(ino: Ino, revision: number): number | undefined {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed?.content !== true || owed.revision !== revision) return undefined
+    const generation = this.#newContent(item, item.size, item.modified, {
+      hash: item.quickXorHash,
+      cTag: item.cTag,
+      eTag: owed.base.eTag,
+      webUrl: item.webUrl,
+    })
+    this.#listContent(ino, generation, item.size)
+    const isSameTime = Math.floor((owed.base.modified ?? -1) / 1_000) === Math.floor(item.modified / 1_000)
+    const left = { ...owed, content: false, times: !isSameTime }
+    if (left.place || left.times) this.#owed.owe(left, this.#now)
+    else this.#owed.settle(ino)
+    return generation
+  }
+
+  placeSent(ino: Ino, sent: SentPlace): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed === undefined || owed.isNew) return
+    const { answer, isAsBase, withTimes, place } = sent
+    const before = owed.base.parent && this.#items.byRemoteId(item.library, owed.base.parent)
+    if (before) this.remote.nameLeft(before.ino)
+    const times = withTimes ? owed.times && !isSameSecond(item.modified, answer.modified) : owed.times
+    if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
+    this.#settleInto(item, { ...owed, times }, place, isAsBase ? answer.eTag : owed.base.eTag)
+    this.changes.push(attributesChanged(item))
+  }
+
+  timesSent(ino: Ino, answer: DriveItem): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed === undefined || owed.isNew) return
+    if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
+    const left = { ...owed, times: owed.times && !isSameSecond(item.modified, answer.modified) }
+    if (left.content || left.place || left.times) this.#owed.owe(left, this.#now)
+    else this.#owed.settle(ino)
+  }
+
+  /** There is another content over there, with a time of its own. */
+  timesDropped(ino: Ino): void {
+    const owed = this.#owed.of(ino)
+    if (owed === undefined) return
+    const left = { ...owed, times: false }
+    if (left.content || left.place) this.#owed.owe(left, this.#now)
+    else this.#owed.settle(ino)
+  }
+
+  /** The service has another version by now, and ours may take its place: it is known, or was made of ours. */
+  baseIs(ino: Ino, theirs: DriveItem): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed === undefined) return
+    const { eTag, modified } = theirs
+    this.#owed.owe({ ...owed, base: { ...owed.base, eTag, modified } }, this.#now)
+  }
+
+  /** The service has a file of this name that we have sent before; what was changed since makes a new version of it. */
+  foundOurs(ino: Ino, theirs: DriveItem, place: RemotePlace): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed?.isNew !== true) return
+    this.#identify(item, theirs)
+    this.#rebase(item, owed, place, theirs)
+  }
+
+  /** The other side has deleted it. Who changes a file wins over who deletes it: it is new again. */
+  comesAgain(ino: Ino): void {
+    const owed = this.#owed.of(ino)
+    const item = this.#items.byIno(ino)
+    if (item === undefined || (owed === undefined && item.kind !== 'folder')) return
+    const row = owed ?? { ...NOTHING_OWED, ino, library: item.library }
+    const base = { ...NO_BASE, size: owed?.base.size ?? 0 }
+    this.#owed.owe({ ...row, isNew: true, place: false, times: false, base }, this.#now)
+    this.#remoteStatements.identify.run(newLocalId(), null, null, null, null, ino)
+  }
+
+  /**
+   * Both sides have a file of this name, or have changed it: theirs keeps the name, ours goes on as a new one.
+   * @param copy a free name in the same folder
+   * @param theirs if it is known, and in a folder that is
+   */
+  both(ino: Ino, copy: string, theirs: DriveItem | undefined): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed === undefined) return
+    this.#rename(item, copy)
+    if (owed.isNew) this.#owed.owe(owed, this.#now)
+    else this.comesAgain(ino)
+    if (theirs !== undefined) this.#putTheirs(item.library, theirs)
+  }
+
+  /** The name is taken over there: ours gets another one, and is the same item. */
+  placeTaken(ino: Ino, other: string, theirs: DriveItem | undefined): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed === undefined) return
+    this.#rename(item, other)
+    this.#owed.owe({ ...owed, place: !owed.isNew }, this.#now)
+    if (theirs !== undefined) this.#putTheirs(item.library, theirs)
+  }
+
+  deletionSent({ library, remoteId, parent }: OwedDeletion): void {
+    this.#owed.settleDeletion(library, remoteId)
+    const folder = this.#items.byRemoteId(library, parent)
+    if (folder !== undefined) this.remote.nameLeft(folder.ino)
+  }
+
+  /** Over there it has changed since it was deleted here: it is back. */
+  deletionRefused({ library, remoteId }: OwedDeletion, theirs: DriveItem | undefined): void {
+    this.#owed.settleDeletion(library, remoteId)
+    if (theirs !== undefined) this.#putTheirs(library, theirs)
+  }
+
+  /** It is to be deleted after all, as it is now. */
+  deletionOf(deletion: OwedDeletion, { eTag, modified, quickXorHash }: DriveItem): void {
+    this.#owed.settleDeletion(deletion.library, deletion.remoteId)
+    this.#owed.oweDeletion({ ...deletion, eTag, modified, quickXorHash }, this.#now)
+    if (deletion.consented) this.#owed.consent(deletion.library)
+  }
+
+  #putTheirs(library: LibraryId, theirs: DriveItem): void {
+    const parent = theirs.parentId && this.#items.byRemoteId(library, theirs.parentId)
+    if (parent) this.remote.put(library, parent.ino, theirs, { kind: 'unlisted' })
+  }
+
+  #rename(item: ItemRecord, name: string): void {
+    this.#local.move.run(item.parent, name, this.#now, item.ino)
+    this.remote.nameLeft(item.parent)
+    this.changes.push(vanished(item), appeared({ ...item, name }), attributesChanged(item))
+  }
+
+  #settleContent(item: ItemRecord, owed: Owed, { answer, place, wasNew, isVerbatim }: SentContent): number {
+    const modified = isSameSecond(item.modified, answer.modified) ? item.modified : answer.modified
+    const generation = this.#newContent(item, answer.size, modified, {
+      hash: answer.quickXorHash,
+      cTag: answer.cTag,
+      eTag: answer.eTag,
+      webUrl: storedWebUrl(answer) ?? undefined,
+    })
+    if (isVerbatim) this.#listContent(item.ino, generation, answer.size)
+    const left = { ...owed, isNew: false, content: false, times: false }
+    if (wasNew) {
+      this.#settleInto(item, left, place, answer.eTag)
+      this.#takeName(item, place, answer)
+    } else if (left.place) this.#owed.owe({ ...left, base: { ...left.base, eTag: answer.eTag } }, this.#now)
+    else this.#owed.settle(item.ino)
+    return generation
+  }
+
+  /** Somebody else has made it with other capitals. */
+  #takeName({ ino, library }: ItemRecord, place: RemotePlace, answer: DriveItem): void {
+    if (answer.name !== place.name && this.#owed.of(ino) === undefined) this.#putTheirs(library, answer)
+  }
+
+  #newContent(
+    item: ItemRecord,
+    size: Bytes,
+    modified: Milliseconds,
+    { hash, cTag, eTag, webUrl }: Readonly<Record<'hash' | 'cTag' | 'eTag' | 'webUrl', string | undefined>>,
+  ): number {
+    const { ino, generation, parent, name } = item
+    const local = this.#remoteStatements.removeContent.run(ino).changes > 0
+    this.#statements.setContent.run(
+      size,
+      modified,
+      this.#now,
+      hash ?? null,
+      cTag ?? null,
+      eTag ?? null,
+      webUrl ?? null,
+      ino,
+    )
+    this.changes.push({ kind: 'content', ino, generation, parent, name, local })
+    return generation + 1
+  }
+
+  #listContent(ino: Ino, generation: number, size: Bytes): void {
+    if (size === 0) return
+    const present = new ByteRanges([{ start: 0, end: size }])
+    this.#content.save({ ino, generation, present, verified: true, accessed: this.#now })
+  }
+
+  /** Changed since it was sent: what is there now is what the next version replaces. */
+  #rebase(item: ItemRecord, owed: Owed, place: RemotePlace, answer: DriveItem): void {
+    const { eTag, modified } = answer
+    this.#remoteStatements.identify.run(
+      answer.id,
+      answer.quickXorHash ?? null,
+      answer.cTag ?? null,
+      eTag ?? null,
+      storedWebUrl(answer),
+      item.ino,
+    )
+    const base = { ...owed.base, eTag, modified }
+    if (owed.isNew) this.#settleInto(item, { ...owed, isNew: false, base }, place, eTag)
+    else this.#owed.owe({ ...owed, base }, this.#now)
+  }
+
+  /** It was deleted here, or replaced, while it was under way. */
+  #sentInVain({ library, answer, place, wasNew }: SentContent): void {
+    const heir = this.#items.byRemoteId(library, answer.id)
+    const owed = heir && this.#owed.of(heir.ino)
+    if (heir && owed?.content === true) return this.#rebase(heir, owed, place, answer)
+    const deletion = this.#owed.deletion(library, answer.id)
+    if (deletion !== undefined) this.deletionOf(deletion, answer)
+    else if (wasNew && heir === undefined) this.#goesAgain(library, place, answer)
+  }
+
+  #goesAgain(library: LibraryId, { parent, name }: RemotePlace, answer: DriveItem): void {
+    const { id: remoteId, eTag, quickXorHash, modified } = answer
+    const isFolder = isDirectory(answer.kind)
+    this.#owed.oweDeletion(
+      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified },
+      this.#now,
+    )
+  }
+
+  /** It is at `place` now: whatever else was owed is still. */
+  #settleInto(item: ItemRecord, row: Owed, at: RemotePlace, eTag: string | undefined): void {
+    const current = this.#items.byIno(item.ino) ?? item
+    const parent = this.#items.byIno(current.parent)?.remoteId
+    const place = parent !== at.parent || current.name !== at.name
+    const owed = { ...row, place, base: { ...row.base, ...at, eTag } }
+    if (owed.content || place || owed.times) this.#owed.owe(owed, this.#now)
+    else this.#owed.settle(item.ino)
+  }
+
+  /** What the service has told of it meanwhile, as of another item, is of this one. */
+  #identify(item: ItemRecord, answer: DriveItem): void {
+    const twin = this.#items.byRemoteId(item.library, answer.id)
+    if (twin !== undefined && twin.ino !== item.ino) this.#absorb(twin, item)
+    this.#remoteStatements.identify.run(
+      answer.id,
+      answer.quickXorHash ?? null,
+      answer.cTag ?? null,
+      answer.eTag ?? null,
+      storedWebUrl(answer),
+      item.ino,
+    )
+  }
+
+  #absorb(twin: ItemRecord, item: ItemRecord): void {
+    for (const ino of this.#items.childInos(twin.ino)) {
+      const child = this.#items.byIno(ino)
+      if (child !== undefined) this.#moveInto(child, item.ino)
+    }
+    // It has been changed under the name that it was shown by meanwhile.
+    if (this.#owed.of(twin.ino)?.content === true) return this.comesAgain(twin.ino)
+    const local = this.#remoteStatements.removeContent.run(twin.ino).changes > 0
+    this.#owed.settle(twin.ino)
+    this.#remoteStatements.remove.run(twin.ino)
+    const { ino, generation } = twin
+    this.remote.nameLeft(twin.parent)
+    this.changes.push(vanished(twin), { kind: 'vanished', ino, generation, local })
+  }
+
+  #moveInto(child: ItemRecord, folder: Ino): void {
+    const isTaken = this.#items.byName(folder, child.name) !== undefined
+    const name = isTaken ? distinctName(child.name, child.remoteId) : child.name
+    const remoteName = name === child.remoteName ? null : child.remoteName
+    this.#statements.moveKnown.run(folder, name, remoteName, child.ino)
+    this.changes.push(vanished(child), appeared({ parent: folder, name, kind: child.kind }))
+  }
+}
+
+function isSameSecond(one: Milliseconds, other: Milliseconds): boolean {
+  return Math.floor(one / 1_000) === Math.floor(other / 1_000)
+}

@@ -3,6 +3,7 @@
 
 #include "quick_xor_hash_binding.h"
 #ifdef __linux__
+#include "dirty_file_binding.h"
 #include "session.h"
 #include "tls_binding.h"
 #endif
@@ -10,6 +11,7 @@
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   b2bmount::ExportQuickXorHash(env, exports);
 #ifdef __linux__
+  b2bmount::ExportDirtyFile(env, exports);
   b2bmount::ExportSession(env, exports);
   b2bmount::ExportTls(env, exports);
 #endif

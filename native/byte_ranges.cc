@@ -26,4 +26,24 @@ bool ByteRanges::Covers(ByteRange range) const {
   return next != end_by_start_.begin() && std::prev(next)->second >= range.end;
 }
 
+std::vector<ByteRange> ByteRanges::Missing(ByteRange range) const {
+  std::vector<ByteRange> gaps;
+  uint64_t start = range.start;
+  auto next = end_by_start_.upper_bound(start);
+  if (next != end_by_start_.begin()) start = std::max(start, std::prev(next)->second);
+  for (; start < range.end && next != end_by_start_.end() && next->first < range.end; ++next) {
+    gaps.push_back({start, next->first});
+    start = next->second;
+  }
+  if (start < range.end) gaps.push_back({start, range.end});
+  return gaps;
+}
+
+std::vector<ByteRange> ByteRanges::All() const {
+  std::vector<ByteRange> all;
+  all.reserve(end_by_start_.size());
+  for (const auto& [start, end] : end_by_start_) all.push_back({start, end});
+  return all;
+}
+
 }  // namespace b2bmount

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 namespace b2bmount {
 
@@ -16,6 +17,9 @@ class ByteRanges {
  public:
   void Add(ByteRange range);
   bool Covers(ByteRange range) const;
+  // The parts of `range` that are not in the set, ascending.
+  std::vector<ByteRange> Missing(ByteRange range) const;
+  std::vector<ByteRange> All() const;
 
  private:
   std::map<uint64_t, uint64_t> end_by_start_;

@@ -20,7 +20,7 @@ std::vector<uint64_t> Content::AddPresent(ByteRange range, int64_t now) {
   if (present_.Covers({0, size_})) complete_.store(true, std::memory_order_release);
   std::vector<uint64_t> ready;
   const auto waiting = std::partition(parked_.begin(), parked_.end(),
-                                      [this](const Parked& parked) { return !present_.Covers(parked.range); });
+                                      [this](const Parked& parked) { return !Covers(parked.ranges); });
   for (auto parked = waiting; parked != parked_.end(); ++parked) ready.push_back(parked->request);
   parked_.erase(waiting, parked_.end());
   return ready;

@@ -46,6 +46,7 @@ enum InitFlag : uint64_t {
   kAbortError = 1ull << 21,
   kMaxPages = 1ull << 22,
   kExplicitInvalidateData = 1ull << 25,
+  kHandleKillPrivileges2 = 1ull << 28,  // 7.33
   kInitExtended = 1ull << 30,
   kHasExpireOnly = 1ull << 35,
   kPassthrough = 1ull << 37,
@@ -174,6 +175,86 @@ struct ReadIn {  // READ, READDIR, READDIRPLUS
 };
 static_assert(sizeof(ReadIn) == 40);
 
+struct WriteIn {  // followed by the bytes
+  uint64_t handle;
+  uint64_t offset;
+  uint32_t size;
+  uint32_t write_flags;
+  uint64_t lock_owner;
+  uint32_t flags;  // as in open(2)
+  uint32_t padding;
+};
+static_assert(sizeof(WriteIn) == 40);
+
+struct WriteOut {
+  uint32_t size;
+  uint32_t padding;
+};
+
+struct FallocateIn {
+  uint64_t handle;
+  uint64_t offset;
+  uint64_t length;
+  uint32_t mode;  // as in fallocate(2)
+  uint32_t padding;
+};
+static_assert(sizeof(FallocateIn) == 32);
+
+struct FsyncIn {
+  uint64_t handle;
+  uint32_t flags;
+  uint32_t padding;
+};
+
+// Which fields of SetattrIn count.
+enum SetattrValid : uint32_t {
+  kSetMode = 1u << 0,
+  kSetUid = 1u << 1,
+  kSetGid = 1u << 2,
+  kSetSize = 1u << 3,
+  kSetMtime = 1u << 5,
+  kSetHandle = 1u << 6,
+  kSetMtimeNow = 1u << 8,
+};
+
+struct SetattrIn {
+  uint32_t valid;
+  uint32_t padding;
+  uint64_t handle;
+  uint64_t size;
+  uint64_t lock_owner;
+  uint64_t atime;
+  uint64_t mtime;
+  uint64_t ctime;
+  uint32_t atime_nanoseconds;
+  uint32_t mtime_nanoseconds;
+  uint32_t ctime_nanoseconds;
+  uint32_t mode;
+  uint32_t unused4;
+  uint32_t uid;
+  uint32_t gid;
+  uint32_t unused5;
+};
+static_assert(sizeof(SetattrIn) == 88);
+
+struct CreateIn {   // followed by the name
+  uint32_t flags;   // as in open(2)
+  uint32_t mode;    // the umask has been applied
+  uint32_t umask;
+  uint32_t open_flags;
+};
+static_assert(sizeof(CreateIn) == 16);
+
+struct RenameIn {  // followed by the old and the new name
+  uint64_t new_parent;
+};
+
+struct Rename2In {  // the same
+  uint64_t new_parent;
+  uint32_t flags;  // as in renameat2(2)
+  uint32_t padding;
+};
+
 struct ReleaseIn {
   uint64_t handle;
   uint32_t flags;
@@ -274,6 +355,13 @@ struct NotifyInvalidateEntry {  // followed by the name and a NUL
   uint32_t name_length;
   uint32_t flags;
 };
+
+// Answer to CREATE.
+struct CreateOut {
+  EntryOut entry;
+  OpenOut open;
+};
+static_assert(sizeof(CreateOut) == 144);
 
 struct BackingMap {
   int32_t fd;

@@ -20,7 +20,7 @@ export interface SessionOptions {
   /** Owner of every inode, and without `allowOther` the only user who may use the mount (also root may not). */
   readonly uid: number
   readonly gid: number
-  /** Serve verified content by FUSE_PASSTHROUGH where the process and the kernel can. */
+  /** Serve verified content that nobody may write by FUSE_PASSTHROUGH, where the process and the kernel can. */
   readonly passthrough: boolean
   /** How long the kernel may keep entries and attributes; invalidation makes it safe. */
   readonly timeoutSeconds: number
@@ -75,6 +75,83 @@ export type Request =
       readonly flags: number
     }
   | { readonly op: 'removexattr'; readonly id: number; readonly node: number; readonly name: string }
+  /** CREATE, and MKNOD of a file without a handle (then `flags` is undefined). `replyCreate`, or `replyEntry` for MKNOD. */
+  | {
+      readonly op: 'create'
+      readonly id: number
+      readonly parent: number
+      readonly name: string
+      /** Permission bits that the program wants to have; its umask has been applied. */
+      readonly permissions: number
+      readonly flags: number | undefined
+      readonly pid: number
+      readonly uid: number
+    }
+  /** Answer with `replyEntry`. */
+  | {
+      readonly op: 'mkdir'
+      readonly id: number
+      readonly parent: number
+      readonly name: string
+      readonly permissions: number
+      readonly pid: number
+      readonly uid: number
+    }
+  /**
+   * Answer with `replyDone`. The name is gone natively then, and the parent's listing goes on without it; so the kernel and
+   * the addon need not be told by an invalidation. The same holds for `create`, `mkdir` and `rename`.
+   */
+  | {
+      readonly op: 'unlink' | 'rmdir'
+      readonly id: number
+      readonly parent: number
+      readonly name: string
+      readonly pid: number
+      readonly uid: number
+    }
+  /** RENAME and RENAME2. Answer with `replyDone`. The node moves to its new place, what was there is gone. */
+  | {
+      readonly op: 'rename'
+      readonly id: number
+      readonly parent: number
+      readonly name: string
+      readonly newParent: number
+      readonly newName: string
+      readonly flags: number
+      readonly pid: number
+      readonly uid: number
+    }
+  /**
+   * Only what is to change is there. Answer with `replyAttributes`. A new size may make contents dirty that are open:
+   * call `contentDirty` for them before.
+   */
+  | {
+      readonly op: 'setattr'
+      readonly id: number
+      readonly node: number
+      readonly handle: number | undefined
+      readonly size: number | undefined
+      /** Milliseconds since the epoch. */
+      readonly modified: number | undefined
+      readonly permissions: number | undefined
+      /** `owner`, `group`: as chown(2) says. */
+      readonly owner: number | undefined
+      readonly group: number | undefined
+      readonly pid: number
+      readonly uid: number
+    }
+  /**
+   * The first WRITE or FALLOCATE of a content that is not dirty yet: parked, with its bytes. Call `contentDirty`, then
+   * `replyDone`: it is carried out by a native thread, and so are all that follow.
+   */
+  | { readonly op: 'begin-write'; readonly id: number; readonly handle: number; readonly pid: number }
+  /**
+   * FLUSH of a handle for writing whose content has changed since the last one that was answered; others are answered natively.
+   * `replyDone`. What is written by way of a mapping after close(2) is followed by `release` only: see `DirtyFile.revision`.
+   */
+  | { readonly op: 'flush'; readonly id: number; readonly handle: number; readonly pid: number }
+  /** FSYNC of a handle whose content is dirty, and FSYNCDIR (then without a handle). `replyDone`. */
+  | { readonly op: 'fsync'; readonly id: number; readonly handle: number | undefined }
   /** An offered listing is read for the first time; nothing to answer. */
   | { readonly op: 'listed'; readonly node: number }
   /** The kernel has closed the handle; nothing to answer. */
@@ -83,6 +160,9 @@ export type Request =
    * Request `id` has been answered natively, nobody waits for it any more: it was interrupted (INTERRUPT, or FLUSH of its
    * handle: EINTR), it expired (EIO), or it was a `read` of content that was dropped. Not sent for
    * requests that have not been delivered yet.
+   *
+   * A `create`, `mkdir`, `unlink`, `rmdir`, `rename` or `setattr` that is interrupted is not answered: somebody waits, and
+   * should hear soon, EINTR if nothing was changed. If it expires, an answer that still comes tells the kernel.
    */
   | { readonly op: 'cancelled'; readonly id: number }
   /**
@@ -102,6 +182,8 @@ export interface Statistics {
   readonly expired: number
   /** Bytes answered to READ by native threads. */
   readonly readBytes: number
+  /** Bytes of WRITEs that were carried out. */
+  readonly writtenBytes: number
   /** Entries held natively now. */
   readonly entries: number
 }
@@ -136,13 +218,14 @@ export class Session {
 
   replyError(id: number, errno: number): void
   /**
-   * Answers `lookup`. Kept natively, unless anything was invalidated since the request was delivered: then the answer may
-   * be old, and is given to this one caller with no validity. The same holds for the other answers.
+   * Answers `lookup`, `mkdir`, and `create` without flags. Kept natively, unless anything was invalidated since the
+   * request was delivered: then the answer may be old, and is given to this one caller with no validity. The same holds
+   * for the other answers.
    */
   replyEntry(id: number, record: NodeRecord): void
   /** Answers `lookup`: no such name; the kernel may remember it. */
   replyNoEntry(id: number): void
-  /** Answers `getattr`. */
+  /** Answers `getattr` and `setattr`. */
   replyAttributes(id: number, record: NodeRecord): void
   /**
    * Answers `readdir` and keeps the listing.
@@ -155,10 +238,14 @@ export class Session {
   holdsListing(node: number): boolean
   /**
    * Answers `open`. `handle` is ours to choose, above 0; READ and RELEASE name it. If the request was cancelled meanwhile,
-   * `release` of the handle follows at once. All contents of one node must have the same bytes.
+   * `release` of the handle follows at once, and so it does with ETXTBSY for the program, in the one case that the kernel
+   * cannot do: the file has been served by passthrough since nobody was permitted to write it, and is to be written now.
+   * All contents of one node must have the same bytes.
    */
   replyOpen(id: number, handle: number, content: number): void
-  /** Answers `setxattr` and `removexattr`. */
+  /** Answers `create`: as `replyEntry` and `replyOpen`. */
+  replyCreate(id: number, record: NodeRecord, handle: number, content: number): void
+  /** Answers `setxattr`, `removexattr`, `unlink`, `rmdir`, `rename`, `begin-write`, `flush` and `fsync`. */
   replyDone(id: number): void
   /** Answers `getxattr`, at most 64 KiB; size probing and ERANGE are native. */
   replyBytes(id: number, bytes: Uint8Array): void
@@ -172,6 +259,12 @@ export class Session {
   /** The bytes are in the file: answers parked reads that are covered now, on a native thread. */
   contentPresent(content: number, start: number, end: number): void
   contentVerified(content: number): void
+  /**
+   * The content has been changed here: from now on it is read and written by way of `dirty`, with the bytes of the cache
+   * file where `dirty` has none of its own. Once it was written, size and times of `node` are those of `dirty` in every
+   * answer, until the content is dropped.
+   */
+  contentDirty(content: number, node: number, dirty: DirtyFile): void
   /** Closes the descriptor; parked reads get EIO. Call after the last `release`. */
   dropContent(content: number): void
 
@@ -211,6 +304,50 @@ export class Session {
    * dead mount could not be taken away.
    */
   unmount(): Promise<void>
+}
+
+/**
+ * The bytes of a file that was changed here. Used by the threads of all sessions and by JavaScript; a lock of its own keeps
+ * their calls apart. Every byte below `size` is one of: written (in the file), given by the base (below `baseEnd` and
+ * not written), or zero.
+ *
+ * What was written is in a log besides, so that it is known after a crash: records of 24 bytes, three u64 little-endian:
+ *
+ *   1, start, end   these bytes are in the file. Appended after them.
+ *   2, size, 0      truncated, or grown by zeros: the base gives nothing from here on. Appended before it is carried out.
+ *   3, boot, length appended by JavaScript (`src/dirty/range-log.ts`), on this log or its duplicate: it is opened with O_APPEND.
+ *
+ * A record that says nothing new is left out. Without a log descriptor (-1) there is no base, and the file is all there is.
+ */
+export class DirtyFile {
+  /**
+   * The descriptors are duplicated. The file's own length is its size.
+   * @param written pairs start, end
+   * @param modified milliseconds since the epoch
+   * @throws {Error} with a `code` of errno
+   */
+  constructor(fd: number, log: number, baseEnd: number, written: Float64Array, modified: number)
+  readonly size: number
+  /** Milliseconds since the epoch, of the last change. */
+  readonly modified: number
+  /** Counts the changes, from 0. */
+  readonly revision: number
+  readonly baseEnd: number
+  /** Pairs start, end: what of [start, end) the base gives. */
+  fromBase(start: number, end: number): Float64Array
+  /** Pairs start, end. */
+  written(): Float64Array
+  /** These wait for the disk's cache, as write(2) does. @throws {Error} with a `code` of errno; nothing was changed */
+  write(offset: number, bytes: Uint8Array): void
+  truncate(size: number): void
+  zero(start: number, end: number): void
+  /** Bytes of the base, written only where the base still gives them. No change. */
+  fill(offset: number, bytes: Uint8Array): void
+  /** Up to the size; zeros for what the base gives. */
+  read(start: number, end: number): Uint8Array
+  setModified(modified: number): void
+  /** Of JavaScript, which says no more but size, times and revision; sessions go on with it. Closes its descriptors. */
+  close(): void
 }
 
 /** Whom TLS connections trust, and the sessions that they resume. Holds on to nothing else. */

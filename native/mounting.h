@@ -13,7 +13,7 @@ struct MountOptions {
   std::string directory;
   std::string source;
   std::string subtype;
-  // The kernel compares modes before it asks us. Not for a drive that is read-only: see Server::Access.
+  // The kernel compares modes before it asks us: see Server::Access.
   bool default_permissions;
   bool allow_other;
   uint32_t uid;

@@ -179,6 +179,61 @@ bool NodeTable::PutListing(uint64_t node, uint64_t parent_ino, const std::vector
   return true;
 }
 
+void NodeTable::TakeOut(Node* node) {
+  Directory* directory = node->directory;
+  const bool complete = directory->complete;
+  Remove(node);
+  directory->complete = complete;
+}
+
+void NodeTable::TakeOutAndKeep(Node* node, bool keep) {
+  NodeAttributes attributes = node->attributes;
+  keep = keep && node->attributes_known;
+  TakeOut(node);
+  const auto listing = directories_.find(attributes.node);
+  if (listing != directories_.end()) {
+    Clear(listing->second.get());
+    directories_.erase(listing);
+  }
+  if (!keep) return;
+  if (attributes.links > 0) attributes.links--;
+  Insert(DirectoryFor(kNoPlace), {}, attributes);
+}
+
+void NodeTable::RemoveEntry(uint64_t parent, std::string_view name, bool keep) {
+  const std::unique_lock lock(mutex_);
+  version_.fetch_add(1, std::memory_order_release);
+  const Directory* directory = FindDirectory(parent);
+  const Node* child = directory != nullptr ? FindByName(*directory, name) : nullptr;
+  if (child != nullptr) TakeOutAndKeep(const_cast<Node*>(child), keep);
+}
+
+bool NodeTable::MoveEntry(uint64_t parent, std::string_view name, uint64_t new_parent, std::string_view new_name,
+                          bool keep_replaced) {
+  const std::unique_lock lock(mutex_);
+  version_.fetch_add(1, std::memory_order_release);
+  const Directory* from = FindDirectory(parent);
+  const Node* moved = from != nullptr ? FindByName(*from, name) : nullptr;
+  if (moved == nullptr) return false;
+  Directory* to = DirectoryFor(new_parent);
+  const Node* replaced = FindByName(*to, new_name);
+  if (replaced != nullptr && replaced != moved) TakeOutAndKeep(const_cast<Node*>(replaced), keep_replaced);
+  const NodeAttributes attributes = moved->attributes;
+  TakeOut(const_cast<Node*>(moved));
+  Insert(to, new_name, attributes);
+  // Whether moving changes a time is for JavaScript to say.
+  nodes_.at(attributes.node).attributes_known = false;
+  const auto listing = directories_.find(attributes.node);
+  if (parent != new_parent && listing != directories_.end()) listing->second->complete = false;  // another '..'
+  return true;
+}
+
+void NodeTable::ChangeAttributes(uint64_t node, const std::function<void(NodeAttributes*)>& change) {
+  const std::unique_lock lock(mutex_);
+  const auto found = nodes_.find(node);
+  if (found != nodes_.end() && found->second.attributes_known) change(&found->second.attributes);
+}
+
 void NodeTable::ForgetEntry(uint64_t parent, std::string_view name) {
   const std::unique_lock lock(mutex_);
   version_.fetch_add(1, std::memory_order_release);

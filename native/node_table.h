@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -21,7 +22,8 @@ namespace b2bmount {
 // JavaScript's thread writes; the reader threads read. No method blocks on anything but the lock inside.
 //
 // INVARIANT: a node is in `nodes_` once, with one (directory, name); it is in both lists of that directory.
-// INVARIANT: a directory is `complete` only if its lists are exactly the last PutListing().
+// INVARIANT: a directory is `complete` only if its lists are the last PutListing() and what was made, removed and moved
+// through the mount since.
 class NodeTable {
  public:
   enum class Answer { kFound, kAbsent, kUnknown };
@@ -64,12 +66,20 @@ class NodeTable {
   // @returns false, and keeps nothing, if two have the same name or nodeid
   bool PutListing(uint64_t directory, uint64_t parent_ino, const std::vector<NodeRecord>& children, bool ahead,
                   std::vector<Forgotten>* evicted);
+  // What the kernel has done with our consent: a listing that is held stays, and is right.
+  // @param keep its attributes, with one link less, for who has it open
+  void RemoveEntry(uint64_t parent, std::string_view name, bool keep);
+  // What it replaces goes. False: the entry was not known, so nothing of the new place is.
+  bool MoveEntry(uint64_t parent, std::string_view name, uint64_t new_parent, std::string_view new_name,
+                 bool keep_replaced);
+  // Calls `change` with attributes that are known.
+  void ChangeAttributes(uint64_t node, const std::function<void(NodeAttributes*)>& change);
   void ForgetEntry(uint64_t parent, std::string_view name);
   void ForgetAttributes(uint64_t node);
   // @param nodes gets what was known, `directories` those of which children were known. Either may be null.
   void ForgetAll(std::vector<Forgotten>* nodes, std::vector<uint64_t>* directories);
 
-  // Grows with every Forget…(). An answer that was computed before a change of it may be old: it must not be kept.
+  // Grows with everything that is forgotten, removed or moved. An answer that was computed before a change of it may be old: it must not be kept.
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
   size_t size() const;
 
@@ -96,6 +106,9 @@ class NodeTable {
   Directory* DirectoryFor(uint64_t node);
   void Insert(Directory* directory, std::string_view name, const NodeAttributes& attributes);
   void Remove(Node* node);
+  // The directory it was in is otherwise what it was.
+  void TakeOut(Node* node);
+  void TakeOutAndKeep(Node* node, bool keep);
   void Clear(Directory* directory);
   void Touch(const Directory& directory) const;
   void MakeRoom(const Directory* keep, std::vector<Forgotten>* evicted);

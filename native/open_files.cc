@@ -19,25 +19,27 @@ int OpenFiles::TryBacking(const Content& content, uint32_t flags) {
   return 0;
 }
 
-std::optional<fuse::OpenOut> OpenFiles::Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content,
-                                             uint32_t flags) {
+OpenFiles::Opening OpenFiles::Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags,
+                                   bool writable, fuse::OpenOut* out) {
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY;
   const std::unique_lock lock(mutex_);
-  if (files_.count(handle) != 0) return std::nullopt;
+  if (files_.count(handle) != 0) return Opening::kHandleInUse;
   OpenNode& open = nodes_[node];
-  if (open.opens == 0) open.backing_id = TryBacking(*content, flags);
+  if (open.opens == 0 && !writable && content->dirty() == nullptr) open.backing_id = TryBacking(*content, flags);
+  if (open.backing_id > 0 && (writes || content->dirty() != nullptr)) return Opening::kTextBusy;
   open.opens++;
-  fuse::OpenOut out{};
-  out.handle = handle;
+  *out = {};
+  out->handle = handle;
   // A FLUSH can mean that a reader was killed; of no use where no read can be waiting.
-  if (content->verified() && content->complete()) out.open_flags |= fuse::kNoFlush;
+  if (!writes && content->verified() && content->complete()) out->open_flags |= fuse::kNoFlush;
   if (open.backing_id > 0) {
-    out.open_flags |= fuse::kOpenPassthrough;  // excludes kKeepCache
-    out.backing_id = open.backing_id;
+    out->open_flags |= fuse::kOpenPassthrough;  // excludes kKeepCache
+    out->backing_id = open.backing_id;
   } else {
-    out.open_flags |= fuse::kKeepCache;
+    out->open_flags |= fuse::kKeepCache;
   }
-  files_.emplace(handle, File{node, std::move(content)});
-  return out;
+  files_.emplace(handle, File{node, writes, std::move(content)});
+  return Opening::kDone;
 }
 
 std::optional<OpenFiles::File> OpenFiles::Find(uint64_t handle) const {
@@ -58,6 +60,11 @@ bool OpenFiles::Release(uint64_t handle) {
     nodes_.erase(open);
   }
   return true;
+}
+
+bool OpenFiles::IsOpen(uint64_t node) const {
+  const std::shared_lock lock(mutex_);
+  return nodes_.count(node) != 0;
 }
 
 std::vector<uint64_t> OpenFiles::Nodes() const {

@@ -25,24 +25,31 @@ namespace b2bmount {
 //
 // A file that is hydrated while it is open stays cached. Our view lags behind the kernel's (RELEASE comes after the
 // kernel has let go), which errs on the safe side.
+//
+// Passthrough is for what nobody may write: the kernel would write to the cache file.
 class OpenFiles {
  public:
   struct File {
     uint64_t node;
+    bool writes;
     std::shared_ptr<Content> content;
   };
 
   // @param passthrough negotiated
   OpenFiles(const Device& device, bool passthrough) : device_(device), passthrough_(passthrough) {}
 
-  // By the JavaScript thread. @param flags open(2)'s. @returns what to answer, or nothing if `handle` is in use
-  std::optional<fuse::OpenOut> Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags);
+  enum class Opening { kDone, kHandleInUse, kTextBusy };
+  // By the JavaScript thread. @param flags open(2)'s. @param writable whether the node may be opened for writing
+  // @returns kDone and what to answer; kTextBusy: it is to be written, and the kernel has the cache file open
+  Opening Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags, bool writable,
+               fuse::OpenOut* out);
 
   // By reader threads.
   std::optional<File> Find(uint64_t handle) const;
   // False: no such handle.
   bool Release(uint64_t handle);
 
+  bool IsOpen(uint64_t node) const;
   std::vector<uint64_t> Nodes() const;
 
  private:

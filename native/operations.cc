@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "clock.h"
 #include "server.h"
 
 namespace b2bmount {
@@ -40,6 +41,27 @@ bool TaskRuns(uint32_t pid) {
   return false;
 }
 
+bool IsChange(uint32_t opcode) {
+  switch (opcode) {
+    case fuse::kSetattr:
+    case fuse::kSymlink:
+    case fuse::kMknod:
+    case fuse::kMkdir:
+    case fuse::kUnlink:
+    case fuse::kRmdir:
+    case fuse::kRename:
+    case fuse::kRename2:
+    case fuse::kLink:
+    case fuse::kWrite:
+    case fuse::kCreate:
+    case fuse::kTmpfile:
+    case fuse::kFallocate:
+      return true;
+    default:
+      return false;
+  }
+}
+
 constexpr const char* kOpcodeNames[fuse::kOpcodes] = {
     nullptr,        "LOOKUP",        "FORGET",      "GETATTR",  "SETATTR",  "READLINK",
     "SYMLINK",      nullptr,         "MKNOD",       "MKDIR",    "UNLINK",   "RMDIR",
@@ -66,7 +88,18 @@ std::optional<std::string_view> Server::Incoming::Name(size_t offset) const {
 void Server::Dispatch(const Incoming& request) {
   const fuse::InHeader& header = request.header;
   if (header.opcode < fuse::kOpcodes) request_counts_[header.opcode].fetch_add(1, std::memory_order_relaxed);
-  if (echo_->IsOurs(header.pid) && AnswerEcho(request)) return;
+  if (echo_->IsOurs(header.pid)) {
+    if (AnswerEcho(request)) return;
+    if (IsChange(header.opcode)) {
+      // The path leads elsewhere meanwhile. What is there is not meant.
+      device_.ReplyError(header.unique, EROFS);
+      return;
+    }
+  }
+  if (options_.read_only && IsChange(header.opcode)) {
+    device_.ReplyError(header.unique, EROFS);
+    return;
+  }
   switch (header.opcode) {
     case fuse::kLookup:
       return Lookup(request);
@@ -108,32 +141,44 @@ void Server::Dispatch(const Incoming& request) {
       return;
 
     case fuse::kReleasedir:
-    case fuse::kFsync:
-    case fuse::kFsyncdir:
     case fuse::kSyncfs:
     case fuse::kDestroy:
       device_.ReplyEmpty(header.unique);
       return;
 
-    case fuse::kSetattr:
-    case fuse::kSymlink:
-    case fuse::kMknod:
-    case fuse::kMkdir:
-    case fuse::kUnlink:
-    case fuse::kRmdir:
-    case fuse::kRename:
-    case fuse::kRename2:
-    case fuse::kLink:
+    case fuse::kFsync:
+    case fuse::kFsyncdir:
+      return Fsync(request);
     case fuse::kWrite:
-    case fuse::kCreate:
-    case fuse::kTmpfile:
+      return Write(request);
     case fuse::kFallocate:
-      device_.ReplyError(header.unique, options_.read_only ? EROFS : ENOSYS);
+      return Allocate(request);
+    case fuse::kCreate:
+      return Create(request);
+    case fuse::kMknod:
+      return Mknod(request);
+    case fuse::kMkdir:
+      return Mkdir(request);
+    case fuse::kUnlink:
+      return Unlink(request, Kind::kUnlink);
+    case fuse::kRmdir:
+      return Unlink(request, Kind::kRmdir);
+    case fuse::kRename:
+      return Rename(request, false);
+    case fuse::kRename2:
+      return Rename(request, true);
+    case fuse::kSetattr:
+      return Setattr(request);
+
+    // SharePoint has neither.
+    case fuse::kSymlink:
+    case fuse::kLink:
+      device_.ReplyError(header.unique, EPERM);
       return;
 
     // ENOSYS also tells the kernel not to ask again: OPENDIR (it keeps every listing until that is invalidated, and a
     // walk has a round trip less for each directory: a sixth of its time), STATX (no more to say
-    // than GETATTR), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself).
+    // than GETATTR), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself), TMPFILE.
     default:
       device_.ReplyError(header.unique, ENOSYS);
   }
@@ -213,7 +258,12 @@ uint64_t Server::Park(const Incoming& request, RequestQueue::Request forwarded, 
 }
 
 void Server::AnswerEntry(uint64_t unique, const NodeAttributes& attributes, Validity validity) {
-  device_.Reply(unique, ToEntry(attributes, options_.owner, validity));
+  device_.Reply(unique, EntryOf(attributes, validity));
+}
+
+fuse::EntryOut Server::EntryOf(NodeAttributes attributes, Validity validity) const {
+  dirty_nodes_.Show(&attributes);
+  return ToEntry(attributes, options_.owner, validity);
 }
 
 void Server::AnswerNoEntry(uint64_t unique, Validity validity) {
@@ -227,7 +277,9 @@ void Server::AnswerAttributes(uint64_t unique, const NodeAttributes& attributes,
   fuse::AttributesOut out{};
   out.valid = validity.seconds;
   out.valid_nanoseconds = validity.nanoseconds;
-  out.attributes = ToKernel(attributes, options_.owner);
+  NodeAttributes shown = attributes;
+  dirty_nodes_.Show(&shown);
+  out.attributes = ToKernel(shown, options_.owner);
   device_.Reply(unique, out);
 }
 
@@ -272,7 +324,12 @@ bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t o
   DirectoryWriter writer(payload, std::min<size_t>(size, kMaxRead), plus, offset, options_.owner, options_.validity);
   const NodeTable::Visit visit = nodes_.VisitListing(
       node, writer.after_ino(), [&writer](uint64_t ino, uint64_t parent_ino) { writer.AddDots(ino, parent_ino); },
-      [&writer](const NodeTable::ListedNode& child) { return writer.Add(child); });
+      [&](const NodeTable::ListedNode& child) {
+        if (!dirty_nodes_.any()) return writer.Add(child);
+        NodeAttributes shown = child.attributes;
+        dirty_nodes_.Show(&shown);
+        return writer.Add({shown, child.name, child.attributes_known});
+      });
   if (visit == NodeTable::Visit::kNotHeld) return false;
   device_.ReplyInPlace(unique, payload, writer.size());
   if (visit == NodeTable::Visit::kFirstVisit) requests_.PostListed(node);
@@ -300,6 +357,7 @@ void Server::Open(const Incoming& request) {
     device_.ReplyError(request.header.unique, in == nullptr ? EIO : EROFS);
     return;
   }
+  if ((in->flags & O_ACCMODE) != O_RDONLY && Denied(request, request.header.node)) return;
   RequestQueue::Request forwarded{Kind::kOpen};
   forwarded.flags = in->flags;
   Forward(request, std::move(forwarded));
@@ -314,20 +372,27 @@ void Server::Read(const Incoming& request) {
     return;
   }
   const Content& content = *file->content;
-  const uint64_t start = std::min(in->offset, content.size());
-  const ByteRange range{start, std::min(start + in->size, content.size())};
+  const ByteRange range{in->offset, in->offset + in->size};
+  const auto dirty = content.dirty();
+  const uint64_t end = std::min(range.end, content.size());
+  std::vector<ByteRange> missing;
+  if (dirty != nullptr) {
+    missing = dirty->FromBase(range);
+  } else if (range.start < end) {
+    missing.push_back({range.start, end});
+  }
   int refused = 0;
   const auto park = [&] {
     RequestQueue::Request forwarded{Kind::kRead};
     forwarded.handle = in->handle;
-    forwarded.offset = range.start;
-    forwarded.end = range.end;
+    forwarded.range = range;
+    forwarded.missing = {missing.front().start, missing.back().end};
     forwarded.content = file->content;
     return Park(request, std::move(forwarded), &refused);
   };
-  switch (file->content->RequireOrPark(range, park)) {
+  switch (file->content->RequireOrPark(missing, park)) {
     case Content::Availability::kPresent:
-      return reads_.Answer(unique, content, range, request.reply);
+      return io_.AnswerRead(unique, content, range, request.reply);
     case Content::Availability::kParked:
       if (refused != 0) device_.ReplyError(unique, refused);
       return;
@@ -340,14 +405,189 @@ void Server::Read(const Incoming& request) {
 void Server::Flush(const Incoming& request) {
   // A process that is killed in a buffered read sends no INTERRUPT; that it closes its files is all we see of it. But
   // an exec() in another thread, or a forked process, closes the same file while its reader goes on.
-  if (const auto* in = request.As<fuse::FlushIn>()) {
+  const auto* in = request.As<fuse::FlushIn>();
+  if (in != nullptr) {
     for (const auto& read : requests_.ReadsOfHandle(in->handle)) {
       const bool same = read.pid == request.header.pid && read.pid != 0;
       if (!same && TaskRuns(read.pid)) continue;
       if (const auto cancelled = requests_.Cancel(read.id)) device_.ReplyError(cancelled->unique, EINTR);
     }
   }
-  device_.ReplyEmpty(request.header.unique);
+  const auto file = in != nullptr ? files_->Find(in->handle) : std::nullopt;
+  const auto dirty = file && file->writes ? file->content->dirty() : nullptr;
+  if (dirty == nullptr || dirty->noted()) {
+    device_.ReplyEmpty(request.header.unique);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kFlush};
+  forwarded.handle = in->handle;
+  forwarded.content = file->content;
+  forwarded.revision = dirty->revision();
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Fsync(const Incoming& request) {
+  const auto* in = request.As<fuse::FsyncIn>();
+  RequestQueue::Request forwarded{Kind::kFsync};
+  if (in != nullptr && request.header.opcode == fuse::kFsync) {
+    const auto file = files_->Find(in->handle);
+    if (file && file->content->dirty() != nullptr) forwarded.handle = in->handle;
+  }
+  if (options_.read_only || (request.header.opcode == fuse::kFsync && forwarded.handle == 0)) {
+    device_.ReplyEmpty(request.header.unique);
+    return;
+  }
+  Forward(request, std::move(forwarded));
+}
+
+void Server::Write(const Incoming& request) {
+  const auto* in = request.As<fuse::WriteIn>();
+  if (in == nullptr || request.size - sizeof *in < in->size) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  // With O_APPEND, too, it belongs where the kernel says: that knows the size, and sends the parts of one write
+  // with O_DIRECT at the same time.
+  ChangeContent(request, in->handle,
+                {Change::What::kWrite, {in->offset, in->offset + in->size}, request.body + sizeof *in, true});
+}
+
+void Server::Allocate(const Incoming& request) {
+  constexpr uint32_t kKeepSize = FALLOC_FL_KEEP_SIZE;
+  constexpr uint32_t kZeros = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+  const auto* in = request.As<fuse::FallocateIn>();
+  if (in == nullptr || (in->mode & ~(kKeepSize | kZeros)) != 0 || (in->mode & kZeros) == kZeros) {
+    device_.ReplyError(request.header.unique, in == nullptr ? EIO : EOPNOTSUPP);
+    return;
+  }
+  const bool grows = (in->mode & (kKeepSize | FALLOC_FL_PUNCH_HOLE)) == 0;
+  const auto what = (in->mode & kZeros) != 0 ? Change::What::kZero : Change::What::kAllocate;
+  ChangeContent(request, in->handle, {what, {in->offset, in->offset + in->length}, nullptr, grows});
+}
+
+void Server::ChangeContent(const Incoming& request, uint64_t handle, const Change& change) {
+  const uint64_t unique = request.header.unique;
+  const auto file = files_->Find(handle);
+  if (!file) {
+    device_.ReplyError(unique, EBADF);
+    return;
+  }
+  if (file->content->dirty() != nullptr) return io_.AnswerChange(unique, *file->content, change);
+  RequestQueue::Request forwarded{Kind::kBeginWrite};
+  forwarded.handle = handle;
+  forwarded.content = file->content;
+  forwarded.change = change;
+  if (change.bytes != nullptr) {
+    // The reader goes on with its buffer. The kernel lets as many wait as INIT allows, one for each writer otherwise.
+    forwarded.bytes = std::make_shared<const std::vector<uint8_t>>(
+        change.bytes, change.bytes + (change.range.end - change.range.start));
+  }
+  Forward(request, std::move(forwarded));
+}
+
+bool Server::Denied(const Incoming& request, uint64_t node) {
+  NodeAttributes attributes;
+  // Whoever may use the mount is the owner, or root.
+  const bool denied = request.header.uid != 0 && nodes_.Get(node, &attributes) && (attributes.mode & S_IWUSR) == 0;
+  if (denied) device_.ReplyError(request.header.unique, EACCES);
+  return denied;
+}
+
+void Server::ForwardNamed(const Incoming& request, RequestQueue::Request forwarded,
+                          std::optional<std::string_view> name) {
+  const uint64_t unique = request.header.unique;
+  if (!name) {
+    device_.ReplyError(unique, EIO);
+  } else if (name->size() > kMaxNameLength) {
+    device_.ReplyError(unique, ENAMETOOLONG);
+  } else if (!IsUtf8(*name)) {
+    device_.ReplyError(unique, EILSEQ);  // as other file systems that keep names in Unicode
+  } else if (!Denied(request, request.header.node)) {
+    forwarded.name = *name;
+    Forward(request, std::move(forwarded));
+  }
+}
+
+void Server::Create(const Incoming& request) {
+  const auto* in = request.As<fuse::CreateIn>();
+  RequestQueue::Request forwarded{Kind::kCreate};
+  forwarded.opens = true;
+  if (in != nullptr) {
+    forwarded.flags = in->flags;
+    forwarded.mode = in->mode & ALLPERMS;
+  }
+  ForwardNamed(request, std::move(forwarded), request.Name(sizeof *in));
+}
+
+void Server::Mknod(const Incoming& request) {
+  const auto* in = request.As<fuse::MknodIn>();
+  if (in != nullptr && !S_ISREG(in->mode)) {
+    device_.ReplyError(request.header.unique, EPERM);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kCreate};
+  if (in != nullptr) forwarded.mode = in->mode & ALLPERMS;
+  ForwardNamed(request, std::move(forwarded), request.Name(sizeof *in));
+}
+
+void Server::Mkdir(const Incoming& request) {
+  const auto* in = request.As<fuse::MkdirIn>();
+  RequestQueue::Request forwarded{Kind::kMkdir};
+  if (in != nullptr) forwarded.mode = in->mode & ALLPERMS;
+  ForwardNamed(request, std::move(forwarded), request.Name(sizeof *in));
+}
+
+void Server::Unlink(const Incoming& request, Kind kind) { ForwardNamed(request, {kind}, request.Name(0)); }
+
+void Server::Rename(const Incoming& request, bool with_flags) {
+  RequestQueue::Request forwarded{Kind::kRename};
+  const size_t offset = with_flags ? sizeof(fuse::Rename2In) : sizeof(fuse::RenameIn);
+  const auto name = request.Name(offset);
+  const auto new_name = name ? request.Name(offset + name->size() + 1) : std::nullopt;
+  if (!new_name) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  if (new_name->size() > kMaxNameLength || !IsUtf8(*new_name)) {
+    device_.ReplyError(request.header.unique, new_name->size() > kMaxNameLength ? ENAMETOOLONG : EILSEQ);
+    return;
+  }
+  forwarded.new_parent = request.As<fuse::RenameIn>()->new_parent;
+  if (with_flags) forwarded.flags = request.As<fuse::Rename2In>()->flags;
+  forwarded.new_name = *new_name;
+  if (Denied(request, forwarded.new_parent)) return;
+  ForwardNamed(request, std::move(forwarded), name);
+}
+
+void Server::Setattr(const Incoming& request) {
+  const auto* in = request.As<fuse::SetattrIn>();
+  if (in == nullptr) {
+    device_.ReplyError(request.header.unique, EIO);
+    return;
+  }
+  RequestQueue::Request forwarded{Kind::kSetattr};
+  RequestQueue::Attributes& wanted = forwarded.attributes;
+  const auto sets = [in](uint32_t what) { return (in->valid & what) != 0; };
+  if (sets(fuse::kSetSize)) wanted.size = in->size;
+  if (sets(fuse::kSetMtimeNow)) {
+    wanted.modified_milliseconds = WallMilliseconds();
+  } else if (sets(fuse::kSetMtime)) {
+    // Before 1970 it is negative.
+    wanted.modified_milliseconds = static_cast<int64_t>(in->mtime) * 1000 + in->mtime_nanoseconds / 1'000'000;
+  }
+  if (sets(fuse::kSetMode)) wanted.permissions = in->mode & ALLPERMS;
+  if (sets(fuse::kSetUid)) wanted.uid = in->uid;
+  if (sets(fuse::kSetGid)) wanted.gid = in->gid;
+  // The times of reading are not kept.
+  if (!wanted.size && !wanted.modified_milliseconds && !wanted.permissions && !wanted.uid && !wanted.gid) {
+    return Getattr(request);
+  }
+  if (sets(fuse::kSetHandle)) {
+    wanted.handle = in->handle;
+  } else if (wanted.size && Denied(request, request.header.node)) {
+    return;
+  }
+  Forward(request, std::move(forwarded));
 }
 
 void Server::Release(const Incoming& request) {
@@ -426,20 +666,23 @@ void Server::Listxattr(const Incoming& request) {
   }
 }
 
-// Of access(2) and chdir(2); opening asks nothing. The kernel cannot compare modes by itself on a read-only drive: it would
-// refuse its owner to set an attribute of a file that has no write permission, with EACCES, and to open it for writing
-// with the same instead of EROFS. Nor can it be told that the mount is read-only: it would refuse to set any attribute.
+// Of access(2) and chdir(2); opening asks nothing. The kernel cannot compare modes by itself for us: it would refuse its
+// owner to set an attribute of a file that has no write permission, with EACCES, and to open it for writing with the
+// same instead of EROFS. Nor can it be told that the mount is read-only: it would refuse to set any attribute.
 void Server::Access(const Incoming& request) {
   const auto* in = request.As<fuse::AccessIn>();
-  if (in == nullptr || !options_.read_only) {
-    device_.ReplyError(request.header.unique, in == nullptr ? EIO : ENOSYS);
+  if (in == nullptr) {
+    device_.ReplyError(request.header.unique, EIO);
     return;
   }
   int error = 0;
   NodeAttributes attributes;
-  if ((in->mask & W_OK) != 0) {
+  const bool known = nodes_.Get(request.header.node, &attributes);
+  if ((in->mask & W_OK) != 0 && options_.read_only) {
     error = EROFS;
-  } else if ((in->mask & X_OK) != 0 && nodes_.Get(request.header.node, &attributes) && (attributes.mode & 0111) == 0) {
+  } else if ((in->mask & W_OK) != 0 && known && (attributes.mode & S_IWUSR) == 0) {
+    error = EACCES;
+  } else if ((in->mask & X_OK) != 0 && known && (attributes.mode & 0111) == 0) {
     error = EACCES;
   }
   device_.ReplyError(request.header.unique, error);
@@ -453,7 +696,7 @@ void Server::Lseek(const Incoming& request) {
     return;
   }
   // Bytes that are not local are data, too: a hole would be copied as zeros without a READ.
-  const uint64_t size = file->content->size();
+  const uint64_t size = file->content->shown_size();
   if (in->whence != SEEK_DATA && in->whence != SEEK_HOLE) {
     device_.ReplyError(request.header.unique, EINVAL);
   } else if (in->offset >= size) {

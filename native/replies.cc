@@ -1,33 +1,105 @@
 // Server, by the JavaScript thread: answers, contents, invalidation.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "clock.h"
 #include "server.h"
 
 namespace b2bmount {
 
+using Kind = RequestQueue::Kind;
+
 void Server::ReplyError(uint64_t id, int error) {
   const auto request = requests_.Take(id);
-  if (!request) return;
+  if (!request) {
+    requests_.TakeOverdue(id);  // the kernel has been told so
+    return;
+  }
   if (request->content != nullptr) request->content->Unpark(id);
   device_.ReplyError(request->unique, error);
+}
+
+void Server::ReplyLate(uint64_t id) {
+  const auto request = requests_.TakeOverdue(id);
+  if (!request) return;
+  if (request->kind == Kind::kSetattr) {
+    InvalidateAttributes(request->node);
+    if (request->attributes.size) InvalidateContent(request->node);
+    return;
+  }
+  InvalidateEntry(request->node, request->name);
+  InvalidateAttributes(request->node);
+  if (request->kind != Kind::kRename) return;
+  InvalidateEntry(request->new_parent, request->new_name);
+  InvalidateAttributes(request->new_parent);
+}
+
+void Server::Keep(const RequestQueue::Request& request, const NodeAttributes& attributes, std::string_view name) {
+  std::vector<NodeTable::Forgotten> evicted;
+  if (!name.empty() && name == request.name) {
+    nodes_.Put(request.node, name, attributes, Collect(&evicted));
+  } else {
+    nodes_.PutAttributes(attributes, Collect(&evicted));  // another spelling of a name that we list otherwise
+  }
+  TellEvicted(evicted);
 }
 
 void Server::ReplyEntry(uint64_t id, const NodeAttributes& attributes, std::string_view name) {
   const auto request = requests_.Take(id);
   if (!request) return;
-  const Validity validity = ValidityFor(*request);
-  if (request->table_version == nodes_.version()) {
-    std::vector<NodeTable::Forgotten> evicted;
-    if (name == request->name) {
-      nodes_.Put(request->node, name, attributes, Collect(&evicted));
-    } else {
-      nodes_.PutAttributes(attributes, Collect(&evicted));  // another spelling of a name that we list otherwise
-    }
-    TellEvicted(evicted);
+  if (request->kind != Kind::kLookup) {
+    AnswerEntry(request->unique, attributes, KeepMade(*request, attributes, name));
+    return;
   }
+  const Validity validity = ValidityFor(*request);
+  if (request->table_version == nodes_.version()) Keep(*request, attributes, name);
   AnswerEntry(request->unique, attributes, validity);
+}
+
+Validity Server::KeepMade(const RequestQueue::Request& request, const NodeAttributes& attributes,
+                          std::string_view name) {
+  const Validity validity = ValidityFor(request);
+  if (request.table_version == nodes_.version()) {
+    Keep(request, attributes, name);
+  } else {
+    nodes_.ForgetEntry(request.node, request.name);  // that there is no such name
+  }
+  nodes_.ForgetAttributes(request.node);  // the kernel does by itself
+  return validity;
+}
+
+bool Server::ReplyCreate(uint64_t id, const NodeAttributes& attributes, std::string_view name, uint64_t handle,
+                         std::shared_ptr<Content> content) {
+  const auto asked = requests_.Peek(id);
+  if (!asked) {
+    if (files_->Find(handle)) return false;
+    ReplyLate(id);
+    requests_.PostRelease(handle);
+    return true;
+  }
+  fuse::CreateOut out{};
+  switch (files_->Open(handle, attributes.node, std::move(content), asked->flags, true, &out.open)) {
+    case OpenFiles::Opening::kHandleInUse:
+      return false;
+    case OpenFiles::Opening::kTextBusy:  // a file that was there already
+      ReplyError(id, ETXTBSY);
+      requests_.PostRelease(handle);
+      return true;
+    case OpenFiles::Opening::kDone:
+      break;
+  }
+  const auto request = requests_.Take(id);
+  if (!request) {
+    ReplyLate(id);
+    GiveBack(handle);
+    return true;
+  }
+  out.entry = EntryOf(attributes, KeepMade(*request, attributes, name));
+  if (!device_.Reply(request->unique, out)) GiveBack(handle);
+  return true;
 }
 
 void Server::ReplyNoEntry(uint64_t id) {
@@ -40,13 +112,12 @@ void Server::ReplyAttributes(uint64_t id, const NodeAttributes& attributes) {
   if (!request) return;
   const Validity validity = ValidityFor(*request);
   if (request->table_version == nodes_.version()) {
-    std::vector<NodeTable::Forgotten> evicted;
-    nodes_.PutAttributes(attributes, Collect(&evicted));
-    TellEvicted(evicted);
+    Keep(*request, attributes, {});
+  } else if (request->kind == Kind::kSetattr) {
+    nodes_.ForgetAttributes(request->node);
   }
   AnswerAttributes(request->unique, attributes, validity);
 }
-
 
 bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, uint64_t parent_ino) {
   const auto asked = requests_.Peek(id);
@@ -70,7 +141,10 @@ bool Server::ReplyListing(uint64_t id, const std::vector<NodeRecord>& children, 
   NodeAttributes self;
   writer.AddDots(nodes_.Get(request->node, &self) ? self.ino : request->node, parent_ino);
   for (const NodeRecord& child : children) {
-    if (child.attributes.ino > writer.after_ino() && !writer.Add({child.attributes, child.name, true})) break;
+    if (child.attributes.ino <= writer.after_ino()) continue;
+    NodeAttributes shown = child.attributes;
+    dirty_nodes_.Show(&shown);
+    if (!writer.Add({shown, child.name, true})) break;
   }
   device_.ReplyInPlace(request->unique, payload, writer.size());
   return true;
@@ -91,13 +165,25 @@ bool Server::ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> co
     requests_.PostRelease(handle);
     return true;
   }
-  const auto out = files_->Open(handle, asked->node, std::move(content), asked->flags);
-  if (!out) return false;
-  if (!requests_.Take(id) || !device_.Reply(asked->unique, *out)) {
+  NodeAttributes attributes;
+  const bool writable =
+      !options_.read_only && (!nodes_.Get(asked->node, &attributes) || (attributes.mode & S_IWUSR) != 0);
+  fuse::OpenOut out{};
+  switch (files_->Open(handle, asked->node, std::move(content), asked->flags, writable, &out)) {
+    case OpenFiles::Opening::kHandleInUse:
+      return false;
+    case OpenFiles::Opening::kTextBusy:
+      ReplyError(id, ETXTBSY);
+      requests_.PostRelease(handle);
+      return true;
+    case OpenFiles::Opening::kDone:
+      break;
+  }
+  if (!requests_.Take(id) || !device_.Reply(asked->unique, out)) {
     GiveBack(handle);
     return true;
   }
-  if ((out->open_flags & fuse::kOpenPassthrough) != 0) passthrough_opens_++;
+  if ((out.open_flags & fuse::kOpenPassthrough) != 0) passthrough_opens_++;
   return true;
 }
 
@@ -108,11 +194,26 @@ void Server::GiveBack(uint64_t handle) {
 void Server::ContentPresent(const std::shared_ptr<Content>& content, ByteRange range) {
   for (const uint64_t id : content->AddPresent(range, MonotonicMilliseconds())) {
     const auto request = requests_.Take(id);
-    if (request) reads_.AnswerLater(request->unique, content, {request->offset, request->end});
+    if (request) io_.AnswerReadLater(request->unique, content, request->range);
   }
 }
 
-void Server::ContentDropped(Content& content) { FailParked(content.SetDropped(), EIO); }
+void Server::ContentDirty(Content& content, uint64_t node, std::shared_ptr<DirtyFile> file) {
+  content.SetDirty(file);
+  dirty_nodes_.Set(content.id(), node, std::move(file));
+}
+
+void Server::ContentDropped(Content& content) {
+  FailParked(content.SetDropped(), EIO);
+  const auto [node, file] = dirty_nodes_.Remove(content.id());
+  if (file == nullptr || file->revision() == 0) return;
+  if (file->noted()) {
+    // What JavaScript would say.
+    nodes_.ChangeAttributes(node, [&file](NodeAttributes* attributes) { DirtyNodes::Show(*file, attributes); });
+  } else {
+    nodes_.ForgetAttributes(node);
+  }
+}
 
 void Server::FailParked(const std::vector<uint64_t>& ids, int error) {
   for (const uint64_t id : ids) {
@@ -169,7 +270,38 @@ void Server::TellEvicted(const std::vector<NodeTable::Forgotten>& evicted) {
 
 void Server::ReplyDone(uint64_t id) {
   const auto request = requests_.Take(id);
-  if (request) device_.ReplyEmpty(request->unique);
+  if (!request) return;
+  switch (request->kind) {
+    case Kind::kUnlink:
+    case Kind::kRmdir:
+      nodes_.RemoveEntry(request->node, request->name, IsOpen(request->node, request->name));
+      nodes_.ForgetAttributes(request->node);
+      break;
+    case Kind::kRename: {
+      const bool keep = IsOpen(request->new_parent, request->new_name);
+      if (!nodes_.MoveEntry(request->node, request->name, request->new_parent, request->new_name, keep)) {
+        InvalidateEntry(request->node, request->name);
+        InvalidateEntry(request->new_parent, request->new_name);
+      }
+      nodes_.ForgetAttributes(request->node);
+      nodes_.ForgetAttributes(request->new_parent);
+      break;
+    }
+    case Kind::kFlush:
+      request->content->dirty()->Noted(request->revision);
+      break;
+    case Kind::kBeginWrite:
+      io_.AnswerChangeLater(request->unique, request->content, request->change, request->bytes);
+      return;
+    default:
+      break;
+  }
+  device_.ReplyEmpty(request->unique);
+}
+
+bool Server::IsOpen(uint64_t parent, std::string_view name) const {
+  NodeAttributes attributes;
+  return nodes_.Lookup(parent, name, &attributes) == NodeTable::Answer::kFound && files_->IsOpen(attributes.node);
 }
 
 void Server::ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size) {

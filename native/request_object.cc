@@ -1,5 +1,6 @@
 #include "request_object.h"
 
+#include <optional>
 #include <string>
 
 namespace b2bmount {
@@ -15,14 +16,23 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
   const auto set_text = [&](const char* name, const std::string& text) {
     object.Set(name, Napi::String::New(env, text));
   };
+  const auto set_optional = [&](const char* name, const auto& number) {
+    object.Set(name, number ? Napi::Number::New(env, static_cast<double>(*number)) : env.Undefined());
+  };
+  const auto set_place = [&] {
+    set_number("parent", request.node);
+    set_text("name", request.name);
+  };
+  const auto set_caller = [&] {
+    set_number("pid", request.pid);
+    set_number("uid", request.uid);
+  };
   set_number("id", id);
   switch (request.kind) {
     case Kind::kLookup:
       set_text("op", "lookup");
-      set_number("parent", request.node);
-      set_text("name", request.name);
-      set_number("pid", request.pid);
-      set_number("uid", request.uid);
+      set_place();
+      set_caller();
       break;
     case Kind::kGetattr:
       set_text("op", "getattr");
@@ -36,14 +46,13 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
       set_text("op", "open");
       set_number("node", request.node);
       set_number("flags", request.flags);
-      set_number("pid", request.pid);
-      set_number("uid", request.uid);
+      set_caller();
       break;
     case Kind::kRead:
       set_text("op", "read");
       set_number("handle", request.handle);
-      set_number("start", request.offset);
-      set_number("end", request.end);
+      set_number("start", request.missing.start);
+      set_number("end", request.missing.end);
       set_number("pid", request.pid);
       break;
     case Kind::kGetxattr:
@@ -62,6 +71,58 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
       set_text("op", "removexattr");
       set_number("node", request.node);
       set_text("name", request.name);
+      break;
+    case Kind::kCreate:
+      set_text("op", "create");
+      set_place();
+      set_number("permissions", request.mode);
+      set_optional("flags", request.opens ? std::optional(request.flags) : std::nullopt);
+      set_caller();
+      break;
+    case Kind::kMkdir:
+      set_text("op", "mkdir");
+      set_place();
+      set_number("permissions", request.mode);
+      set_caller();
+      break;
+    case Kind::kUnlink:
+    case Kind::kRmdir:
+      set_text("op", request.kind == Kind::kUnlink ? "unlink" : "rmdir");
+      set_place();
+      set_caller();
+      break;
+    case Kind::kRename:
+      set_text("op", "rename");
+      set_place();
+      set_number("newParent", request.new_parent);
+      set_text("newName", request.new_name);
+      set_number("flags", request.flags);
+      set_caller();
+      break;
+    case Kind::kSetattr:
+      set_text("op", "setattr");
+      set_number("node", request.node);
+      set_optional("handle", request.attributes.handle);
+      set_optional("size", request.attributes.size);
+      set_optional("modified", request.attributes.modified_milliseconds);
+      set_optional("permissions", request.attributes.permissions);
+      set_optional("owner", request.attributes.uid);
+      set_optional("group", request.attributes.gid);
+      set_caller();
+      break;
+    case Kind::kBeginWrite:
+      set_text("op", "begin-write");
+      set_number("handle", request.handle);
+      set_number("pid", request.pid);
+      break;
+    case Kind::kFlush:
+      set_text("op", "flush");
+      set_number("handle", request.handle);
+      set_number("pid", request.pid);
+      break;
+    case Kind::kFsync:
+      set_text("op", "fsync");
+      set_optional("handle", request.handle != 0 ? std::optional(request.handle) : std::nullopt);
       break;
   }
   return object;

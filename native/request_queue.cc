@@ -53,20 +53,38 @@ std::optional<RequestQueue::Request> RequestQueue::Peek(uint64_t id) const {
 }
 
 std::optional<RequestQueue::Request> RequestQueue::Cancel(uint64_t id) {
-  auto request = Take(id);
-  if (!request) return std::nullopt;
-  if (request->content != nullptr) request->content->Unpark(id);
+  Request request{};
   bool ring = false;
-  if (request->delivered) {
+  {
     const std::lock_guard lock(mutex_);
-    ring = Push(Event::Type::kCancelled, id);
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end()) return std::nullopt;
+    request = std::move(found->second);
+    waiting_.erase(found);
+    id_by_unique_.erase(request.unique);
+    if (request.delivered) {
+      ring = Push(Event::Type::kCancelled, id);
+      if (request.changes_the_tree()) overdue_.emplace(id, request);
+    }
   }
+  if (request.content != nullptr) request.content->Unpark(id);
   if (ring) ring_();
+  return request;
+}
+
+std::optional<RequestQueue::Request> RequestQueue::TakeOverdue(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = overdue_.find(id);
+  if (found == overdue_.end()) return std::nullopt;
+  Request request = std::move(found->second);
+  overdue_.erase(found);
   return request;
 }
 
 std::optional<RequestQueue::Request> RequestQueue::Interrupt(uint64_t unique) {
   uint64_t id;
+  bool is_told = false;
+  bool ring = false;
   {
     const std::lock_guard lock(mutex_);
     const auto found = id_by_unique_.find(unique);
@@ -76,7 +94,14 @@ std::optional<RequestQueue::Request> RequestQueue::Interrupt(uint64_t unique) {
       return std::nullopt;
     }
     id = found->second;
+    const auto& request = waiting_.at(id);
+    if (request.delivered && request.changes_the_tree()) {
+      ring = Push(Event::Type::kCancelled, id);
+      is_told = true;
+    }
   }
+  if (ring) ring_();
+  if (is_told) return std::nullopt;
   return Cancel(id);
 }
 
@@ -110,7 +135,7 @@ std::vector<RequestQueue::Request> RequestQueue::CancelReadsOfNode(uint64_t node
 
 std::vector<RequestQueue::Request> RequestQueue::TakeExpired(int64_t before, int64_t in_any_case) {
   return TakeIf([before, in_any_case](const Request& request) {
-    const int64_t progress = request.content != nullptr ? request.content->last_progress() : 0;
+    const int64_t progress = request.kind == Kind::kRead ? request.content->last_progress() : 0;
     return std::max(request.since, progress) < before || request.since < in_any_case;
   });
 }

@@ -11,7 +11,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "byte_ranges.h"
 #include "content.h"
+#include "dirty_file.h"
 
 namespace b2bmount {
 
@@ -19,33 +21,63 @@ namespace b2bmount {
 //
 //   reader thread --Add--> waiting --Take--> JavaScript's reply, a read whose bytes have come
 //                             |-----Interrupt--> EINTR by the reader that got INTERRUPT (or FLUSH)
-//                             |-----TakeExpired--> EIO by the watchdog
+//                             |-----TakeExpired--> EIO by the watchdog; what changes the tree becomes overdue
 //                             +-----Close--> EIO at the end
 //
 // INVARIANT: an id is given out once; after its request has been taken the id leads nowhere.
 class RequestQueue {
  public:
-  enum class Kind : uint8_t { kLookup, kGetattr, kReaddir, kOpen, kRead, kGetxattr, kSetxattr, kRemovexattr };
+  enum class Kind : uint8_t {
+    kLookup, kGetattr, kReaddir, kOpen, kRead, kGetxattr, kSetxattr, kRemovexattr,
+    kCreate, kMkdir, kUnlink, kRmdir, kRename, kSetattr,
+    kBeginWrite,  // a WRITE or FALLOCATE that waits until its content is dirty
+    kFlush, kFsync,
+  };
+
+  // SETATTR; what is absent stays.
+  struct Attributes {
+    std::optional<uint64_t> size;
+    std::optional<int64_t> modified_milliseconds;
+    std::optional<uint32_t> permissions;
+    std::optional<uint32_t> uid;
+    std::optional<uint32_t> gid;
+    std::optional<uint64_t> handle;
+  };
 
   struct Request {
     Kind kind;
     bool plus = false;   // READDIRPLUS
+    bool opens = false;  // CREATE, not MKNOD
     uint32_t size = 0;   // of the buffer that the kernel offers: READDIR, GETXATTR
-    uint32_t flags = 0;  // OPEN
+    uint32_t flags = 0;  // OPEN, CREATE, RENAME2, SETXATTR
+    uint32_t mode = 0;   // CREATE, MKNOD, MKDIR
     uint32_t pid = 0;
     uint32_t uid = 0;
-    uint64_t unique = 0;                 // the kernel's id
-    uint64_t node = 0;                   // LOOKUP: the parent
-    uint64_t handle = 0;                 // READ
-    uint64_t offset = 0;                 // READDIR; READ: start
-    uint64_t end = 0;                    // READ
-    std::string name{};                  // LOOKUP, …XATTR
-    std::string value{};                 // SETXATTR
-    std::shared_ptr<Content> content{};  // READ
-    int64_t since = 0;                   // milliseconds of the monotonic clock
-    bool delivered = false;              // JavaScript has seen it
+    uint64_t unique = 0;                                  // the kernel's id
+    uint64_t node = 0;                                    // where there is a name: the parent
+    uint64_t handle = 0;                                  // READ, WRITE, FALLOCATE, FLUSH, FSYNC (0: of a directory)
+    uint64_t offset = 0;                                  // READDIR
+    ByteRange range{};                                    // READ
+    ByteRange missing{};                                  // READ: what of it is waited for
+    uint64_t revision = 0;                                // FLUSH: of the dirty file
+    std::string name{};                                   // LOOKUP, …XATTR, CREATE, MKNOD, MKDIR, UNLINK, RMDIR, RENAME
+    std::string value{};                                  // SETXATTR
+    uint64_t new_parent = 0;                              // RENAME
+    std::string new_name{};                               // RENAME
+    Attributes attributes{};                              // SETATTR
+    Change change{};                                      // kBeginWrite
+    std::shared_ptr<const std::vector<uint8_t>> bytes{};  // kBeginWrite: of a WRITE
+    std::shared_ptr<Content> content{};                   // READ, kBeginWrite, FLUSH
+    int64_t since = 0;                                    // milliseconds of the monotonic clock
+    bool delivered = false;                               // JavaScript has seen it
     // NodeTable::version() when JavaScript got the request: an older answer is not kept.
     uint64_t table_version = 0;
+
+    // Once JavaScript has begun, nobody but JavaScript knows whether it has happened.
+    bool changes_the_tree() const {
+      return kind == Kind::kCreate || kind == Kind::kMkdir || kind == Kind::kUnlink || kind == Kind::kRmdir ||
+             kind == Kind::kRename || kind == Kind::kSetattr;
+    }
   };
 
   // What JavaScript is told, in this order.
@@ -67,8 +99,12 @@ class RequestQueue {
   // A copy; the request stays.
   std::optional<Request> Peek(uint64_t id) const;
 
+  // What was answered with EIO because JavaScript was late: it has answered now, and the kernel does not know of it.
+  std::optional<Request> TakeOverdue(uint64_t id);
+
   // Takes the request that the kernel calls `unique` and tells JavaScript. If it is not here, it may still be on its
-  // way from another reader: Add() will refuse it.
+  // way from another reader: Add() will refuse it. What JavaScript may have carried out already is not taken: it is
+  // told, and answers.
   std::optional<Request> Interrupt(uint64_t unique);
   struct WaitingRead {
     uint64_t id;
@@ -107,6 +143,7 @@ class RequestQueue {
   bool closed_ = false;
   std::unordered_map<uint64_t, Request> waiting_;
   std::unordered_map<uint64_t, uint64_t> id_by_unique_;
+  std::unordered_map<uint64_t, Request> overdue_;
   std::deque<Outgoing> outgoing_;
   // Interrupted before they were added. Never reused by the kernel, so old ones do no harm.
   std::deque<uint64_t> interrupted_early_;

@@ -12,6 +12,8 @@
 #include <thread>
 #include <utility>
 
+#include "clock.h"
+
 namespace b2bmount {
 namespace {
 
@@ -27,7 +29,10 @@ constexpr uint32_t kReadAheadKibibytes = 1024;
 constexpr uint64_t kWantedFlags = fuse::kAsyncRead | fuse::kBigWrites | fuse::kDoReaddirplus | fuse::kAsyncDirectIo |
                                   fuse::kParallelDirops | fuse::kAbortError | fuse::kMaxPages |
                                   fuse::kExplicitInvalidateData | fuse::kInitExtended | fuse::kHasExpireOnly |
-                                  fuse::kNoExport | fuse::kHasResend;
+                                  fuse::kNoExport | fuse::kHasResend |
+                                  // Else each write(2) asks for capabilities first. There is nothing to clear here:
+                                  // neither setuid bits nor capabilities can be set.
+                                  fuse::kHandleKillPrivileges2;
 
 bool HasSysAdmin() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -51,11 +56,6 @@ int ReaderCount() { return std::clamp(static_cast<int>(std::thread::hardware_con
 
 }  // namespace
 
-int64_t MonotonicMilliseconds() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
-
 Server::Server(Mounting mounting, const ServerOptions& options, Hooks hooks)
     : mounting_(std::move(mounting)),
       options_(options),
@@ -63,7 +63,7 @@ Server::Server(Mounting mounting, const ServerOptions& options, Hooks hooks)
       device_(mounting_.TakeDevice()),
       nodes_(options.max_entries),
       requests_(hooks_.ring),
-      reads_(device_),
+      io_(device_),
       reply_(kReplyCapacity) {}
 
 std::optional<MountError> Server::Start() {
@@ -79,7 +79,7 @@ std::optional<MountError> Server::Start() {
     notifier_->Announce(std::move(again));
   });
   notifier_ = std::make_unique<Notifier>(device_, *echo_, protocol_.epoch, protocol_.expire_only);
-  bool started = reply_.data() != nullptr && notifier_->Start() && echo_->Start() && reads_.Start();
+  bool started = reply_.data() != nullptr && notifier_->Start() && echo_->Start() && io_.Start();
   started = started && watchdog_.Start("b2b-watchdog", [this] { Watch(); });
   for (int i = 0; started && i < ReaderCount(); i++) {
     readers_.push_back(std::make_unique<Thread>());
@@ -192,7 +192,7 @@ std::optional<MountError> Server::StopOnce() {
   auto error = mounting_.Detach();
   // The readers still answer: a notification under way needs it.
   if (notifier_ != nullptr) notifier_->Stop();
-  reads_.Stop();
+  io_.Stop();
   {
     const std::lock_guard lock(watchdog_mutex_);
     watchdog_stopping_ = true;
@@ -225,7 +225,8 @@ Server::Statistics Server::statistics() const {
   statistics.forwarded = forwarded_;
   statistics.passthrough_opens = passthrough_opens_;
   statistics.expired = expired_;
-  statistics.read_bytes = reads_.bytes();
+  statistics.read_bytes = io_.bytes_read();
+  statistics.written_bytes = io_.bytes_written();
   statistics.entries = nodes_.size();
   return statistics;
 }

@@ -13,14 +13,15 @@
 
 #include "buffer.h"
 #include "content.h"
+#include "content_io.h"
 #include "device.h"
 #include "directory_writer.h"
+#include "dirty_nodes.h"
 #include "echo.h"
 #include "mounting.h"
 #include "node_table.h"
 #include "notifier.h"
 #include "open_files.h"
-#include "read_answerer.h"
 #include "request_queue.h"
 #include "thread.h"
 
@@ -45,14 +46,15 @@ struct Protocol {
 // Threads:
 //
 //   readers (2..8)  read a request, answer it from the tables, or queue it for JavaScript
-//   io (2)          answer parked READs (ReadAnswerer)
+//   io (2)          answer parked READs and WRITEs (ContentIo)
 //   notifier (1)    tells the kernel what to forget (Notifier)
 //   echo (1)        repeats changes of the other side through the mount, for who watches it (Echo)
 //   watchdog (1)    answers EIO to what JavaScript has not answered in time
 //   JavaScript's    everything under "by the JavaScript thread"; writes the tables, answers queued requests
 //
-// Locks, each for one class, in the order in which they may be nested: Content, then RequestQueue. All others are
-// taken alone, and nobody reads from or writes to the device under any of them (OpenFiles registers backing files).
+// Locks, each for one class, in the order in which they may be nested: Content, then RequestQueue; NodeTable, then
+// DirtyNodes. All others are taken alone, and nobody reads from or writes to the device under any of them (OpenFiles
+// registers backing files).
 //
 // Life:  constructed --Start--> serving --Stop--> draining --> stopped
 //                                  |                 what would need JavaScript is answered with EIO
@@ -93,11 +95,17 @@ class Server {
   bool HoldsListing(uint64_t node) const { return nodes_.HoldsListing(node); }
   // False: the handle is in use; the request is still waiting.
   bool ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content);
+  // The same. @param attributes, name of the new file
+  bool ReplyCreate(uint64_t id, const NodeAttributes& attributes, std::string_view name, uint64_t handle,
+                   std::shared_ptr<Content> content);
   void ReplyDone(uint64_t id);
+  // The request is not waiting any more. What it may have changed nevertheless is told to the kernel.
+  void ReplyLate(uint64_t id);
   void ReplyBytes(uint64_t id, const uint8_t* bytes, size_t size);
 
   ContentTable& contents() { return contents_; }
   void ContentPresent(const std::shared_ptr<Content>& content, ByteRange range);
+  void ContentDirty(Content& content, uint64_t node, std::shared_ptr<DirtyFile> file);
   void ContentDropped(Content& content);
 
   void InvalidateEntry(uint64_t parent, std::string_view name);
@@ -116,6 +124,7 @@ class Server {
     uint64_t passthrough_opens;
     uint64_t expired;
     uint64_t read_bytes;
+    uint64_t written_bytes;
     uint64_t entries;
   };
   Statistics statistics() const;
@@ -151,6 +160,18 @@ class Server {
   void Open(const Incoming& request);
   void Read(const Incoming& request);
   void Flush(const Incoming& request);
+  void Fsync(const Incoming& request);
+  void Write(const Incoming& request);
+  void Allocate(const Incoming& request);
+  void ChangeContent(const Incoming& request, uint64_t handle, const Change& change);
+  void Create(const Incoming& request);
+  void Mknod(const Incoming& request);
+  void Mkdir(const Incoming& request);
+  void Unlink(const Incoming& request, RequestQueue::Kind kind);
+  void Rename(const Incoming& request, bool with_flags);
+  void Setattr(const Incoming& request);
+  // Whether the user may not change this file, or this directory, by its mode: then the kernel has its answer.
+  bool Denied(const Incoming& request, uint64_t node);
   void Release(const Incoming& request);
   void Getxattr(const Incoming& request);
   void Setxattr(const Incoming& request);
@@ -161,6 +182,8 @@ class Server {
   void Statfs(const Incoming& request);
   void Interrupt(const Incoming& request);
   void Forward(const Incoming& request, RequestQueue::Request forwarded);
+  // Of a request with a name for something in a directory: unless it is one that cannot be.
+  void ForwardNamed(const Incoming& request, RequestQueue::Request forwarded, std::optional<std::string_view> name);
   // @returns the id in the queue; or 0, and in `refused` the error to answer
   uint64_t Park(const Incoming& request, RequestQueue::Request forwarded, int* refused);
 
@@ -171,6 +194,12 @@ class Server {
   void FailAll(std::vector<RequestQueue::Request> requests, int error);
   void FailParked(const std::vector<uint64_t>& ids, int error);
   void GiveBack(uint64_t handle);
+  fuse::EntryOut EntryOf(NodeAttributes attributes, Validity validity) const;
+  // Keeps what JavaScript has made, or knows now, unless it may be old.
+  void Keep(const RequestQueue::Request& request, const NodeAttributes& attributes, std::string_view name);
+  // Something new is in a directory.
+  Validity KeepMade(const RequestQueue::Request& request, const NodeAttributes& attributes, std::string_view name);
+  bool IsOpen(uint64_t parent, std::string_view name) const;
   void TellEvicted(const std::vector<NodeTable::Forgotten>& evicted);
   // Where the kernel cannot forget everything at once, it may hold nothing that the tables do not: collects evictions.
   std::vector<NodeTable::Forgotten>* Collect(std::vector<NodeTable::Forgotten>* evicted) const {
@@ -189,7 +218,8 @@ class Server {
   NodeTable nodes_;
   ContentTable contents_;
   RequestQueue requests_;
-  ReadAnswerer reads_;
+  ContentIo io_;
+  DirtyNodes dirty_nodes_;
   std::unique_ptr<OpenFiles> files_;
   std::unique_ptr<Echo> echo_;
   std::unique_ptr<Notifier> notifier_;
@@ -220,8 +250,6 @@ class Server {
   std::atomic<uint64_t> passthrough_opens_{0};
   std::atomic<uint64_t> expired_{0};
 };
-
-int64_t MonotonicMilliseconds();
 
 // "LOOKUP" and so on; null for numbers that are not in use.
 const char* OpcodeName(uint32_t opcode);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "arguments.h"
+#include "dirty_file_binding.h"
 #include "exit_guard.h"
 #include "request_object.h"
 #include "session_options.h"
@@ -51,10 +52,12 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::OfferListing>("offerListing"),
                       InstanceMethod<&Session::HoldsListing>("holdsListing"),
                       InstanceMethod<&Session::ReplyOpen>("replyOpen"),
+                      InstanceMethod<&Session::ReplyCreate>("replyCreate"),
                       InstanceMethod<&Session::ReplyDone>("replyDone"),
                       InstanceMethod<&Session::ReplyBytes>("replyBytes"),
                       InstanceMethod<&Session::AddContent>("addContent"),
                       InstanceMethod<&Session::ContentPresent>("contentPresent"),
+                      InstanceMethod<&Session::ContentDirty>("contentDirty"),
                       InstanceMethod<&Session::ContentVerified>("contentVerified"),
                       InstanceMethod<&Session::DropContent>("dropContent"),
                       InstanceMethod<&Session::InvalidateEntry>("invalidateEntry"),
@@ -175,7 +178,10 @@ void Session::OnEnvironmentEnd(void* argument) {
 bool Session::Expect(Napi::Env env, uint64_t id, std::initializer_list<Kind> kinds) const {
   if (server_ == nullptr) return false;
   const auto request = server_->requests().Peek(id);
-  if (!request) return false;
+  if (!request) {
+    server_->ReplyLate(id);
+    return false;
+  }
   for (const Kind kind : kinds) {
     if (request->kind == kind) return true;
   }
@@ -210,7 +216,9 @@ Napi::Value Session::ReplyEntry(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint64_t id = arguments.Integer(0, "id");
   const NodeRecord record = arguments.Record(1, "record");
-  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kLookup})) return info.Env().Undefined();
+  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kLookup, Kind::kCreate, Kind::kMkdir})) {
+    return info.Env().Undefined();
+  }
   server_->ReplyEntry(id, record.attributes, record.name);
   return info.Env().Undefined();
 }
@@ -226,7 +234,7 @@ Napi::Value Session::ReplyAttributes(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint64_t id = arguments.Integer(0, "id");
   const NodeRecord record = arguments.Record(1, "record");
-  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kGetattr})) return info.Env().Undefined();
+  if (!arguments.valid() || !Expect(info.Env(), id, {Kind::kGetattr, Kind::kSetattr})) return info.Env().Undefined();
   server_->ReplyAttributes(id, record.attributes);
   return info.Env().Undefined();
 }
@@ -281,10 +289,34 @@ Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value Session::ReplyCreate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Arguments arguments(info);
+  const uint64_t id = arguments.Integer(0, "id");
+  const NodeRecord record = arguments.Record(1, "record");
+  const uint64_t handle = arguments.Integer(2, "handle");
+  const uint64_t content_id = arguments.Integer(3, "content");
+  if (!arguments.valid() || server_ == nullptr) return env.Undefined();
+  auto content = server_->contents().Find(content_id);
+  const auto request = server_->requests().Peek(id);
+  if (content == nullptr || handle == 0) {
+    ThrowTypeError(env, content == nullptr ? "content is not known" : "handle must not be 0");
+  } else if (request && (request->kind != Kind::kCreate || !request->opens)) {
+    ThrowTypeError(env, "request " + std::to_string(id) + " is not of the kind that this answers");
+  } else if (!server_->ReplyCreate(id, record.attributes, record.name, handle, std::move(content))) {
+    ThrowTypeError(env, "handle is in use");
+  }
+  return env.Undefined();
+}
+
 Napi::Value Session::ReplyDone(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint64_t id = arguments.Integer(0, "id");
-  if (arguments.valid() && Expect(info.Env(), id, {Kind::kSetxattr, Kind::kRemovexattr})) server_->ReplyDone(id);
+  if (arguments.valid() && Expect(info.Env(), id,
+                                  {Kind::kSetxattr, Kind::kRemovexattr, Kind::kUnlink, Kind::kRmdir, Kind::kRename,
+                                   Kind::kBeginWrite, Kind::kFlush, Kind::kFsync})) {
+    server_->ReplyDone(id);
+  }
   return info.Env().Undefined();
 }
 
@@ -336,6 +368,19 @@ Napi::Value Session::ContentPresent(const Napi::CallbackInfo& info) {
     ThrowTypeError(info.Env(), "start must not be above end");
   } else if (const auto content = ContentArgument(info)) {
     server_->ContentPresent(content, {start, end});
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Session::ContentDirty(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t node = arguments.Integer(1, "node");
+  if (!arguments.valid()) return info.Env().Undefined();
+  auto file = info.Length() > 2 ? ToDirtyFile(info[2]) : nullptr;
+  if (file == nullptr) {
+    ThrowTypeError(info.Env(), "dirty must be a DirtyFile that is open");
+  } else if (const auto content = ContentArgument(info)) {
+    server_->ContentDirty(*content, node, std::move(file));
   }
   return info.Env().Undefined();
 }
@@ -420,6 +465,7 @@ Napi::Value Session::GetStatistics(const Napi::CallbackInfo& info) {
   object.Set("passthroughOpens", number(statistics.passthrough_opens));
   object.Set("expired", number(statistics.expired));
   object.Set("readBytes", number(statistics.read_bytes));
+  object.Set("writtenBytes", number(statistics.written_bytes));
   object.Set("entries", number(statistics.entries));
   return object;
 }

@@ -37,10 +37,12 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value OfferListing(const Napi::CallbackInfo& info);
   Napi::Value HoldsListing(const Napi::CallbackInfo& info);
   Napi::Value ReplyOpen(const Napi::CallbackInfo& info);
+  Napi::Value ReplyCreate(const Napi::CallbackInfo& info);
   Napi::Value ReplyDone(const Napi::CallbackInfo& info);
   Napi::Value ReplyBytes(const Napi::CallbackInfo& info);
   Napi::Value AddContent(const Napi::CallbackInfo& info);
   Napi::Value ContentPresent(const Napi::CallbackInfo& info);
+  Napi::Value ContentDirty(const Napi::CallbackInfo& info);
   Napi::Value ContentVerified(const Napi::CallbackInfo& info);
   Napi::Value DropContent(const Napi::CallbackInfo& info);
   Napi::Value InvalidateEntry(const Napi::CallbackInfo& info);

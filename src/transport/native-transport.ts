@@ -1,7 +1,17 @@
+import { constants } from 'node:fs'
 import { getgid, getuid } from 'node:process'
 import type * as Native from '../../native/index.js'
 import { toErrno } from '../fs/errno.js'
-import type { Caller, DirectoryEvent, FileSystem, KernelView, LocalContent } from '../fs/file-system.js'
+import type {
+  AttributeChanges,
+  Caller,
+  DirectoryEvent,
+  FileSystem,
+  KernelView,
+  LocalContent,
+  OpenFile,
+} from '../fs/file-system.js'
+import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { NodeId } from '../model/ids.js'
 import { ListingAhead } from './listing-ahead.js'
@@ -14,6 +24,8 @@ const KERNEL_CACHE_SECONDS = 24 * 60 * 60
 const REQUEST_DEADLINE_MILLISECONDS = 90_000
 // About 200 bytes each: what LOOKUP, GETATTR and READDIRPLUS find without JavaScript.
 const NATIVE_ENTRIES = 400_000
+// mknod(2) makes something new, or nothing.
+const MKNOD_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY
 const ANNOUNCED = { appeared: 0, vanished: 1, changed: 2 } as const
 const STATISTICS_INTERVAL_MILLISECONDS = 5_000
 
@@ -39,9 +51,16 @@ export class NativeTransport implements Transport {
 /** A cache file that the session reads by itself. */
 interface Registration {
   readonly id: number
+  readonly node: NodeId
   readonly stop: () => void
   handles: number
   verified: boolean
+  dirty: DirtyFile | undefined
+}
+
+/** What a {@link DirtyFile} must be for the session to write it. Implemented by `dirty/native-dirty-file.ts`. */
+interface NativelyWritten {
+  readonly native: Native.DirtyFile
 }
 
 type Answerable = Exclude<Native.Request, { op: 'listed' | 'release' | 'cancelled' | 'stopped' }>
@@ -104,6 +123,10 @@ class NativeMount implements Mount, KernelView {
     // The new version has another nodeid. Pages and local bytes of the old one stay good for who has it open;
     // what is missing of it the file system refuses by itself, with the reason.
     this.#session.invalidateAttributes(node)
+  }
+
+  contentDirty(node: NodeId, file: DirtyFile): void {
+    this.#changedHere(node, file)
   }
 
   announce({ what, directory, path, name, isFolder, attributes }: DirectoryEvent): void {
@@ -177,6 +200,39 @@ class NativeMount implements Mount, KernelView {
       case 'removexattr':
         this.#fs.removexattr(request.node as NodeId, request.name)
         return session.replyDone(request.id)
+      case 'create':
+        return this.#create(request, signal)
+      case 'mkdir': {
+        const { id, parent, name, permissions } = request
+        const made = await this.#fs.mkdir(parent as NodeId, name, permissions, request, signal)
+        return session.replyEntry(id, packNode(made, name))
+      }
+      case 'unlink':
+        await this.#fs.unlink(request.parent as NodeId, request.name, request, signal)
+        return session.replyDone(request.id)
+      case 'rmdir':
+        await this.#fs.rmdir(request.parent as NodeId, request.name, request, signal)
+        return session.replyDone(request.id)
+      case 'rename': {
+        const { id, name, newName, flags } = request
+        const [from, to] = [request.parent as NodeId, request.newParent as NodeId]
+        await this.#fs.rename(from, name, to, newName, flags, request, signal)
+        return session.replyDone(id)
+      }
+      case 'setattr':
+        return this.#setattr(request, signal)
+      case 'begin-write': {
+        const open = this.#handles.get(request.handle)
+        const dirty = await this.#fs.beginWrite(request.handle, signal)
+        if (open) this.#changedHere(open.node, dirty)
+        return session.replyDone(request.id)
+      }
+      case 'flush':
+        await this.#fs.flush(request.handle, signal)
+        return session.replyDone(request.id)
+      case 'fsync':
+        await this.#fs.fsync(request.handle, signal)
+        return session.replyDone(request.id)
     }
   }
 
@@ -185,23 +241,56 @@ class NativeMount implements Mount, KernelView {
   }
 
   async #open(id: number, node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<void> {
-    const { handle, content } = await this.#fs.open(node, flags, caller, signal)
-    if (signal.aborted) return this.#fs.release(handle)
-    const registration = this.#contents.get(content) ?? this.#register(content)
+    const opened = await this.#fs.open(node, flags, caller, signal)
+    if (signal.aborted) return this.#fs.release(opened.handle)
+    this.#session.replyOpen(id, opened.handle, this.#opened(node, opened))
+  }
+
+  async #create(request: Native.Request & { op: 'create' }, signal: AbortSignal): Promise<void> {
+    const { id, parent, name, permissions, flags } = request
+    const mode = flags ?? MKNOD_FLAGS
+    const made = await this.#fs.create(parent as NodeId, name, permissions, mode, request, signal)
+    const record = packNode(made.attributes, name)
+    if (flags === undefined) {
+      this.#fs.release(made.handle)
+      return this.#session.replyEntry(id, record)
+    }
+    this.#session.replyCreate(id, record, made.handle, this.#opened(made.attributes.node, made))
+  }
+
+  async #setattr(request: Native.Request & { op: 'setattr' }, signal: AbortSignal): Promise<void> {
+    const node = request.node as NodeId
+    const attributes = await this.#fs.setattr(node, toChanges(request), request.handle, request, signal)
+    this.#session.replyAttributes(request.id, packNode(attributes))
+  }
+
+  /** @returns what the session calls the content of this new handle */
+  #opened(node: NodeId, { handle, content, dirty }: OpenFile): number {
+    const registration = this.#contents.get(content) ?? this.#register(node, content)
     registration.handles++
     this.#handles.set(handle, { node, content })
     if (content.verified && !registration.verified) {
       registration.verified = true
       this.#session.contentVerified(registration.id)
     }
-    this.#session.replyOpen(id, handle, registration.id)
+    if (dirty) this.#changedHere(node, dirty)
+    return registration.id
   }
 
-  #register(content: LocalContent): Registration {
+  /** All who have the node open read and write by `dirty` from now on. */
+  #changedHere(node: NodeId, dirty: DirtyFile): void {
+    for (const registration of this.#contents.values()) {
+      if (registration.node !== node || registration.dirty === dirty) continue
+      registration.dirty = dirty
+      this.#session.contentDirty(registration.id, node, nativelyWritten(dirty).native)
+    }
+  }
+
+  #register(node: NodeId, content: LocalContent): Registration {
     const present = new Float64Array([...content.present].flatMap(range => [range.start, range.end]))
     const id = this.#session.addContent(content.fd, content.size, present, content.verified)
     const stop = content.onPresent(range => this.#session.contentPresent(id, range.start, range.end))
-    const registration = { id, stop, handles: 0, verified: content.verified }
+    const registration = { id, node, stop, handles: 0, verified: content.verified, dirty: undefined }
     this.#contents.set(content, registration)
     return registration
   }
@@ -210,13 +299,14 @@ class NativeMount implements Mount, KernelView {
     const open = this.#handles.get(handle)
     if (!open) return
     this.#handles.delete(handle)
+    // First: what the session shows of the file it shows until the file system has noted it.
+    this.#fs.release(handle)
     const registration = this.#contents.get(open.content)
     if (registration && --registration.handles === 0) {
       this.#contents.delete(open.content)
       registration.stop()
       this.#session.dropContent(registration.id)
     }
-    this.#fs.release(handle)
   }
 
   #tellStatistics(): void {
@@ -233,6 +323,22 @@ class NativeMount implements Mount, KernelView {
   }
 }
 
+function nativelyWritten(dirty: DirtyFile): NativelyWritten {
+  if ('native' in dirty) return dirty as DirtyFile & NativelyWritten
+  throw new Error('the kernel transport writes native dirty files only')
+}
+
+function toChanges(request: Native.Request & { op: 'setattr' }): AttributeChanges {
+  const { size, modified, permissions, owner, group } = request
+  return {
+    ...(size !== undefined && { size }),
+    ...(modified !== undefined && { modified }),
+    ...(permissions !== undefined && { permissions }),
+    ...(owner !== undefined && { uid: owner }),
+    ...(group !== undefined && { gid: group }),
+  }
+}
+
 function startSession(
   deps: NativeTransportDeps,
   options: MountOptions,
@@ -244,7 +350,7 @@ function startSession(
         directory: options.directory,
         source: 'b2bmount',
         subtype: 'b2bmount',
-        readOnly: true,
+        readOnly: options.readOnly,
         allowOther: options.allowOther,
         uid: getuid?.() ?? 0,
         gid: getgid?.() ?? 0,

@@ -4,7 +4,9 @@ export interface MountOptions {
   /** Absolute path of an existing, empty directory. */
   readonly directory: string
   readonly allowOther: boolean
-  /** Let the kernel read verified files without us, where the process may. */
+  /** Whatever would change something is refused, except setting our attributes. */
+  readonly readOnly: boolean
+  /** Let the kernel read verified files that nobody may write without us, where the process may. */
   readonly passthrough: boolean
 }
 

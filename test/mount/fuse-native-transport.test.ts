@@ -50,7 +50,12 @@ async function mountWorld(t: Test, fill: (world: DriveWorld) => void, readers = 
   const bugs: unknown[] = []
   const onBug = (operation: string, failure: unknown) => void bugs.push(operation, failure)
   const transport = new FuseNativeTransport({ binding: loadFuseNative(), mounts, onBug })
-  const mount = transport.mount(world.drive, { directory, allowOther: false, passthrough: true })
+  const mount = transport.mount(world.drive, {
+    directory,
+    readOnly: true,
+    allowOther: false,
+    passthrough: true,
+  })
   world.drive.attach(mount.view)
   t.teardown(async () => {
     if (await isDriveMounted(directory)) await mount.unmount()
@@ -292,6 +297,7 @@ t.test('unmounting fails what waits, and the directory can be mounted again', { 
   const transport = new FuseNativeTransport({ binding: loadFuseNative(), mounts, onBug: () => {} })
   const again = transport.mount(world.drive, {
     directory: mount.directory,
+    readOnly: true,
     allowOther: false,
     passthrough: false,
   })

@@ -19,7 +19,12 @@ const transport = new FuseNativeTransport({
 })
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
 try {
-  const mount = transport.mount(world.drive, { directory, allowOther: false, passthrough: false })
+  const mount = transport.mount(world.drive, {
+    directory,
+    readOnly: true,
+    allowOther: false,
+    passthrough: false,
+  })
   process.send?.('mounted')
   process.on('message', (how: 'exit' | 'unmount') => {
     if (how === 'exit') process.exit(7)

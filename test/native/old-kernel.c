@@ -25,16 +25,30 @@ ssize_t read(int fd, void *buffer, size_t size) {
   return got;
 }
 
+static int is_newer_notification(const void *bytes, size_t size) {
+  struct { uint32_t length; int32_t code; uint64_t unique; } header;
+  if (size < sizeof header) return 0;
+  memcpy(&header, bytes, sizeof header);
+  return header.unique == 0 && header.code > NEWEST_NOTIFICATION && header.code < 100;
+}
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+  static ssize_t (*next)(int, const void *, size_t);
+  if (!next) next = dlsym(RTLD_NEXT, "write");
+  // Whatever else is written begins with its own length only by chance.
+  if (is_newer_notification(bytes, size) && *(const uint32_t *)bytes == size) {
+    errno = EINVAL;
+    return -1;
+  }
+  return next(fd, bytes, size);
+}
+
 ssize_t writev(int fd, const struct iovec *parts, int count) {
   static ssize_t (*next)(int, const struct iovec *, int);
   if (!next) next = dlsym(RTLD_NEXT, "writev");
-  struct { uint32_t length; int32_t code; uint64_t unique; } header;
-  if (count > 0 && parts[0].iov_len >= sizeof header) {
-    memcpy(&header, parts[0].iov_base, sizeof header);
-    if (header.unique == 0 && header.code > NEWEST_NOTIFICATION && header.code < 100) {
-      errno = EINVAL;
-      return -1;
-    }
+  if (count > 0 && is_newer_notification(parts[0].iov_base, parts[0].iov_len)) {
+    errno = EINVAL;
+    return -1;
   }
   return next(fd, parts, count);
 }

@@ -1,0 +1,217 @@
+#include "dirty_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "clock.h"
+#include "full_io.h"
+
+namespace b2bmount {
+namespace {
+
+// Of the log: see index.d.ts.
+constexpr uint64_t kWritten = 1;
+constexpr uint64_t kCut = 2;
+
+constexpr size_t kZeros = 256 * 1024;
+
+bool OutOfSpace(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+// @returns 0 or an errno
+int Resize(int fd, uint64_t size) {
+  int result;
+  do {
+    result = ftruncate(fd, static_cast<off_t>(size));
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+// @returns 0 or an errno
+int Fallocate(int fd, int mode, ByteRange range) {
+  int result;
+  do {
+    result = fallocate(fd, mode, static_cast<off_t>(range.start), static_cast<off_t>(range.end - range.start));
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+DirtyFile::DirtyFile(UniqueFd fd, UniqueFd log, uint64_t size, uint64_t base_end, ByteRanges written, int64_t modified)
+    : fd_(std::move(fd)),
+      log_(std::move(log)),
+      size_(size),
+      base_end_(base_end),
+      modified_(modified),
+      written_(std::move(written)) {}
+
+int DirtyFile::Apply(const Change& change) {
+  const auto& [what, range, bytes, grows] = change;
+  switch (what) {
+    case Change::What::kWrite:
+      return Write(range.start, bytes, range.end - range.start);
+    case Change::What::kAllocate:
+      return Allocate(range, grows);
+    case Change::What::kZero:
+      // First what can fail for want of room.
+      if (grows) {
+        if (const int error = Allocate(range, true)) return error;
+      }
+      return Zero(range);
+  }
+  return EIO;
+}
+
+int DirtyFile::Write(uint64_t offset, const uint8_t* bytes, size_t size) {
+  if (size == 0) return 0;
+  const std::unique_lock lock(mutex_);
+  const uint64_t old_size = size_;
+  if (offset < old_size) {
+    // So that a full disk is met before the first byte of what is there has been changed.
+    const int error = Fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, {offset, offset + size});
+    if (OutOfSpace(error)) {
+      Resize(fd_.get(), old_size);  // gives back what was had beyond the end
+      return error;
+    }
+  }
+  if (const int error = Put(offset, bytes, size)) {
+    Resize(fd_.get(), old_size);  // a part of it may have made the file longer
+    return error;
+  }
+  size_ = std::max(old_size, offset + size);
+  Changed();
+  return 0;
+}
+
+int DirtyFile::Truncate(uint64_t size) {
+  const std::unique_lock lock(mutex_);
+  if (log_.valid() && size < base_end_) {
+    if (const int error = Append(kCut, size, 0)) return error;
+  }
+  if (const int error = Resize(fd_.get(), size)) return error;
+  base_end_ = std::min<uint64_t>(base_end_, size);
+  size_ = size;
+  Changed();
+  return 0;
+}
+
+int DirtyFile::Zero(ByteRange range) {
+  const std::unique_lock lock(mutex_);
+  range.end = std::min<uint64_t>(range.end, size_);
+  if (range.start >= range.end) return 0;
+  int error = Fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range);
+  if (error == 0) {
+    error = NoteWritten(range);
+  } else if (error == EOPNOTSUPP || error == ENOSYS) {
+    error = 0;
+    const std::vector<uint8_t> zeros(std::min<uint64_t>(kZeros, range.end - range.start));
+    for (uint64_t at = range.start; error == 0 && at < range.end; at += zeros.size()) {
+      error = Put(at, zeros.data(), std::min<uint64_t>(zeros.size(), range.end - at));
+    }
+  }
+  if (error == 0) Changed();
+  return error;
+}
+
+int DirtyFile::Allocate(ByteRange range, bool grow) {
+  const std::unique_lock lock(mutex_);
+  const int error = Fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, range);
+  // Where the disk cannot promise room, it is found out when it is needed.
+  if (error != 0 && error != EOPNOTSUPP && error != ENOSYS) return error;
+  if (!grow || range.end <= size_) return 0;
+  if (const int failed = Resize(fd_.get(), range.end)) return failed;
+  size_ = range.end;
+  Changed();
+  return 0;
+}
+
+int DirtyFile::Fill(uint64_t offset, const uint8_t* bytes, size_t size) {
+  const std::unique_lock lock(mutex_);
+  for (const ByteRange gap : FromBaseLocked({offset, offset + size})) {
+    if (const int error = Put(gap.start, bytes + (gap.start - offset), gap.end - gap.start)) return error;
+  }
+  return 0;
+}
+
+std::vector<ByteRange> DirtyFile::FromBase(ByteRange range) const {
+  const std::shared_lock lock(mutex_);
+  return FromBaseLocked(range);
+}
+
+std::vector<ByteRange> DirtyFile::Written() const {
+  const std::shared_lock lock(mutex_);
+  return written_.All();
+}
+
+int DirtyFile::Read(ByteRange range, int base, uint8_t* bytes, size_t* got) const {
+  const std::shared_lock lock(mutex_);
+  range.end = std::min<uint64_t>(range.end, size_);
+  *got = range.start < range.end ? range.end - range.start : 0;
+  // One part after the other, those of the base and those in between, so that no byte is read for nothing.
+  uint64_t at = range.start;
+  const auto read_own = [&](uint64_t end) { return ReadFully(fd_.get(), bytes + (at - range.start), end - at, at); };
+  for (const ByteRange gap : FromBaseLocked(range)) {
+    if (const int error = read_own(gap.start)) return error;
+    uint8_t* place = bytes + (gap.start - range.start);
+    const size_t size = gap.end - gap.start;
+    if (base < 0) {
+      std::memset(place, 0, size);
+    } else if (const int error = ReadFully(base, place, size, gap.start)) {
+      return error;
+    }
+    at = gap.end;
+  }
+  return at < range.end ? read_own(range.end) : 0;
+}
+
+void DirtyFile::Noted(uint64_t revision) {
+  uint64_t known = noted_;
+  while (known < revision && !noted_.compare_exchange_weak(known, revision)) {
+  }
+}
+
+std::vector<ByteRange> DirtyFile::FromBaseLocked(ByteRange range) const {
+  return written_.Missing({range.start, std::min<uint64_t>(range.end, base_end_)});
+}
+
+int DirtyFile::Put(uint64_t offset, const uint8_t* bytes, size_t size) {
+  if (const int error = WriteFully(fd_.get(), bytes, size, offset)) return error;
+  return NoteWritten({offset, offset + size});
+}
+
+int DirtyFile::NoteWritten(ByteRange range) {
+  if (!log_.valid() || range.start >= base_end_ || written_.Covers(range)) return 0;
+  if (const int error = Append(kWritten, range.start, range.end)) return error;
+  written_.Add(range);
+  return 0;
+}
+
+int DirtyFile::Append(uint64_t kind, uint64_t first, uint64_t second) {
+  const uint64_t record[] = {kind, first, second};
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the log is little-endian");
+  ssize_t put;
+  do {
+    put = write(log_.get(), record, sizeof record);  // O_APPEND
+  } while (put < 0 && errno == EINTR);
+  if (put == sizeof record) return 0;
+  const int error = put < 0 ? errno : ENOSPC;
+  struct stat log{};
+  // What comes after a part of a record would be read wrongly.
+  if (put > 0 && fstat(log_.get(), &log) == 0) Resize(log_.get(), static_cast<uint64_t>(log.st_size - put));
+  return error;
+}
+
+void DirtyFile::Changed() {
+  modified_ = WallMilliseconds();
+  revision_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+}  // namespace b2bmount

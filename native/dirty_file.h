@@ -1,0 +1,85 @@
+// The bytes of a file that was changed here, over those of the content that the change began with.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "byte_ranges.h"
+#include "shared_mutex.h"
+#include "unique_fd.h"
+
+namespace b2bmount {
+
+// WRITE or FALLOCATE.
+struct Change {
+  enum class What : uint8_t { kWrite, kAllocate, kZero };
+  What what;
+  ByteRange range;
+  const uint8_t* bytes;  // kWrite
+  bool grows;            // the other two, where they go beyond the end of the file
+};
+
+// `DirtyFile` of index.d.ts, which says what is in the file and what in its log. Shared by the contents of all sessions and
+// by JavaScript; any thread. Changes wait for each other and for the disk's cache, as write(2) does; size and times are
+// there without waiting.
+//
+// What is given by the base only ever becomes less: who has seen that a byte of the base is there need not look again.
+//
+// Every method that changes something returns 0, or an errno and has changed nothing.
+class DirtyFile {
+ public:
+  // @param log -1: there is no base, the file is all there is. @param modified milliseconds since the epoch
+  DirtyFile(UniqueFd fd, UniqueFd log, uint64_t size, uint64_t base_end, ByteRanges written, int64_t modified);
+
+  uint64_t size() const { return size_.load(std::memory_order_acquire); }
+  // Milliseconds since the epoch.
+  int64_t modified() const { return modified_.load(std::memory_order_acquire); }
+  // Counts the changes.
+  uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
+  uint64_t base_end() const { return base_end_.load(std::memory_order_acquire); }
+
+  int Apply(const Change& change);
+  int Write(uint64_t offset, const uint8_t* bytes, size_t size);
+  int Truncate(uint64_t size);
+  // Zeros from now on; does not grow.
+  int Zero(ByteRange range);
+  // Room on the disk for what will be written there. @param grow whether the file gets as long
+  int Allocate(ByteRange range, bool grow);
+  // Bytes of the base, for where it still gives them. No change.
+  int Fill(uint64_t offset, const uint8_t* bytes, size_t size);
+  void SetModified(int64_t modified) { modified_.store(modified, std::memory_order_release); }
+
+  // What of `range` the base gives, ascending.
+  std::vector<ByteRange> FromBase(ByteRange range) const;
+  std::vector<ByteRange> Written() const;
+
+  // The bytes of `range` up to the size, how many in `got`. What the base gives is read from `base`, which must have it;
+  // -1: zeros.
+  int Read(ByteRange range, int base, uint8_t* bytes, size_t* got) const;
+
+  // JavaScript has noted in its store what the file was like at this revision.
+  void Noted(uint64_t revision);
+  bool noted() const { return noted_.load(std::memory_order_acquire) >= revision(); }
+
+ private:
+  std::vector<ByteRange> FromBaseLocked(ByteRange range) const;
+  int Put(uint64_t offset, const uint8_t* bytes, size_t size);
+  int NoteWritten(ByteRange range);
+  int Append(uint64_t kind, uint64_t first, uint64_t second);
+  void Changed();
+
+  const UniqueFd fd_;
+  const UniqueFd log_;
+  mutable SharedMutex mutex_;  // taken alone; changes hold it alone, reading is shared
+  // Written under the lock.
+  std::atomic<uint64_t> size_;
+  std::atomic<uint64_t> base_end_;
+  std::atomic<int64_t> modified_;
+  std::atomic<uint64_t> revision_{0};
+  std::atomic<uint64_t> noted_{0};
+  ByteRanges written_;
+};
+
+}  // namespace b2bmount

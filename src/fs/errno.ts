@@ -21,6 +21,10 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'protocol-error': errno.EPROTO,
   'resync-required': errno.EIO,
   'not-supported': errno.ENOTSUP,
+  // Checked out, or open for co-authoring: it will be allowed again.
+  locked: errno.EBUSY,
+  'quota-full': errno.EDQUOT,
+  'file-too-large': errno.EFBIG,
 
   offline: errno.ENETUNREACH,
   'timed-out': errno.ETIMEDOUT,
@@ -45,6 +49,12 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'is-a-directory': errno.EISDIR,
   'read-only': errno.EROFS,
   'name-too-long': errno.ENAMETOOLONG,
+  'name-taken': errno.EEXIST,
+  'name-refused': errno.EINVAL,
+  'not-empty': errno.ENOTEMPTY,
+  // Another library is another file system: mv(1) copies then.
+  'cross-library': errno.EXDEV,
+  'not-permitted': errno.EPERM,
   'no-attribute': errno.ENODATA,
   'stale-node': errno.ESTALE,
   'bad-handle': errno.EBADF,
@@ -65,6 +75,7 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'anyone-link': errno.EINVAL,
   'already-added': errno.EEXIST,
   'not-added': errno.ENOENT,
+  'unsent-changes': errno.EBUSY,
   'transport-missing': errno.EIO,
   'fuse-missing': errno.EIO,
   'fusermount-missing': errno.EIO,

@@ -3,7 +3,7 @@ import { Fault } from '../model/fault.js'
 import type { Bytes } from '../model/ids.js'
 import { trustedPage } from '../model/item-page.js'
 import { pinFromText, type Pin } from '../model/pin.js'
-import { NO_LIBRARY, type ItemRecord } from '../store/item-record.js'
+import { isLocalId, NO_LIBRARY, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { stateOf, type StateDeps } from './item-state.js'
 
@@ -18,7 +18,7 @@ const PIN = `${PREFIX}pin`
 export const INHERITED = 'inherited'
 
 interface Source extends StateDeps {
-  readonly store: Pick<Store, 'items' | 'isListed' | 'libraries' | 'pins' | 'webUrlOf'>
+  readonly store: Pick<Store, 'items' | 'isListed' | 'libraries' | 'owed' | 'pins' | 'webUrlOf'>
 }
 
 /** Of an item with so many local bytes; `undefined` where the attribute has no meaning. */
@@ -35,9 +35,12 @@ const VALUES: Readonly<Record<string, Value>> = {
     const library = libraryOf(store, item)
     return library?.accessRemoved === undefined ? library?.access : 'removed'
   },
-  'web-url': ({ store }, item) => store.webUrlOf(item),
-  'item-id': (_, item) => (item.library === NO_LIBRARY ? undefined : item.remoteId),
-  'content-version': (_, item) => (item.kind === 'file' ? contentVersion(item) : undefined),
+  'web-url': ({ store }, item) => (isLocalId(item.remoteId) ? undefined : store.webUrlOf(item)),
+  'item-id': (_, { library, remoteId }) =>
+    library === NO_LIBRARY || isLocalId(remoteId) ? undefined : remoteId,
+  // Of what was changed here nobody knows one yet.
+  'content-version': ({ store }, item) =>
+    item.kind === 'file' && store.owed.of(item.ino)?.content !== true ? contentVersion(item) : undefined,
 }
 
 /** Mark of the web: every file of the drive comes from another organization. */
@@ -75,7 +78,8 @@ function libraryOf(store: Source['store'], item: ItemRecord) {
 
 function origin({ store }: Source, item: ItemRecord): string | undefined {
   const library = item.kind === 'file' ? libraryOf(store, item) : undefined
-  if (library === undefined) return undefined
+  // What was made here is from here.
+  if (library === undefined || isLocalId(item.remoteId)) return undefined
   const page = store.webUrlOf(item)
   // Where the address of the item is not to be trusted, the library's still says from whom the file is.
   const trusted = page === undefined ? undefined : trustedPage(page, library.host)
@@ -84,6 +88,6 @@ function origin({ store }: Source, item: ItemRecord): string | undefined {
 
 /** Flags (downloaded, not yet approved), time in hexadecimal seconds, program, nothing: as browsers write it. */
 export function quarantine(_: Source, item: ItemRecord): string | undefined {
-  if (item.kind !== 'file') return undefined
+  if (item.kind !== 'file' || isLocalId(item.remoteId)) return undefined
   return `0081;${Math.floor(item.created / 1000).toString(16)};b2bmount;`
 }

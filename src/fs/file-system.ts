@@ -1,4 +1,5 @@
 import type { ByteRange, ByteRanges } from '../model/byte-ranges.js'
+import type { DirtyFile } from '../model/dirty-file.js'
 import type { Bytes, Ino, Milliseconds, NodeId } from '../model/ids.js'
 
 /** What `stat` shows of one inode. */
@@ -52,6 +53,22 @@ export interface OpenFile {
   /** Never 0; never reused while the daemon runs. */
   readonly handle: number
   readonly content: LocalContent
+  /** Where the file was changed here. One that is opened before the first write gets it by {@link FileSystem.beginWrite}. */
+  readonly dirty?: DirtyFile
+}
+
+/** What `chmod`, `chown`, `truncate` and `utimensat` want to have changed. */
+export interface AttributeChanges {
+  readonly size?: Bytes
+  readonly modified?: Milliseconds
+  /** Bits of the permissions, without the type. */
+  readonly permissions?: number
+  readonly uid?: number
+  readonly gid?: number
+}
+
+export interface Created extends OpenFile {
+  readonly attributes: Attributes
 }
 
 export interface FileSystemStatistics {
@@ -88,7 +105,69 @@ export interface FileSystem {
   ensurePresent(handle: number, range: ByteRange, signal: AbortSignal): Promise<void>
   /** `ensurePresent` and the bytes: for transports without access to the cache file, and for tests. */
   read(handle: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>
+  /** What was changed since the last {@link FileSystem.flush}, by way of a mapping, is noted as by that. */
   release(handle: number): void
+
+  /**
+   * Makes a file and opens it.
+   * @param permissions the mode of open(2) after the program's umask
+   * @param flags open(2) flags
+   * @throws {Fault} `name-taken` with O_EXCL, `is-a-directory`, `name-refused`, `read-only`, …
+   */
+  create(
+    parent: NodeId,
+    name: string,
+    permissions: number,
+    flags: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Created>
+  /** @throws {Fault} `name-taken`, `name-refused`, `read-only`, … */
+  mkdir(
+    parent: NodeId,
+    name: string,
+    permissions: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Attributes>
+  /** @throws {Fault} `item-not-found`, `is-a-directory`, `read-only`, … */
+  unlink(parent: NodeId, name: string, caller: Caller, signal: AbortSignal): Promise<void>
+  /** @throws {Fault} `item-not-found`, `not-a-directory`, `not-empty`, `read-only`, … */
+  rmdir(parent: NodeId, name: string, caller: Caller, signal: AbortSignal): Promise<void>
+  /**
+   * @param flags renameat2(2)'s
+   * @throws {Fault} `name-taken` with RENAME_NOREPLACE; `cross-library`, `not-supported`, `not-empty`, …
+   */
+  rename(
+    parent: NodeId,
+    name: string,
+    newParent: NodeId,
+    newName: string,
+    flags: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** @param handle where the change came by an open file */
+  setattr(
+    node: NodeId,
+    changes: AttributeChanges,
+    handle: number | undefined,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Attributes>
+  /**
+   * Before the first byte is written by way of a handle: when it resolves the file is dirty, and a crash cannot make us
+   * forget that. From then on whoever has the file open reads and writes by {@link DirtyFile}.
+   * Of a file that is dirty, what it has, also by way of a handle that only reads.
+   */
+  beginWrite(handle: number, signal: AbortSignal): Promise<DirtyFile>
+  /** {@link FileSystem.beginWrite} and the bytes: for transports that do not write themselves, and for tests. */
+  write(handle: number, offset: Bytes, bytes: Uint8Array, signal: AbortSignal): Promise<void>
+  /** close(2), once for each descriptor: what was written outlives this process. */
+  flush(handle: number, signal: AbortSignal): Promise<void>
+  /** fsync(2): what was written outlives this machine's power. A directory's node, for fsync of a directory, alike. */
+  fsync(handle: number | undefined, signal: AbortSignal): Promise<void>
+
   /** Never asks the network. */
   statistics(): FileSystemStatistics
   /** @throws {Fault} `no-attribute` */
@@ -127,6 +206,13 @@ export interface KernelView {
   attributesChanged(node: NodeId): void
   /** The content that `node` stood for was replaced: its open handles fail with ESTALE where not local. */
   contentReplaced(node: NodeId): void
+  /**
+   * The file of `node` was changed here, by whichever way: whoever has it open reads and writes by `file` from now on. May be
+   * said more than once. Absent where all bytes go through {@link FileSystem.read} and {@link FileSystem.write}.
+   */
+  contentDirty?(node: NodeId, file: DirtyFile): void
+  /** Bytes of `node` were changed here by way of another mount: pages that the kernel has of it are old. */
+  pagesChanged?(node: NodeId): void
   /** Tells programs that watch a directory, where the transport can; after the calls that belong to it. */
   announce?(event: DirectoryEvent): void
   /** More changed than is worth telling one by one. */

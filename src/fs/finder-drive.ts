@@ -4,12 +4,15 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../concurrency/clock.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
+import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault } from '../model/fault.js'
 import { nodeId, ROOT_INO, type Bytes, type Ino, type Milliseconds, type NodeId } from '../model/ids.js'
 import type { ThumbnailBox } from '../model/thumbnail.js'
 import type {
+  AttributeChanges,
   Attributes,
   Caller,
+  Created,
   Entry,
   FileSystem,
   FileSystemStatistics,
@@ -147,6 +150,74 @@ export class FinderDrive implements FileSystem {
 
   release(handle: number): void {
     if (!this.#open.delete(handle)) this.#deps.drive.release(handle)
+  }
+
+  async create(
+    parent: NodeId,
+    name: string,
+    permissions: number,
+    flags: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Created> {
+    return await this.#deps.drive.create(parent, name, permissions, flags, caller, signal)
+  }
+
+  async mkdir(
+    parent: NodeId,
+    name: string,
+    permissions: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Attributes> {
+    return await this.#deps.drive.mkdir(parent, name, permissions, caller, signal)
+  }
+
+  async unlink(parent: NodeId, name: string, caller: Caller, signal: AbortSignal): Promise<void> {
+    await this.#deps.drive.unlink(parent, name, caller, signal)
+  }
+
+  async rmdir(parent: NodeId, name: string, caller: Caller, signal: AbortSignal): Promise<void> {
+    await this.#deps.drive.rmdir(parent, name, caller, signal)
+  }
+
+  async rename(
+    parent: NodeId,
+    name: string,
+    newParent: NodeId,
+    newName: string,
+    flags: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#deps.drive.rename(parent, name, newParent, newName, flags, caller, signal)
+  }
+
+  async setattr(
+    node: NodeId,
+    changes: AttributeChanges,
+    handle: number | undefined,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Attributes> {
+    if (this.#fileOf(node)) throw readOnly()
+    return await this.#deps.drive.setattr(node, changes, handle, caller, signal)
+  }
+
+  async beginWrite(handle: number, signal: AbortSignal): Promise<DirtyFile> {
+    return await this.#deps.drive.beginWrite(handle, signal)
+  }
+
+  async write(handle: number, offset: Bytes, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#deps.drive.write(handle, offset, bytes, signal)
+  }
+
+  async flush(handle: number, signal: AbortSignal): Promise<void> {
+    if (!this.#open.has(handle)) await this.#deps.drive.flush(handle, signal)
+  }
+
+  async fsync(handle: number | undefined, signal: AbortSignal): Promise<void> {
+    await this.#deps.drive.fsync(handle, signal)
   }
 
   statistics(): FileSystemStatistics {

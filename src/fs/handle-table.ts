@@ -1,11 +1,20 @@
+import type { OpenDirty } from '../dirty/dirty-files.js'
 import type { ContentReader } from '../hydration/hydrator.js'
 import { Fault } from '../model/fault.js'
-import type { Attributes } from './file-system.js'
+import type { Ino, NodeId } from '../model/ids.js'
+import type { Attributes, LocalContent } from './file-system.js'
 import type { Admission } from './hydration-gate.js'
 
 /** One open file: bound to the version that it had when it was opened. */
 export interface OpenHandle {
-  readonly reader: ContentReader
+  readonly node: NodeId
+  readonly ino: Ino
+  readonly content: LocalContent
+  /** Of the content that the service has; absent where nothing of that is needed. */
+  readonly reader: ContentReader | undefined
+  /** Where the file was changed here, by this handle or by another one, before or since. */
+  dirty: OpenDirty | undefined
+  readonly mayWrite: boolean
   readonly admission: Admission
   /** As they were then: what `fstat` shows when the file has been replaced since. */
   readonly attributes: Attributes

@@ -106,6 +106,13 @@ export class HydrationGate {
     }
   }
 
+  /** The same for one that needs nothing of the service. @throws {Fault} `hydration-refused` */
+  openLocal(item: ItemRecord, admission: Admission): void {
+    const refusal = admission.verdict === 'deny' ? this.#refusal(item.ino, admission) : undefined
+    this.#deps.audit?.opened(item, admission, refusal)
+    if (refusal !== undefined) throw refusal
+  }
+
   async #open(
     { ino, generation, size }: ItemRecord,
     isLocal: boolean,
@@ -114,7 +121,7 @@ export class HydrationGate {
     const { verdict } = admission
     // Not at the first read that fails: GNU `tar --sparse` says nothing of that, and ends with 0.
     if (verdict === 'deny' || (verdict === 'local-only' && !isLocal)) throw this.#refusal(ino, admission)
-    return this.#withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
+    return this.withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
   }
 
   /** @throws {Fault} `hydration-refused`; as {@link Hydrator.ensure} */
@@ -131,7 +138,7 @@ export class HydrationGate {
       if (admission.verdict !== 'local-only') log.asks(file, admission)
       if (admission.verdict !== 'full') await this.#ensureHead(reader, admission, clamped, signal)
     }
-    await this.#withRoom(() => hydrator.ensure(reader, range, signal))
+    await this.withRoom(() => hydrator.ensure(reader, range, signal))
   }
 
   /**
@@ -152,8 +159,8 @@ export class HydrationGate {
     if (file.unwritten({ start, end }).length > 0) throw this.#refusal(file.ino, admission)
   }
 
-  /** What was not used for long goes before a read fails. */
-  async #withRoom<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+  /** What was not used for long goes before a read or a write fails. */
+  async withRoom<Value>(work: () => Value | Promise<Value>): Promise<Value> {
     try {
       return await work()
     } catch (failure) {

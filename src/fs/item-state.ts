@@ -1,5 +1,6 @@
 import { availability, type Availability } from '../model/content-state.js'
-import type { Bytes } from '../model/ids.js'
+import type { Bytes, Ino } from '../model/ids.js'
+import type { FaultCode } from '../model/fault.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { lookInto } from './folder-state.js'
@@ -9,21 +10,60 @@ import type { PinKeeper } from './pin-keeper.js'
 export type ItemState = Availability | 'always-available' | 'syncing' | 'attention'
 
 export interface StateDeps {
-  readonly store: Pick<Store, 'pins' | 'items' | 'isListed'>
+  readonly store: Pick<Store, 'pins' | 'items' | 'isListed' | 'owed'>
   readonly keeper: Pick<PinKeeper, 'failureOf' | 'hasFailureIn'>
 }
+
+// Every look at a folder's state asks.
+const OWED_LOOKED_AT = 1_000
+
+/** What keeps a change from being sent only for a while, without anybody's doing. */
+const PASSING: readonly FaultCode[] = [
+  'offline',
+  'timed-out',
+  'throttled',
+  'server-error',
+  'locked',
+  'cancelled',
+  'resync-required',
+]
 
 /** Of a folder: by what is in it, as far as a bounded look into it tells. */
 export function stateOf(deps: StateDeps, item: ItemRecord, localBytes: Bytes): ItemState {
   const isKept = deps.store.pins.of(item.ino) === 'always-local'
   if (item.kind !== 'file') return stateOfFolder(deps, item, isKept)
+  const owed = stateOwed(deps, item.ino)
+  if (owed !== undefined) return owed
   if (!isKept) return availability(item.size, localBytes)
   if (localBytes >= item.size) return 'always-available'
   return deps.keeper.failureOf(item.ino, item.generation) ? 'attention' : 'syncing'
 }
 
-function stateOfFolder({ store, keeper }: StateDeps, folder: ItemRecord, isKept: boolean): ItemState {
+/** `undefined` where the service is to be told nothing of it. */
+function stateOwed({ store }: Pick<StateDeps, 'store'>, ino: Ino): 'syncing' | 'attention' | undefined {
+  const owed = store.owed.of(ino)
+  if (owed === undefined || owed.staysHere) return undefined
+  const { hindrance } = owed
+  return hindrance === undefined || PASSING.includes(hindrance.code) ? 'syncing' : 'attention'
+}
+
+function stateOwedIn(deps: Pick<StateDeps, 'store'>, folder: Ino): 'syncing' | 'attention' | undefined {
+  let [state, looked]: ['syncing' | undefined, number] = [undefined, 0]
+  for (const ino of deps.store.owed.inos()) {
+    if (looked++ === OWED_LOOKED_AT) break
+    if (!deps.store.pins.isWithin(ino, folder)) continue
+    const owed = stateOwed(deps, ino)
+    if (owed === 'attention') return owed
+    state = owed ?? state
+  }
+  return state
+}
+
+function stateOfFolder(deps: StateDeps, folder: ItemRecord, isKept: boolean): ItemState {
+  const { store, keeper } = deps
   if (keeper.hasFailureIn(folder.ino)) return 'attention'
+  const owed = stateOwedIn(deps, folder.ino)
+  if (owed !== undefined) return owed
   const found = lookInto(store, folder, isKept)
   if (isKept) return found.hasMissing ? 'syncing' : 'always-available'
   // Whoever leaves the network relies on it: not said of what was not looked at.

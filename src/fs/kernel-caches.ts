@@ -1,4 +1,5 @@
-import { nodeId, type Ino } from '../model/ids.js'
+import type { DirtyFile } from '../model/dirty-file.js'
+import { nodeId, type Ino, type NodeId } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { Store } from '../store/store.js'
 import type { ItemRecord } from '../store/item-record.js'
@@ -37,6 +38,22 @@ export class KernelCaches {
       else for (const change of known) tellOne(view, change)
     }
     this.#announce(known)
+  }
+
+  /**
+   * The same of what a program has done by way of one of the mounts: its kernel knows already, and who else would be told
+   * of each of five thousand new files?
+   */
+  tellOthers(changes: readonly ItemChange[]): void {
+    if (this.#views.size > 1) this.tell(changes)
+  }
+
+  pagesChanged(node: NodeId): void {
+    if (this.#views.size > 1) for (const view of this.#views) view.pagesChanged?.(node)
+  }
+
+  contentDirty(node: NodeId, file: DirtyFile): void {
+    for (const view of this.#views) view.contentDirty?.(node, file)
   }
 
   #announce(changes: readonly ItemChange[]): void {

@@ -1,5 +1,4 @@
-import { read as readFile, constants, statfsSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { statfsSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
 import type { CacheLimits } from '../hydration/cache-limits.js'
@@ -8,6 +7,7 @@ import type { HydrationOwner, Hydrator } from '../hydration/hydrator.js'
 import { localFault } from '../hydration/local-fault.js'
 import type { OfflineMemory } from '../hydration/offline-memory.js'
 import type { ByteRange } from '../model/byte-ranges.js'
+import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault } from '../model/fault.js'
 import {
   inoOf,
@@ -25,12 +25,14 @@ import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
-import { attributesOf, blocksOf, type Rights } from './attributes.js'
 import { withDeadline } from '../concurrency/deadline.js'
+import { DriveNodes, staleNode } from './drive-nodes.js'
 import { extendedAttribute, INHERITED, pinFromAttribute } from './extended-attributes.js'
 import type {
+  AttributeChanges,
   Attributes,
   Caller,
+  Created,
   Entry,
   FileSystem,
   FileSystemStatistics,
@@ -39,12 +41,12 @@ import type {
 } from './file-system.js'
 import { FolderLister, type RemovalGuard } from './folder-lister.js'
 import { freeUp, type Freed } from './free-up.js'
-import { HandleTable } from './handle-table.js'
 import type { HydrationGate } from './hydration-gate.js'
 import { KernelCaches } from './kernel-caches.js'
+import { LocalChanges } from './local-changes.js'
+import type { LocalWriter } from './local-writer.js'
+import { OpenFiles } from './open-files.js'
 import type { PinKeeper } from './pin-keeper.js'
-
-const readAt = promisify(readFile)
 
 // Where no delta tells of changes, a folder that is opened again after so long is asked for once more.
 const LISTING_GROWS_OLD: Milliseconds = 2 * 60_000
@@ -78,8 +80,8 @@ export interface MountedDriveDeps {
   /** Something went wrong that nobody waits for. `event` in kebab case. */
   readonly onTrouble: (event: string, failure: unknown) => void
   readonly watcher?: DriveWatcher
-  /** Whether files can be changed here at all. Not yet: then every library is as if it were shared for reading. */
-  readonly writable?: boolean
+  /** Absent: nothing can be changed here, as if every library were shared for reading. */
+  readonly writer?: LocalWriter
 }
 
 /** The drive: the libraries of the store, with content as it is needed. Knows no kernel. */
@@ -87,13 +89,42 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   readonly #deps: MountedDriveDeps
   readonly #lister: FolderLister
   readonly #kernels: KernelCaches
-  readonly #handles = new HandleTable()
+  readonly #nodes: DriveNodes
+  readonly #files: OpenFiles
+  readonly #local: LocalChanges
   readonly #closed = new AbortController()
 
   constructor(deps: MountedDriveDeps) {
     this.#deps = deps
-    const { store, folders, guard, clock, offline, onTrouble } = deps
-    this.#kernels = new KernelCaches(store, item => this.#attributes(item))
+    const { store, cache, gate, hydrator, writer, folders, guard, clock, offline, onTrouble } = deps
+    const nodes = new DriveNodes({ store, cache, dirty: writer?.dirty })
+    this.#nodes = nodes
+    this.#kernels = new KernelCaches(store, item => nodes.attributes(item))
+    const onLocalChanges = (changes: readonly ItemChange[]) => this.#carryOutHere(changes)
+    this.#files = new OpenFiles({
+      store,
+      nodes,
+      gate,
+      hydrator,
+      writer,
+      onChanges: onLocalChanges,
+      onDirty: (node, file) => this.#kernels.contentDirty(node, file),
+      onBytes: node => this.#kernels.pagesChanged(node),
+      onHydrated: (ino, generation, isVerified) => {
+        this.#kernels.attributesChanged(ino, generation)
+        if (isVerified) deps.watcher?.localNow(ino, generation)
+      },
+      onTrouble,
+    })
+    this.#local = new LocalChanges({
+      store,
+      nodes,
+      files: this.#files,
+      gate,
+      writer,
+      listed: (directory, signal) => this.#listed(directory, signal),
+      onChanges: onLocalChanges,
+    })
     const onChanges = (changes: readonly ItemChange[]) => this.#carryOut(changes)
     this.#lister = new FolderLister({ store, folders, guard, clock, offline, onTrouble, onChanges })
     deps.hydrator.belongsTo(this)
@@ -105,44 +136,38 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   async lookup(parent: NodeId, name: string, signal: AbortSignal): Promise<Attributes | undefined> {
     const { items } = this.#deps.store
-    const directory = this.#directory(parent)
+    const directory = this.#nodes.directory(parent)
     if (Buffer.byteLength(name) > LONGEST_NAME) throw new Fault('name-too-long', 'The name is too long')
     const known = items.byName(directory.ino, name)
-    if (known) return this.#attributes(known)
-    if (this.#deps.store.isListed(directory)) return undefined
-    this.#refuseRemoved(directory)
-    await this.#lister.list(directory.ino, signal)
+    if (known) return this.#nodes.attributes(known)
+    await this.#listed(directory, signal)
     const found = items.byName(directory.ino, name)
-    return found && this.#attributes(found)
+    return found && this.#nodes.attributes(found)
   }
 
   getattr(node: NodeId): Attributes {
-    const item = this.#deps.store.items.byIno(inoOf(node))
-    if (item && isOfNode(item, node)) return this.#attributes(item)
+    const item = this.#nodes.find(node)
     // Replaced or deleted; who has it open still sees what he opened.
-    for (const { attributes } of this.#handles) if (attributes.node === node) return attributes
-    throw staleNode()
+    const attributes = item ? this.#nodes.attributes(item) : this.#files.attributesOf(node)
+    if (attributes === undefined) throw staleNode()
+    return attributes
   }
 
   async opendir(node: NodeId, signal: AbortSignal): Promise<void> {
-    const directory = this.#directory(node)
-    if (!this.#deps.store.isListed(directory)) {
-      this.#refuseRemoved(directory)
-      return this.#lister.list(directory.ino, signal)
-    }
+    const directory = this.#nodes.directory(node)
+    await this.#listed(directory, signal)
     if (this.#hasGrownOld(directory)) this.#lister.refreshLater(directory.ino)
   }
 
   readdir(node: NodeId): readonly Entry[] {
-    const directory = this.#directory(node)
+    const directory = this.#nodes.directory(node)
     this.#deps.watcher?.opened(directory.ino)
     return this.#listing(directory)
   }
 
   listingKnown(node: NodeId): readonly Entry[] | undefined {
-    const directory = this.#deps.store.items.byIno(inoOf(node))
-    if (directory === undefined || !isDirectory(directory.kind) || !isOfNode(directory, node))
-      return undefined
+    const directory = this.#nodes.find(node)
+    if (directory === undefined || !isDirectory(directory.kind)) return undefined
     return this.#deps.store.isListed(directory) ? this.#listing(directory) : undefined
   }
 
@@ -154,65 +179,94 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   }
 
   #listing(directory: ItemRecord): readonly Entry[] {
-    const opened = this.#openedBytes()
-    const rights = this.#rightsIn(directory.library)
-    return this.#deps.store.items.children(directory.ino).map(child => {
-      const localBytes = opened.size === 0 ? child.localBytes : (opened.get(child.ino) ?? child.localBytes)
-      return { name: child.name, attributes: attributesOf(child, localBytes, rights) }
-    })
+    return this.#nodes.listing(directory, this.#files.localBytes())
   }
 
   parentOf(node: NodeId): NodeId {
-    return nodeId(this.#deps.store.parentOf(this.#item(node)), 0)
+    return nodeId(this.#deps.store.parentOf(this.#nodes.item(node)), 0)
   }
 
   async open(node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<OpenFile> {
-    if (isDirectory(this.#item(node).kind)) throw new Fault('is-a-directory', 'This is a folder')
-    if ((flags & (constants.O_WRONLY | constants.O_RDWR | constants.O_TRUNC)) !== 0) {
-      throw new Fault('read-only', 'Files on this drive cannot be changed yet')
-    }
-    const admission = await this.#deps.gate.admit(caller, flags)
-    signal.throwIfAborted()
-    const wanted = this.#item(node)
-    await this.#deps.gate.permit(wanted, this.#isLocal(wanted), admission, signal)
-    signal.throwIfAborted()
-    const item = this.#item(node)
-    const reader = await this.#deps.gate.open(item, this.#isLocal(item), admission)
-    const handle = this.#handles.add({ reader, admission, attributes: this.#attributes(item) })
-    return { handle, content: reader.file }
+    return await this.#files.open(node, flags, caller, signal)
   }
 
   async ensurePresent(handle: number, range: ByteRange, signal: AbortSignal): Promise<void> {
-    const { reader, admission } = this.#handles.get(handle)
-    await this.#deps.gate.ensure(reader, admission, range, signal)
+    await this.#files.ensurePresent(handle, range, signal)
   }
 
   async read(handle: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
-    await this.ensurePresent(handle, range, signal)
-    const { reader } = this.#handles.get(handle)
-    const { fd, size } = reader.file
-    const length = Math.max(0, Math.min(range.end, size) - range.start)
-    const bytes = Buffer.allocUnsafe(length)
-    try {
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await readAt(fd, bytes, done, length - done, range.start + done)
-        if (bytesRead === 0) throw new Fault('local-io', 'A file of the content cache is shorter than it was')
-        done += bytesRead
-      }
-    } catch (failure) {
-      throw localFault(failure)
-    }
-    return bytes
+    return await this.#files.read(handle, range, signal)
   }
 
   release(handle: number): void {
-    const { reader, attributes } = this.#handles.remove(handle)
-    const { ino, generation, size, present } = reader.file
-    const blocks = blocksOf(size, present.size)
-    this.#deps.hydrator.release(reader)
-    if (blocks === attributes.blocks) return
-    this.#kernels.attributesChanged(ino, generation)
-    if (reader.file.verified) this.#deps.watcher?.localNow(ino, generation)
+    this.#files.release(handle)
+  }
+
+  async create(
+    parent: NodeId,
+    name: string,
+    permissions: number,
+    flags: number,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<Created> {
+    return await this.#local.create(parent, name, permissions, flags, caller, signal)
+  }
+
+  async mkdir(
+    parent: NodeId,
+    name: string,
+    permissions: number,
+    _: Caller,
+    signal: AbortSignal,
+  ): Promise<Attributes> {
+    return await this.#local.mkdir(parent, name, permissions, signal)
+  }
+
+  async unlink(parent: NodeId, name: string, _: Caller, signal: AbortSignal): Promise<void> {
+    await this.#local.remove(parent, name, 'file', signal)
+  }
+
+  async rmdir(parent: NodeId, name: string, _: Caller, signal: AbortSignal): Promise<void> {
+    await this.#local.remove(parent, name, 'folder', signal)
+  }
+
+  async rename(
+    parent: NodeId,
+    name: string,
+    newParent: NodeId,
+    newName: string,
+    flags: number,
+    _: Caller,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#local.rename(parent, name, newParent, newName, flags, signal)
+  }
+
+  async setattr(
+    node: NodeId,
+    changes: AttributeChanges,
+    handle: number | undefined,
+    _caller: Caller,
+    _signal: AbortSignal,
+  ): Promise<Attributes> {
+    return await this.#local.setattr(node, changes, handle)
+  }
+
+  async beginWrite(handle: number, signal: AbortSignal): Promise<DirtyFile> {
+    return await this.#files.beginWrite(handle, signal)
+  }
+
+  async write(handle: number, offset: Bytes, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#files.write(handle, offset, bytes, signal)
+  }
+
+  flush(handle: number): Promise<void> {
+    return Promise.resolve().then(() => this.#files.flush(handle))
+  }
+
+  async fsync(handle: number | undefined): Promise<void> {
+    await this.#files.fsync(handle)
   }
 
   statistics(): FileSystemStatistics {
@@ -232,20 +286,20 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   }
 
   getxattr(node: NodeId, name: string): Uint8Array {
-    const item = this.#item(node)
-    return extendedAttribute(this.#deps, item, name, this.#localBytes(item.ino, item.generation))
+    const item = this.#nodes.item(node)
+    return extendedAttribute(this.#deps, item, name, this.#nodes.localBytes(item))
   }
 
   setxattr(node: NodeId, name: string, value: string): void {
-    this.pin(this.#item(node).ino, pinFromAttribute(name, value))
+    this.pin(this.#nodes.item(node).ino, pinFromAttribute(name, value))
   }
 
   removexattr(node: NodeId, name: string): void {
-    this.pin(this.#item(node).ino, pinFromAttribute(name, INHERITED))
+    this.pin(this.#nodes.item(node).ino, pinFromAttribute(name, INHERITED))
   }
 
   listxattr(node: NodeId): readonly string[] {
-    this.#item(node)
+    this.#nodes.item(node)
     return []
   }
 
@@ -263,13 +317,25 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     return added.library
   }
 
+  /** @throws {Fault} `unsent-changes` */
+  checkNothingUnsent(id: LibraryId): void {
+    const { owed } = this.#deps.store
+    const { inos, deletions } = owed.ofLibrary(id)
+    refuseUnsent(inos.filter(ino => owed.of(ino)?.staysHere !== true).length + deletions)
+  }
+
   /**
    * Takes the library off the drive at once. What it leaves behind in the store and the cache is deleted by
    * {@link deleteRemoved}.
-   * @throws {Fault} `not-added`
+   * @param anyway also where something was not sent yet, which is lost then
+   * @throws {Fault} `not-added`, `unsent-changes`
    */
-  removeLibrary(id: LibraryId): void {
-    this.#carryOut(this.#deps.store.removeLibrary(id, this.#deps.clock.now()))
+  removeLibrary(id: LibraryId, anyway = false): void {
+    const { store, writer, clock } = this.#deps
+    if (!anyway) this.checkNothingUnsent(id)
+    const { inos } = store.owed.ofLibrary(id)
+    this.#carryOut(store.removeLibrary(id, clock.now()))
+    for (const ino of inos) writer?.forget(ino)
   }
 
   /** Deletes what libraries left behind that were removed, now or before a crash. Yields between small steps. */
@@ -333,11 +399,17 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     return this.freeUp(ino, this.#closed.signal)
   }
 
+  /** Whether somebody could change it right now: nothing of it is to be sent. */
+  isOpenForWriting(ino: Ino): boolean {
+    return this.#files.isOpenForWriting(ino)
+  }
+
   /** Ends all opens; resolves when what was downloaded is on the disk and in the store. The store stays open. */
   async close(): Promise<void> {
     this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
     this.#lister.close()
-    for (const handle of this.#handles.numbers()) this.release(handle)
+    this.#files.releaseAll()
+    await this.#deps.writer?.settled()
     await this.#deps.hydrator.settled()
   }
 
@@ -380,61 +452,34 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   /** Content first: the kernel must not be sent to bytes of a version that is over. */
   #carryOut(changes: readonly ItemChange[]): void {
-    for (const change of changes) {
-      if (change.kind === 'content' || change.kind === 'vanished') {
-        this.#deps.cache.supersede(change.ino, change.generation, change.local)
-      }
-    }
+    this.#supersede(changes)
     this.#kernels.tell(changes)
     this.#deps.keeper.changed(changes)
     this.#deps.watcher?.changed(changes)
   }
 
-  /** @throws {Fault} `stale-node` */
-  #item(node: NodeId): ItemRecord {
-    const item = this.#deps.store.items.byIno(inoOf(node))
-    if (item === undefined || !isOfNode(item, node)) throw staleNode()
-    return item
+  /** The same of what was done on this machine. */
+  #carryOutHere(changes: readonly ItemChange[]): void {
+    this.#lister.noteChanges(changes)
+    this.#supersede(changes)
+    this.#kernels.tellOthers(changes)
+    this.#deps.keeper.changed(changes)
+    this.#deps.watcher?.changed(changes)
   }
 
-  /** @throws {Fault} `stale-node`, `not-a-directory` */
-  #directory(node: NodeId): ItemRecord {
-    const item = this.#item(node)
-    if (!isDirectory(item.kind)) throw new Fault('not-a-directory', 'This is a file')
-    return item
-  }
-
-  #attributes(item: ItemRecord): Attributes {
-    return attributesOf(item, this.#localBytes(item.ino, item.generation), this.#rightsIn(item.library))
-  }
-
-  #rightsIn(library: LibraryId): Rights {
-    if (this.#deps.writable !== true) return 'read'
-    const { access, accessRemoved: removed } = this.#deps.store.libraries.byId(library) ?? {}
-    // Unknown: it is tried, and what the service refuses is refused.
-    return access === undefined || access === 'read' || removed !== undefined ? 'read' : 'write'
-  }
-
-  #localBytes(ino: Ino, generation: number): Bytes {
-    const { cache, store } = this.#deps
-    return cache.opened(ino, generation)?.present.size ?? store.content.localBytes(ino, generation)
-  }
-
-  /** Also while its hash is still being compared. */
-  #isLocal({ ino, generation, size }: ItemRecord): boolean {
-    const { cache, store } = this.#deps
-    const opened = cache.opened(ino, generation)
-    if (opened) return opened.unwritten({ start: 0, end: size }).length === 0
-    return store.content.localBytes(ino, generation) >= size
-  }
-
-  #openedBytes(): Map<Ino, Bytes> {
-    const bytes = new Map<Ino, Bytes>()
-    for (const { reader } of this.#handles) {
-      const { ino, present, end } = reader.file
-      if (end === undefined) bytes.set(ino, present.size)
+  #supersede(changes: readonly ItemChange[]): void {
+    for (const change of changes) {
+      if (change.kind === 'content' || change.kind === 'vanished') {
+        this.#deps.cache.supersede(change.ino, change.generation, change.local)
+      }
     }
-    return bytes
+  }
+
+  /** Resolves when all names in a folder are known. */
+  async #listed(directory: ItemRecord, signal: AbortSignal): Promise<void> {
+    if (this.#deps.store.isListed(directory)) return
+    this.#refuseRemoved(directory)
+    await this.#lister.list(directory.ino, signal)
   }
 
   /** Synchronisation finds out when it is shared again; until then nobody waits for a refusal. */
@@ -450,11 +495,9 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   }
 }
 
-/** Folders have one node for ever; a file has one for each content. */
-function isOfNode(item: ItemRecord, node: NodeId): boolean {
-  return node === nodeId(item.ino, isDirectory(item.kind) ? 0 : item.generation)
-}
-
-function staleNode(): Fault {
-  return new Fault('stale-node', 'The item was replaced or deleted')
+function refuseUnsent(changes: number): void {
+  if (changes === 0) return
+  throw new Fault('unsent-changes', `${changes} changes in this library have not been sent yet`, {
+    nextStep: 'Wait for them with:  b2bmount sync --wait   or save them elsewhere with:  b2bmount export DIR',
+  })
 }

@@ -100,7 +100,7 @@ export class ContentCache {
   supersede(ino: Ino, generation: number, local: boolean): void {
     const shared = this.#open.get(nameOf(ino, generation))
     if (shared) shared.file.supersede()
-    else if (local) void this.#unlink(this.#pathOf(ino, generation))
+    else if (local) void this.#unlink(this.pathOf(ino, generation))
   }
 
   /**
@@ -112,7 +112,7 @@ export class ContentCache {
     if (this.#open.has(nameOf(ino, generation)) || this.#deps.store.owed.of(ino)?.content === true)
       return false
     this.#deps.store.content.remove(ino, generation)
-    const path = this.#pathOf(ino, generation)
+    const path = this.pathOf(ino, generation)
     // The name may be used again before the file is deleted.
     const freed = `${path}.freed-${++this.#freed}`
     try {
@@ -131,6 +131,12 @@ export class ContentCache {
   /** Resolves when what was freed is no longer on the disk. */
   async freed(): Promise<void> {
     await Promise.all(this.#deleting)
+  }
+
+  /** Where the cache file of a content is, for who brings a whole one. */
+  pathOf(ino: Ino, generation: number): string {
+    const folder = (ino % 256).toString(16).padStart(2, '0')
+    return join(this.#deps.directory, folder, nameOf(ino, generation))
   }
 
   /** Bytes that the store lists. */
@@ -169,7 +175,7 @@ export class ContentCache {
   }
 
   #openFile(ino: Ino, generation: number, size: Bytes): ContentFile {
-    const path = this.#pathOf(ino, generation)
+    const path = this.pathOf(ino, generation)
     try {
       const record = this.#storedRecord(ino, generation, size)
       const reopened = record && reopen(path, size)
@@ -220,11 +226,6 @@ export class ContentCache {
     const [, ino, generation] = /^(\d{1,16})-(\d{1,16})$/.exec(name) ?? []
     if (ino === undefined || generation === undefined) return false
     return this.#open.has(name) || this.#deps.store.content.has(Number(ino) as Ino, Number(generation))
-  }
-
-  #pathOf(ino: Ino, generation: number): string {
-    const folder = (ino % 256).toString(16).padStart(2, '0')
-    return join(this.#deps.directory, folder, nameOf(ino, generation))
   }
 
   /** On a thread of the pool: deleting gigabytes takes half a second. */

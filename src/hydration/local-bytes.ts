@@ -7,17 +7,21 @@ import { localFault } from './local-fault.js'
 
 const readAt = promisify(read)
 
-/** Whole contents that are here and verified, for who wants to look at them without fetching anything. */
+/**
+ * Whole contents that are here and verified, for who wants to look at them without fetching anything. Of the service's; not of
+ * what was changed here.
+ */
 export class LocalContents {
-  readonly #store: Pick<Store, 'content' | 'items'>
+  readonly #store: Pick<Store, 'content' | 'items' | 'owed'>
   readonly #cache: ContentCache
 
-  constructor(store: Pick<Store, 'content' | 'items'>, cache: ContentCache) {
+  constructor(store: Pick<Store, 'content' | 'items' | 'owed'>, cache: ContentCache) {
     this.#store = store
     this.#cache = cache
   }
 
   isLocal(ino: Ino, generation: number): boolean {
+    if (this.#store.owed.of(ino)?.content === true) return false
     const opened = this.#cache.opened(ino, generation)
     return opened?.verified ?? this.#store.content.get(ino, generation)?.verified === true
   }

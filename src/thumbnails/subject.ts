@@ -1,6 +1,6 @@
 import { contentVersion } from '../model/drive-item.js'
 import type { Bytes, ContentVersion, Ino, ItemKey, Milliseconds } from '../model/ids.js'
-import type { ItemRecord } from '../store/item-record.js'
+import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 
 /** One content of one file, of which there may be a thumbnail. */
@@ -14,7 +14,7 @@ export interface Subject {
   readonly modified: Milliseconds
 }
 
-export type SubjectStore = Pick<Store, 'items' | 'libraries'>
+export type SubjectStore = Pick<Store, 'items' | 'libraries' | 'owed'>
 
 export function subjectOf(store: SubjectStore, ino: Ino): Subject | undefined {
   const record = store.items.byIno(ino)
@@ -22,7 +22,7 @@ export function subjectOf(store: SubjectStore, ino: Ino): Subject | undefined {
 }
 
 export function subjectOfRecord(store: SubjectStore, record: ItemRecord): Subject | undefined {
-  if (record.kind !== 'file' || record.size === 0) return undefined
+  if (record.kind !== 'file' || record.size === 0 || isChangedHere(store, record)) return undefined
   const library = store.libraries.byId(record.library)
   if (library === undefined) return undefined
   const { ino, generation, name, size, modified } = record
@@ -34,7 +34,13 @@ export function subjectOfRecord(store: SubjectStore, record: ItemRecord): Subjec
 /** Whether the item still has this content: every await is a place where it may have got another. */
 export function isPresent(store: SubjectStore, { ino, generation, version }: Subject): boolean {
   const record = store.items.byIno(ino)
-  return record?.generation === generation && contentVersion(record) === version
+  if (record === undefined || isChangedHere(store, record)) return false
+  return record.generation === generation && contentVersion(record) === version
+}
+
+/** Then nobody has a thumbnail of it: the service has not seen it, and what is known of its content is of another one. */
+function isChangedHere(store: SubjectStore, { ino, remoteId }: ItemRecord): boolean {
+  return isLocalId(remoteId) || store.owed.of(ino)?.content === true
 }
 
 /** The path below the drive's root, of names as they are shown; `undefined` where the item is on no drive any more. */

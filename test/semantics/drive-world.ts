@@ -2,9 +2,13 @@ import { setMaxListeners } from 'node:events'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { DirtyFiles } from '../../src/dirty/dirty-files.js'
+import { PlainDirtyFile, type DirtyFileState } from '../../src/dirty/plain-dirty-file.js'
 import type { OpenFile } from '../../src/fs/file-system.js'
+import { LocalWriter } from '../../src/fs/local-writer.js'
 import { HydrationGate, type HydrationGateDeps } from '../../src/fs/hydration-gate.js'
 import { MountedDrive } from '../../src/fs/mounted-drive.js'
+import { recoverUnsent } from '../../src/fs/recover-unsent.js'
 import { PinKeeper } from '../../src/fs/pin-keeper.js'
 import { CacheLimits, type Limits } from '../../src/hydration/cache-limits.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
@@ -15,9 +19,11 @@ import { HydrationPolicy, type HydrationRule, type Program } from '../../src/hyd
 import { Hydrator } from '../../src/hydration/hydrator.js'
 import { OfflineMemory } from '../../src/hydration/offline-memory.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
+import type { DirtyFile } from '../../src/model/dirty-file.js'
 import type { DriveItem } from '../../src/model/drive-item.js'
 import {
   nodeId,
+  type Ino,
   ROOT_INO,
   type DriveId,
   type ItemId,
@@ -35,6 +41,8 @@ export const forever: AbortSignal = new AbortController().signal
 // Many wait with it at once; nothing leaks.
 setMaxListeners(0, forever)
 export const ROOT = nodeId(ROOT_INO, 0)
+export const OWNER = 1000
+export const CALLER = { pid: 1, uid: OWNER }
 export const LIBRARY_ROOT = 'root-of-projects' as ItemId
 
 /** A stand-in for QuickXorHash that the fake remote and the drive agree on. */
@@ -105,6 +113,11 @@ export interface DriveWorldOptions {
   /** Of the cache. */
   readonly limits?: Limits
   readonly massDeletion?: number
+  /** Files can be changed here; the library is shared for writing. */
+  readonly writable?: boolean
+  readonly makeDirty?: (state: DirtyFileState) => DirtyFile
+  /** Tells this run of the machine from others. */
+  readonly boot?: bigint
   /** What an administrator has decided; see policy-world.ts. */
   readonly administrator?: Administrator
 }
@@ -123,6 +136,9 @@ export class DriveWorld {
   readonly cache: ContentCache
   readonly hydrator: Hydrator
   readonly drive: MountedDrive
+  readonly dirty: DirtyFiles
+  readonly writer: LocalWriter
+  readonly #library: NewLibrary
   /** What the kernel was told. */
   readonly told: string[] = []
   readonly troubles: string[] = []
@@ -182,7 +198,16 @@ export class DriveWorld {
       room: this.limits,
       ...administrator,
     })
+    this.#library = options.writable === true ? { ...projects, access: 'write' } : projects
+    this.dirty = new DirtyFiles({
+      directory: join(this.directory, 'unsent'),
+      boot: options.boot ?? 1n,
+      make: options.makeDirty ?? (state => new PlainDirtyFile(state, clock)),
+    })
+    const owner = { uid: OWNER, gid: OWNER }
+    this.writer = new LocalWriter({ store, dirty: this.dirty, clock, owner, onTrouble })
     this.drive = new MountedDrive({
+      ...(options.writable === true ? { writer: this.writer } : {}),
       store,
       cache: this.cache,
       hydrator: this.hydrator,
@@ -201,12 +226,22 @@ export class DriveWorld {
       attributesChanged: node => void this.told.push(`attributes ${node}`),
       contentReplaced: node => void this.told.push(`content ${node}`),
       everythingChanged: () => void this.told.push('everything'),
+      contentDirty: node => void this.told.push(`dirty ${node}`),
     })
+  }
+
+  /** As the daemon does before it serves anything. */
+  recover(): void {
+    const asideDirectory = join(this.directory, 'aside')
+    const onTrouble = (event: string, { message }: Error) => void this.troubles.push(`${event}: ${message}`)
+    const { store, dirty, cache } = this
+    const cachePath = (ino: Ino, generation: number) => cache.pathOf(ino, generation)
+    recoverUnsent({ store, dirty, cachePath, asideDirectory, now: this.clock.now(), onTrouble })
   }
 
   /** The library that the tests use; added when it is not there. */
   library(): Library {
-    return this.store.libraries.byRoot(projects.root) ?? this.drive.addLibrary(projects)
+    return this.store.libraries.byRoot(projects.root) ?? this.drive.addLibrary(this.#library)
   }
 
   /** Walks from the root of the drive; listings as they are needed. */

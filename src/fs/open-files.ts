@@ -1,0 +1,336 @@
+import { constants } from 'node:fs'
+import type { OpenDirty } from '../dirty/dirty-files.js'
+import type { Hydrator } from '../hydration/hydrator.js'
+import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
+import type { DirtyFile } from '../model/dirty-file.js'
+import { Fault } from '../model/fault.js'
+import type { Bytes, Ino, NodeId } from '../model/ids.js'
+import type { ItemChange } from '../store/item-change.js'
+import type { ItemRecord } from '../store/item-record.js'
+import type { Store } from '../store/store.js'
+import { blocksOf } from './attributes.js'
+import { nodeOf, type DriveNodes } from './drive-nodes.js'
+import type { Attributes, Caller, Created, LocalContent, OpenFile } from './file-system.js'
+import { HandleTable, type OpenHandle } from './handle-table.js'
+import type { Admission, HydrationGate } from './hydration-gate.js'
+import { notYet, type LocalWriter } from './local-writer.js'
+import { readBytes } from './read-bytes.js'
+
+const { O_RDWR, O_TRUNC, O_WRONLY } = constants
+
+export interface OpenFilesDeps {
+  readonly store: Pick<Store, 'items' | 'owed' | 'flushed'>
+  readonly nodes: DriveNodes
+  readonly gate: HydrationGate
+  readonly hydrator: Pick<Hydrator, 'release'>
+  /** Absent: nothing can be changed here. */
+  readonly writer: LocalWriter | undefined
+  /** This program has changed something. */
+  readonly onChanges: (changes: readonly ItemChange[]) => void
+  /** Whoever has the file of this node open reads and writes by way of it from now on. */
+  readonly onDirty: (node: NodeId, file: DirtyFile) => void
+  /** Bytes of a file were changed; after {@link OpenFilesDeps.onChanges}. */
+  readonly onBytes: (node: NodeId) => void
+  /** More of a content is here than programs were told. */
+  readonly onHydrated: (ino: Ino, generation: number, isVerified: boolean) => void
+  /** Something went wrong that nobody waits for. */
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/**
+ * Open files: each reads one content, through what was changed of it here.
+ *
+ * INVARIANT: of a file that was changed here every handle of its present node has the one {@link DirtyFile}.
+ */
+export class OpenFiles {
+  readonly #deps: OpenFilesDeps
+  readonly #handles = new HandleTable()
+  /** Of files without a base: one for each, as others have one for each content. */
+  readonly #contents = new WeakMap<DirtyFile, LocalContent>()
+  /** Revisions that the store knows of; of others it knows the first. */
+  readonly #noted = new WeakMap<DirtyFile, number>()
+
+  constructor(deps: OpenFilesDeps) {
+    this.#deps = deps
+  }
+
+  async open(node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<OpenFile> {
+    const { nodes, gate } = this.#deps
+    const mayWrite = isForWriting(flags)
+    const truncates = (flags & O_TRUNC) !== 0
+    this.#checkOpen(nodes.file(node), mayWrite || truncates)
+    const admission = await gate.admit(caller, flags)
+    signal.throwIfAborted()
+    const wanted = nodes.file(node)
+    await gate.permit(wanted, truncates || nodes.isLocal(wanted), admission, signal)
+    signal.throwIfAborted()
+    const item = nodes.file(node)
+    if (truncates && !this.#isUnchanged(item, 0)) {
+      gate.openLocal(item, admission)
+      this.truncate(item, 0)
+      return this.#openLocally(nodes.file(node), mayWrite, admission)
+    }
+    const { dirty } = this.#deps.writer ?? {}
+    const changed = dirty && this.#openDirty(item)
+    try {
+      if (changed?.hasBase !== false) return await this.#openWithBase(item, mayWrite, admission)
+      gate.openLocal(item, admission)
+      return this.#openLocally(item, mayWrite, admission)
+    } finally {
+      if (changed !== undefined) dirty?.release(changed)
+    }
+  }
+
+  /** Opens what was just made. @param dirty is kept */
+  openNew(item: ItemRecord, dirty: OpenDirty, flags: number, admission: Admission): Created {
+    const content = this.#contentOf(dirty)
+    const handle = this.#add(item, {
+      content,
+      reader: undefined,
+      dirty,
+      mayWrite: isForWriting(flags),
+      admission,
+    })
+    const { attributes } = this.#handles.get(handle)
+    return { handle, content, dirty: dirty.file, attributes }
+  }
+
+  async ensurePresent(number: number, range: ByteRange, signal: AbortSignal): Promise<void> {
+    const { reader, admission, dirty } = this.#handles.get(number)
+    if (reader === undefined) return
+    const needed = dirty === undefined ? [range] : dirty.file.fromBase(range)
+    for (const part of needed) await this.#deps.gate.ensure(reader, admission, part, signal)
+  }
+
+  async read(number: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
+    await this.ensurePresent(number, range, signal)
+    const { reader, dirty } = this.#handles.get(number)
+    if (reader === undefined) return dirty?.file.read(range) ?? new Uint8Array(0)
+    const { fd, size } = reader.file
+    if (dirty === undefined) return await readBytes(fd, range.start, Math.min(range.end, size))
+    // What is written while the base is read is not covered by it: that is looked at afterwards, gaps before bytes.
+    const parts: { readonly start: Bytes; readonly bytes: Uint8Array }[] = []
+    for (const { start, end } of dirty.file.fromBase(range)) {
+      parts.push({ start, bytes: await readBytes(fd, start, end) })
+    }
+    const gaps = dirty.file.fromBase(range)
+    const bytes = dirty.file.read(range)
+    for (const gap of gaps) {
+      const part = parts.find(
+        ({ start, bytes: { length } }) => start <= gap.start && gap.end <= start + length,
+      )
+      if (part === undefined) throw new Error('the base gives more than before')
+      bytes.set(part.bytes.subarray(gap.start - part.start, gap.end - part.start), gap.start - range.start)
+    }
+    return bytes
+  }
+
+  /** As who has it open still sees a file that was replaced or deleted. */
+  attributesOf(node: NodeId): Attributes | undefined {
+    for (const handle of this.#handles) {
+      if (handle.node !== node) continue
+      const { attributes, dirty } = handle
+      const links = this.#deps.store.items.byIno(handle.ino) === undefined ? 0 : 1
+      if (dirty === undefined) return { ...attributes, links }
+      const { size, modified } = dirty.file
+      return { ...attributes, size, modified, blocks: blocksOf(size, size), links }
+    }
+    return undefined
+  }
+
+  /** Bytes of contents that are open. */
+  localBytes(): Map<Ino, Bytes> {
+    const bytes = new Map<Ino, Bytes>()
+    for (const { reader } of this.#handles) {
+      if (reader === undefined) continue
+      const { ino, present, end } = reader.file
+      if (end === undefined) bytes.set(ino, present.size)
+    }
+    return bytes
+  }
+
+  isOpenForWriting(ino: Ino): boolean {
+    for (const handle of this.#handles) if (handle.ino === ino && handle.mayWrite) return true
+    return false
+  }
+
+  async beginWrite(number: number, signal: AbortSignal): Promise<DirtyFile> {
+    const { gate } = this.#deps
+    const { dirty } = this.#writable(number)
+    if (dirty !== undefined) return dirty.file
+    return await gate.withRoom(() => {
+      signal.throwIfAborted()
+      // What the handle reads must be what the file has: else what is written would belong to another content.
+      const opened = this.#begin(this.#deps.nodes.item(this.#writable(number).node), true)
+      this.#writer().dirty.release(opened)
+      return opened.file
+    })
+  }
+
+  async write(number: number, offset: Bytes, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const file = await this.beginWrite(number, signal)
+    await this.#deps.gate.withRoom(() => file.write(offset, bytes))
+  }
+
+  /** @throws {Fault} `read-only`, `access-removed`, `disk-full`, `local-io` */
+  truncate(item: ItemRecord, size: Bytes): void {
+    // What changes nothing is not sent.
+    if (this.#isUnchanged(item, size)) return
+    const opened = this.#begin(item, size > 0)
+    try {
+      opened.file.truncate(size)
+      this.#note(opened)
+    } finally {
+      this.#writer().dirty.release(opened)
+    }
+  }
+
+  /** By way of a handle: also where the file was deleted. @throws {Fault} as {@link truncate}, `bad-handle` */
+  truncateOpened(number: number, size: Bytes): void {
+    const { node, dirty } = this.#writable(number)
+    if (dirty === undefined) return this.truncate(this.#deps.nodes.item(node), size)
+    dirty.file.truncate(size)
+    this.#note(dirty)
+  }
+
+  flush(number: number): void {
+    const { dirty } = this.#handles.get(number)
+    if (dirty !== undefined) this.#note(dirty)
+  }
+
+  async fsync(number: number | undefined): Promise<void> {
+    const { dirty } = number === undefined ? { dirty: undefined } : this.#handles.get(number)
+    if (dirty !== undefined) {
+      this.#note(dirty)
+      await this.#writer().dirty.sync(dirty)
+    }
+    await this.#deps.store.flushed()
+  }
+
+  release(number: number): void {
+    const { ino, reader, dirty, mayWrite, attributes } = this.#handles.remove(number)
+    if (dirty !== undefined) this.#releaseDirty(dirty)
+    if (reader !== undefined) {
+      const { file } = reader
+      const blocks = blocksOf(file.size, file.present.size)
+      this.#deps.hydrator.release(reader)
+      if (dirty === undefined && blocks !== attributes.blocks)
+        this.#deps.onHydrated(ino, file.generation, file.verified)
+    }
+    if (mayWrite && !this.isOpenForWriting(ino)) this.#deps.writer?.uploads.wake()
+  }
+
+  releaseAll(): void {
+    for (const number of this.#handles.numbers()) this.release(number)
+  }
+
+  async #openWithBase(item: ItemRecord, mayWrite: boolean, admission: Admission): Promise<OpenFile> {
+    const { nodes, gate, hydrator } = this.#deps
+    const reader = await gate.open(item, nodes.isLocal(item), admission)
+    try {
+      // It may have been changed, or replaced, meanwhile.
+      const now = nodes.item(nodeOf(item))
+      const dirty = this.#openDirty(now)
+      const content = reader.file
+      const handle = this.#add(now, { content, reader, dirty, mayWrite, admission })
+      return { handle, content, ...(dirty === undefined ? {} : { dirty: dirty.file }) }
+    } catch (failure) {
+      hydrator.release(reader)
+      throw failure
+    }
+  }
+
+  /** A file that needs nothing of what the service has. */
+  #openLocally(item: ItemRecord, mayWrite: boolean, admission: Admission): OpenFile {
+    const dirty = this.#openDirty(item)
+    if (dirty === undefined) throw new Error('it was not changed here')
+    const content = this.#contentOf(dirty)
+    const handle = this.#add(item, { content, reader: undefined, dirty, mayWrite, admission })
+    return { handle, content, dirty: dirty.file }
+  }
+
+  #add(item: ItemRecord, opened: Omit<OpenHandle, 'node' | 'ino' | 'attributes'>): number {
+    const attributes = this.#deps.nodes.attributes(item)
+    // From the first byte on nobody tells us of what is written: natively, into a file that was changed here before.
+    if (opened.mayWrite && opened.dirty !== undefined) this.#writer().beforeWriting(item.ino)
+    return this.#handles.add({ ...opened, node: nodeOf(item), ino: item.ino, attributes })
+  }
+
+  #checkOpen(item: ItemRecord, changes: boolean): void {
+    if (changes) this.#writer().checkWritable(item.library)
+  }
+
+  /** To be given back. */
+  #openDirty({ ino }: ItemRecord): OpenDirty | undefined {
+    const { store, writer } = this.#deps
+    const owed = writer && store.owed.of(ino)
+    if (owed?.content !== true) return undefined
+    return writer?.dirty.open(ino, owed.base.size)
+  }
+
+  #writable(number: number): OpenHandle {
+    const handle = this.#handles.get(number)
+    if (!handle.mayWrite) throw new Fault('bad-handle', 'This file is not open for writing')
+    return handle
+  }
+
+  #writer(): LocalWriter {
+    const { writer } = this.#deps
+    if (writer === undefined) throw notYet()
+    return writer
+  }
+
+  #isUnchanged(item: ItemRecord, size: Bytes): boolean {
+    const { store, nodes } = this.#deps
+    return store.owed.of(item.ino)?.content !== true && nodes.attributes(item).size === size
+  }
+
+  /** To be given back. Whoever has the file open is told. */
+  #begin(item: ItemRecord, fromBase: boolean): OpenDirty {
+    const writer = this.#writer()
+    const opened = writer.beginContent(item, fromBase)
+    const node = nodeOf(item)
+    for (const handle of this.#handles) {
+      if (handle.node === node) handle.dirty ??= writer.dirty.share(opened)
+    }
+    this.#deps.onDirty(node, opened.file)
+    return opened
+  }
+
+  #note(dirty: OpenDirty): void {
+    const { file } = dirty
+    const { revision } = file
+    if ((this.#noted.get(file) ?? 0) === revision) return
+    this.#deps.onChanges(this.#writer().noteContent(dirty))
+    this.#noted.set(file, revision)
+    for (const { node, ino } of this.#handles) if (ino === dirty.ino) return this.#deps.onBytes(node)
+  }
+
+  #releaseDirty(dirty: OpenDirty): void {
+    try {
+      this.#note(dirty)
+    } catch (failure) {
+      // The bytes are there, and the next start finds them.
+      this.#deps.onTrouble('change-not-noted', failure)
+    }
+    this.#writer().dirty.release(dirty)
+  }
+
+  #contentOf({ fd, file }: OpenDirty): LocalContent {
+    const known = this.#contents.get(file)
+    if (known) return known
+    const content: LocalContent = {
+      fd,
+      size: 0,
+      present: new ByteRanges(),
+      verified: true,
+      onPresent: () => () => {},
+    }
+    this.#contents.set(file, content)
+    return content
+  }
+}
+
+function isForWriting(flags: number): boolean {
+  return (flags & (O_WRONLY | O_RDWR)) !== 0
+}

@@ -1,0 +1,828 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { Ino } from '../../src/model/ids.js'
+import { aWhile, until } from './drive-world.js'
+import { shown, type Step } from './fake-service.js'
+import { forever, restart, startUploads, startWith, type UploadsWorld } from './uploads-world.js'
+
+const large = Buffer.alloc(5 * 1024 * 1024, 'y')
+const shownLarge = shown(large)
+
+/** Both sides have the same, nothing is owed, and nobody met a bug. */
+async function converges(t: Test, world: UploadsWorld, expected: Record<string, string>): Promise<void> {
+  t.same(await world.drain(), [], 'nothing is owed')
+  await world.pull()
+  t.same(world.service.tree(), expected, 'what the other side has')
+  t.same(world.tree(), expected, 'what is here')
+  t.same(
+    world.troubles.filter(event => event.startsWith('uploader-bug')),
+    [],
+  )
+}
+
+t.test('a new file arrives, and is local and verified here', async t => {
+  const world = startUploads(t)
+  const ino = world.write('report.txt', 'I am new')
+  t.same(await world.send(), [])
+  t.same(world.service.tree(), { 'report.txt': 'I am new' })
+  t.equal(world.item('report.txt').ino, ino)
+  t.match(world.store.content.get(ino, 1), { verified: true })
+  t.same(world.dirty.inos(), [])
+  t.match(world.changes, [{ kind: 'content', ino, generation: 0 }])
+  await converges(t, world, { 'report.txt': 'I am new' })
+  t.equal(world.item('report.txt').generation, 1, 'the echo of it changes nothing')
+})
+
+t.test('an empty file arrives', async t => {
+  const world = startUploads(t)
+  world.write('empty', '')
+  await converges(t, world, { empty: '' })
+})
+
+t.test('the time of a file stays as exact as it was here', async t => {
+  const world = startUploads(t)
+  world.clock.advance(123)
+  world.write('a', 'a')
+  const { modified } = world.item('a')
+  t.equal(modified % 1_000, 123)
+  await world.send()
+  await world.pull()
+  t.equal(world.item('a').modified, modified)
+})
+
+t.test('what was changed becomes a new version of the same item', async t => {
+  const world = await startWith(t, { 'a.txt': 'old' })
+  const { remoteId } = world.item('a.txt')
+  world.write('a.txt', 'new')
+  await converges(t, world, { 'a.txt': 'new' })
+  t.equal(world.service.find('a.txt')?.id, remoteId)
+  t.same(world.service.log, ['version a.txt'])
+})
+
+t.test('a change in the middle is sent with the rest of the file, of which only that is fetched', async t => {
+  const world = await startWith(t, { 'a.txt': '0123456789' })
+  world.patch('a.txt', 4, 'NEW')
+  t.equal(world.read('a.txt'), '0123NEW789')
+  await converges(t, world, { 'a.txt': '0123NEW789' })
+  t.same(world.fetched, [
+    { start: 0, end: 4 },
+    { start: 7, end: 10 },
+  ])
+})
+
+t.test('a file that is saved without a change is not sent', async t => {
+  const world = await startWith(t, { 'a.txt': 'same' })
+  world.write('a.txt', 'same')
+  await converges(t, world, { 'a.txt': 'same' })
+  t.same(world.service.log, ['time a.txt'], 'but for its time')
+})
+
+t.test('nothing goes before it has been left alone for two seconds', async t => {
+  const world = startUploads(t)
+  world.write('a', '1')
+  world.clock.advance(1_500)
+  world.write('a', '2')
+  world.clock.advance(1_500)
+  await aWhile()
+  t.same(world.service.log, [])
+  world.clock.advance(500)
+  await until(() => world.service.log.length > 0)
+  t.same(world.service.tree(), { a: '2' })
+})
+
+t.test('nothing goes that a program has open for writing', async t => {
+  const world = startUploads(t)
+  const ino = world.write('a', 'half')
+  world.opened.add(ino)
+  t.match(await world.send(), [{ ino, waiting: 'open' }])
+  t.same(world.service.log, [])
+  world.opened.delete(ino)
+  await converges(t, world, { a: 'half' })
+})
+
+t.test('lock files and half-written ones stay here', async t => {
+  const world = startUploads(t)
+  world.write('~$letter.docx', 'me')
+  world.write('.goutputstream-ABC123', 'half')
+  t.same(await world.send(), [])
+  t.same(world.service.tree(), {})
+  world.rename('.goutputstream-ABC123', 'letter.txt')
+  t.same(await world.send(), [])
+  t.same(world.service.tree(), { 'letter.txt': 'half' })
+})
+
+t.test('a tree of new folders and files arrives, parents first', async t => {
+  const world = startUploads(t)
+  world.mkdir('a')
+  world.mkdir('a/b')
+  world.write('a/b/c.txt', 'c')
+  world.write('a/d.txt', 'd')
+  await converges(t, world, { 'a/': '', 'a/b/': '', 'a/b/c.txt': 'c', 'a/d.txt': 'd' })
+  t.equal(world.service.log[0], 'folder a')
+})
+
+t.test('a file is renamed, moved, and moved into a folder that is new', async t => {
+  const world = await startWith(t, { a: '1', b: '2', c: '3', 'd/': '' })
+  world.rename('a', 'A')
+  world.rename('b', 'd/b')
+  world.mkdir('new')
+  world.rename('c', 'new/other')
+  await converges(t, world, { A: '1', 'd/': '', 'd/b': '2', 'new/': '', 'new/other': '3' })
+  t.notOk(
+    world.service.log.some(line => /^(version|new|delete)/.test(line)),
+    'no content was sent',
+  )
+})
+
+t.test('two files, and two folders, that changed names with each other', async t => {
+  const world = await startWith(t, { a: '1', b: '2', 'x/1': '1', 'y/2': '2' })
+  for (const [one, other] of [
+    ['a', 'b'],
+    ['x', 'y'],
+  ] as const) {
+    world.rename(one, 'between')
+    world.rename(other, one)
+    world.rename('between', other)
+  }
+  await converges(t, world, { a: '2', b: '1', 'x/': '', 'x/2': '2', 'y/': '', 'y/1': '1' })
+})
+
+t.test('a folder that is turned inside out', async t => {
+  const world = await startWith(t, { 'a/b/f': '1' })
+  world.rename('a/b', 'b')
+  world.rename('a', 'b/a')
+  world.rename('b', 'c')
+  world.rename('c/a', 'c/b')
+  world.rename('c', 'a')
+  await converges(t, world, { 'a/': '', 'a/b/': '', 'a/f': '1' })
+})
+
+t.test('a name and a content are both sent', async t => {
+  const world = await startWith(t, { a: 'old' })
+  world.write('a', 'new')
+  world.rename('a', 'b')
+  await converges(t, world, { b: 'new' })
+  t.same(world.service.log, ['move a b', 'version b'])
+})
+
+t.test('a new folder that is renamed while files go into it', async t => {
+  const world = startUploads(t)
+  world.mkdir('d')
+  world.write('d/1', large)
+  world.write('d/2', '2')
+  const steps: (() => void)[] = []
+  world.link.onStep = ({ operation }) => {
+    return operation === 'upload' ? new Promise(resolve => steps.push(resolve)) : undefined
+  }
+  const sent = world.send()
+  await until(() => steps.length === 2)
+  world.rename('d', 'e')
+  world.rename('e/2', 'e/3')
+  world.link.onStep = () => undefined
+  for (const go of steps) go()
+  await sent
+  await converges(t, world, { 'e/': '', 'e/1': shownLarge, 'e/3': '2' })
+})
+
+t.test('a folder that is renamed here while it is made there', async t => {
+  const world = startUploads(t)
+  world.mkdir('d')
+  world.link.onStep = ({ operation, phase }) => {
+    if (operation === 'createFolder' && phase === 'answer') world.rename('d', 'e')
+  }
+  await converges(t, world, { 'e/': '' })
+})
+
+t.test('a file that is deleted here while it arrives there', async t => {
+  const world = startUploads(t)
+  world.write('a', '1')
+  world.link.onStep = ({ operation, phase }) => {
+    if (operation === 'upload' && phase === 'answer') world.remove('a')
+  }
+  await converges(t, world, {})
+  t.same(world.service.log, ['new a', 'delete a'])
+})
+
+t.test('a file that is changed here while it arrives there is sent again', async t => {
+  const world = await startWith(t, { old: '1' })
+  world.write('old', '2')
+  world.write('new', '1')
+  let changes = 0
+  world.link.onStep = ({ operation, phase, name }) => {
+    if (operation !== 'upload' || phase !== 'answer' || changes++ >= 2) return
+    world.write(name, 'changed')
+  }
+  await converges(t, world, { old: 'changed', new: 'changed' })
+  t.same(world.conflicts, [])
+})
+
+t.test('a large file that is being changed is not sent on', async t => {
+  const world = startUploads(t)
+  const ino = world.write('large', large)
+  let read = 0
+  world.link.onStep = ({ operation, phase }) => {
+    if (operation !== 'upload' || phase !== 'request' || read++ > 0) return
+    world.patch('large', 0, 'changed')
+  }
+  const expected = shown(Buffer.concat([Buffer.from('changed'), large.subarray(7)]))
+  await converges(t, world, { large: expected })
+  t.equal(world.item('large').ino, ino)
+  t.same(world.service.log, ['new large'], 'only whole versions arrive')
+})
+
+t.test('an upload that broke off goes on where it was, also after a restart', async t => {
+  const world = startUploads(t)
+  world.write('large', large)
+  const { service } = world
+  let fragments = 0
+  const check = service.upload.bind(service)
+  service.upload = (target, source, progress, step) =>
+    check(target, source, progress, async () => {
+      if (++fragments === 3) world.link.isDead = true
+      await step()
+    })
+  void world.send().catch(() => undefined)
+  await until(() => world.link.isDead)
+  const next = restart(t, world)
+  await converges(t, next, { large: shownLarge })
+  t.same(service.log, ['resume at 2097152', 'new large'])
+})
+
+t.test('deleted files and folders go, what is in a folder first', async t => {
+  const world = await startWith(t, { 'a/b/c': '1', 'a/d': '2', e: '3' })
+  world.remove('a/b/c')
+  world.remove('a/b')
+  world.remove('a/d')
+  world.remove('a')
+  world.remove('e')
+  await converges(t, world, {})
+  const place = (path: string) => world.service.log.indexOf(`delete ${path}`)
+  t.ok(place('a/b/c') < place('a/b') && place('a/b') < place('a') && place('a/d') < place('a'))
+})
+
+t.test('a folder in which somebody else has put something is not deleted', async t => {
+  const world = await startWith(t, { 'a/mine': '1' })
+  world.remove('a/mine')
+  world.remove('a')
+  world.service.put('a/theirs', 'new')
+  await converges(t, world, { 'a/': '', 'a/theirs': 'new' })
+})
+
+t.test('a file that was changed over there is not deleted, and comes back', async t => {
+  const world = await startWith(t, { a: '1', b: '1' })
+  world.remove('a')
+  world.remove('b')
+  world.service.put('a', 'changed meanwhile')
+  world.service.move('b', 'c')
+  await converges(t, world, { a: 'changed meanwhile' })
+})
+
+t.test('a name that a deleted item had is free for another one', async t => {
+  const world = await startWith(t, { 'Readme/x': '1', 'OTHER.txt': '2' })
+  world.remove('Readme/x')
+  world.remove('Readme')
+  world.write('readme', 'a file now')
+  world.remove('OTHER.txt')
+  world.write('other.txt', 'new')
+  await converges(t, world, { readme: 'a file now', 'other.txt': 'new' })
+})
+
+t.test('many deletions at once wait for somebody who agrees, everything else goes on', async t => {
+  const files = Object.fromEntries(['1', '2', '3', '4'].map(name => [name, name]))
+  const world = await startWith(t, files, { massDeletion: 3 })
+  for (const name of Object.keys(files)) world.remove(name)
+  world.write('other', 'x')
+  const left = await world.send()
+  t.same(
+    left.map(({ what, waiting }) => [what, waiting]),
+    Array(4).fill(['deletion', 'held']),
+  )
+  t.same(world.service.tree(), { ...files, other: 'x' })
+  t.equal(world.uploader.heldDeletions(world.library), 4)
+  const next = restart(t, world)
+  t.equal(next.uploader.heldDeletions(next.library), 4)
+  next.uploader.consentToDeletions(next.library)
+  t.equal(next.uploader.heldDeletions(next.library), 0)
+  await converges(t, next, { other: 'x' })
+})
+
+t.test('deletions that nobody wants are undone', async t => {
+  const files = Object.fromEntries(['1', '2', '3', '4'].map(name => [name, name]))
+  const world = await startWith(t, files, { massDeletion: 3 })
+  for (const name of Object.keys(files)) world.remove(name)
+  t.same(world.uploader.undoDeletions(world.library), [world.item('').ino])
+  t.same(await world.send(), [])
+  t.same(world.service.tree(), files)
+})
+
+// --- both sides ---
+
+t.test('where both have changed a file both versions survive, theirs under the name', async t => {
+  const world = await startWith(t, { 'a.txt': 'old' })
+  const ino = world.write('a.txt', 'ours')
+  world.service.put('a.txt', 'theirs')
+  await converges(t, world, { 'a.txt': 'theirs', 'a-laptop.txt': 'ours' })
+  t.match(world.conflicts, [{ ino, name: 'a.txt', copy: 'a-laptop.txt' }])
+  t.equal(world.item('a-laptop.txt').ino, ino, 'who has it open goes on with ours')
+})
+
+t.test('where the name of the copy is taken the next one is', async t => {
+  const world = await startWith(t, { 'a.txt': 'old', 'a-laptop.txt': 'there' })
+  world.service.put('a-laptop-2.txt', 'not known here yet')
+  world.write('a.txt', 'ours')
+  world.service.put('a.txt', 'theirs')
+  await world.drain()
+  await world.pull()
+  const texts = Object.values(world.service.tree()).sort()
+  t.same(texts, ['not known here yet', 'ours', 'theirs', 'there'])
+  t.same(world.tree(), world.service.tree())
+})
+
+t.test('equal bytes are no conflict', async t => {
+  const world = await startWith(t, { old: '1' })
+  world.write('old', 'same')
+  world.service.put('old', 'same')
+  world.write('new', 'same')
+  world.service.put('new', 'same')
+  await converges(t, world, { old: 'same', new: 'same' })
+  t.same(world.conflicts, [])
+})
+
+t.test('a part of a version that is nowhere any more is mixed with no other version', async t => {
+  const world = await startWith(t, { a: '0123456789' })
+  const ino = world.patch('a', 4, 'NEW')
+  world.service.put('a', 'theirs')
+  t.match(await world.drain(), [{ ino, needsAttention: true, hindrance: { code: 'not-supported' } }])
+  t.same(world.service.tree(), { a: 'theirs' })
+  t.equal(world.item('a').ino, ino, 'what was written here is still there, and can be exported')
+})
+
+t.test('two new files of one name', async t => {
+  const world = startUploads(t)
+  world.write('A.txt', 'ours')
+  world.service.put('a.txt', 'theirs')
+  await converges(t, world, { 'a.txt': 'theirs', 'A-laptop.txt': 'ours' })
+})
+
+t.test('two new folders of one name are one', async t => {
+  const world = startUploads(t)
+  world.mkdir('d')
+  world.write('d/ours', '1')
+  world.write('d/both', 'ours')
+  world.service.mkdir('d')
+  world.service.put('d/theirs', '2')
+  world.service.put('d/both', 'theirs')
+  await converges(t, world, {
+    'd/': '',
+    'd/ours': '1',
+    'd/theirs': '2',
+    'd/both': 'theirs',
+    'd/both-laptop': 'ours',
+  })
+})
+
+t.test('two new folders of one name are one, also if theirs is known already', async t => {
+  const world = startUploads(t)
+  world.mkdir('d')
+  world.write('d/ours', '1')
+  world.service.mkdir('d')
+  world.service.put('d/theirs', '2')
+  await world.pull()
+  await converges(t, world, { 'd/': '', 'd/ours': '1', 'd/theirs': '2' })
+})
+
+t.test('a new folder where somebody has a file of that name', async t => {
+  const world = startUploads(t)
+  world.mkdir('d')
+  world.write('d/in it', '1')
+  world.service.put('d', 'a file')
+  await converges(t, world, { d: 'a file', 'd-laptop/': '', 'd-laptop/in it': '1' })
+})
+
+t.test('a name that somebody else has taken meanwhile', async t => {
+  const world = await startWith(t, { a: '1' })
+  world.rename('a', 'b')
+  world.service.put('b', 'theirs')
+  await converges(t, world, { b: 'theirs', 'b-laptop': '1' })
+})
+
+t.test('a new name there and another here: ours counts; there a name, here a content: both', async t => {
+  const world = await startWith(t, { a: '1', b: '1' })
+  world.rename('a', 'ours')
+  world.service.move('a', 'theirs')
+  world.write('b', '2')
+  world.service.move('b', 'c')
+  await converges(t, world, { ours: '1', c: '2' })
+  t.same(world.conflicts, [])
+})
+
+t.test('a name here and a content there are both kept', async t => {
+  const world = await startWith(t, { a: '1' })
+  world.rename('a', 'b')
+  world.service.put('a', 'theirs')
+  await converges(t, world, { b: 'theirs' })
+})
+
+t.test('name and content here, content there', async t => {
+  const world = await startWith(t, { a: '1' })
+  world.write('a', 'ours')
+  world.rename('a', 'b')
+  world.service.put('a', 'theirs')
+  await converges(t, world, { b: 'theirs', 'b-laptop': 'ours' })
+})
+
+t.test('who changes a file wins over who deletes it', async t => {
+  const world = await startWith(t, { a: '1', 'd/b': '2' })
+  world.write('a', 'changed')
+  world.write('d/b', 'changed')
+  world.service.remove('a')
+  world.service.remove('d')
+  await converges(t, world, { a: 'changed', 'd/': '', 'd/b': 'changed' })
+})
+
+t.test('a new file in a folder that is gone over there brings the folder back', async t => {
+  const world = await startWith(t, { 'd/e/old': '1' })
+  world.write('d/e/new', '2')
+  world.service.remove('d')
+  t.same(
+    (await world.send()).map(({ hindrance }) => hindrance?.code),
+    ['item-not-found'],
+    'one "not found" is not believed',
+  )
+  t.ok(world.find('d/e/old'), 'and nothing goes away because of it')
+  await converges(t, world, { 'd/': '', 'd/e/': '', 'd/e/new': '2' })
+})
+
+// --- SharePoint's own changes ---
+
+t.test('what SharePoint makes of a file is its new version, and not sent again', async t => {
+  const world = startUploads(t)
+  world.service.rewrites = 'in the answer'
+  const ino = world.write('a.docx', 'text')
+  await converges(t, world, { 'a.docx': 'text (with properties)' })
+  t.same(world.service.log, ['new a.docx', 'version a.docx'])
+  t.same(world.dirty.inos(), [])
+  t.equal(world.store.content.get(ino, 1), undefined, 'nobody has read it yet')
+})
+
+t.test('what SharePoint has made of our last upload does not conflict with the next', async t => {
+  const world = startUploads(t)
+  world.service.rewrites = 'later'
+  world.write('a.docx', '1')
+  await world.send()
+  world.service.promote()
+  world.clock.advance(10_000)
+  world.write('a.docx', '2')
+  await converges(t, world, { 'a.docx': '2' })
+  world.service.promote()
+  await world.pull()
+  t.same(world.tree(), { 'a.docx': '2 (with properties)' })
+  t.same(world.conflicts, [])
+  world.clock.advance(10_000)
+  world.remove('a.docx')
+  await converges(t, world, {})
+})
+
+t.test('a person who has changed what SharePoint rewrites is a conflict all the same', async t => {
+  const world = startUploads(t)
+  world.write('a.docx', '1')
+  await world.send()
+  world.clock.advance(10_000)
+  world.service.put('a.docx', 'theirs')
+  world.write('a.docx', '2')
+  await converges(t, world, { 'a.docx': 'theirs', 'a-laptop.docx': '2' })
+})
+
+t.test('other bytes of a file that SharePoint leaves alone are sent again', async t => {
+  const world = startUploads(t)
+  const { service } = world
+  const upload = service.upload.bind(service)
+  let answers = 0
+  service.upload = async (...args) => {
+    const answer = await upload(...args)
+    if (answers++ > 0) return answer
+    service.put('a.bin', 'broken')
+    const broken = service.find('a.bin')
+    return broken ? service.itemOf(broken) : answer
+  }
+  world.write('a.bin', 'right')
+  t.match(await world.send(), [{ hindrance: { code: 'corrupt-content' } }])
+  t.equal(world.read('a.bin'), 'right')
+  await converges(t, world, { 'a.bin': 'right' })
+})
+
+// --- what is refused ---
+
+for (const [code, attention] of [
+  ['offline', false],
+  ['throttled', false],
+  ['server-error', false],
+  ['locked', false],
+  ['sign-in-required', true],
+  ['access-denied', true],
+  ['name-refused', true],
+  ['file-too-large', true],
+  ['blocked-by-policy', true],
+] as const) {
+  t.test(`${code} keeps the change safe, says why, and it is tried again`, async t => {
+    const world = await startWith(t, { a: '1' })
+    const ino = world.write('a', '2')
+    world.link.failNext('upload', code)
+    const left = await world.send()
+    t.match(left, [
+      { ino, what: 'content', waiting: 'later', hindrance: { code }, needsAttention: attention },
+    ])
+    t.ok((left[0]?.nextAttempt ?? 0) > world.clock.now())
+    t.equal(world.read('a'), '2')
+    t.match(world.store.owed.of(ino), { attempts: 1 })
+    const next = restart(t, world)
+    t.match(next.uploader.status(), [{ hindrance: { code } }], 'also after a restart')
+    await converges(t, next, { a: '2' })
+  })
+}
+
+t.test('an organization that is offline is not asked for each file, others are not kept waiting', async t => {
+  const world = startUploads(t)
+  for (let file = 0; file < 100; file++) world.write(`file ${file}`, 'x')
+  let asked = 0
+  world.link.onStep = async ({ operation, phase }) => {
+    if (operation !== 'upload' || phase !== 'request') return
+    asked++
+    const { Fault } = await import('../../src/model/fault.js')
+    throw new Fault('offline', 'no network')
+  }
+  t.equal((await world.send()).length, 100)
+  t.ok(asked <= 16, `${asked} requests`)
+  world.link.onStep = () => undefined
+  world.clock.advance(60_000)
+  await until(() => world.store.owed.isEmpty)
+  t.equal(Object.keys(world.service.tree()).length, 100)
+})
+
+t.test('a full library takes no files, but names and deletions', async t => {
+  const world = await startWith(t, { a: '1', b: '2' })
+  world.service.quota = 2
+  world.write('new', 'does not fit')
+  world.write('new 2', 'neither does this')
+  t.same(
+    (await world.send()).map(({ hindrance, needsAttention }) => [hindrance?.code, needsAttention]),
+    Array(2).fill(['quota-full', true]),
+  )
+  world.rename('a', 'c')
+  world.remove('b')
+  world.clock.advance(3_000)
+  await until(() => world.service.log.length === 2)
+  t.same(world.service.log.toSorted(), ['delete b', 'move a c'])
+  t.same(
+    world.uploader.status().map(({ what }) => what),
+    ['new', 'new'],
+  )
+})
+
+t.test('what may only be read by now keeps what was written before, and says so', async t => {
+  const world = startUploads(t)
+  world.write('a', '1')
+  world.store.libraries.setAccess(world.library, 'read')
+  t.match(await world.send(), [{ waiting: 'later', needsAttention: true, hindrance: { code: 'read-only' } }])
+  t.same(world.service.log, [])
+  world.store.libraries.setAccess(world.library, 'write')
+  await converges(t, world, { a: '1' })
+})
+
+// --- what breaks ---
+
+t.test('an answer that is lost is found out about', async t => {
+  const world = await startWith(t, { a: '1', b: '1', c: '1', 'd/': '' })
+  world.write('new', 'x')
+  world.write('a', '2')
+  world.rename('b', 'B2')
+  world.remove('c')
+  world.mkdir('e')
+  for (const operation of ['upload', 'upload', 'update', 'delete', 'createFolder'] as const) {
+    world.link.failNext(operation, 'timed-out', 'answer')
+  }
+  await converges(t, world, { new: 'x', a: '2', B2: '1', 'd/': '', 'e/': '' })
+  t.same(
+    world.service.log.filter(line => /^(new|version)/.test(line)).toSorted(),
+    ['new new', 'version a'],
+    'nothing arrives twice',
+  )
+})
+
+t.test('a change after an answer that was lost replaces what had arrived', async t => {
+  const world = await startWith(t, { a: '1' })
+  world.write('a', '2')
+  world.write('new', '2')
+  world.link.failNext('upload', 'offline', 'answer')
+  world.link.failNext('upload', 'offline', 'answer')
+  await world.send()
+  const next = restart(t, world)
+  next.write('a', '3')
+  next.write('new', '3')
+  next.rename('new', 'newer')
+  await converges(t, next, { a: '3', newer: '3' })
+  t.same(next.conflicts, [])
+})
+
+/** Everything that there is to send at once. */
+function doEverything(world: UploadsWorld): Record<string, string> {
+  world.mkdir('new')
+  world.mkdir('new/deeper')
+  world.write('new/deeper/file', 'n')
+  world.write('new/large', large)
+  world.rename('moved', 'new/moved')
+  world.rename('a', 'between')
+  world.rename('b', 'a')
+  world.rename('between', 'b')
+  world.write('version', 'v2')
+  world.patch('patched', 2, 'XX')
+  world.write('both', 'ours')
+  world.remove('gone/x')
+  world.remove('gone')
+  world.write('a', 'changed')
+  return {
+    'new/': '',
+    'new/deeper/': '',
+    'new/deeper/file': 'n',
+    'new/large': shownLarge,
+    'new/moved': 'm',
+    a: 'changed',
+    b: '1',
+    version: 'v2',
+    patched: 'ppXXpp',
+    both: 'theirs',
+    'both-laptop': 'ours',
+  }
+}
+
+const BEFORE = { a: '1', b: '2', moved: 'm', version: 'v1', patched: 'pppppp', both: 'b', 'gone/x': 'g' }
+
+t.test('killed at any step, everything arrives once', async t => {
+  let steps = 0
+  const dry = await startWith(t, BEFORE)
+  const expected = doEverything(dry)
+  dry.service.put('both', 'theirs')
+  dry.link.onStep = () => {
+    steps++
+  }
+  await converges(t, dry, expected)
+  const whole = dry.service.log.filter(line => /^(new|version)/.test(line)).length
+  t.ok(steps > 20, `${steps} steps`)
+  for (let at = 1; at <= steps; at++) {
+    const directory = `${dry.directory}/killed-${at}`
+    const world = await startWith(t, BEFORE, { directory })
+    doEverything(world)
+    world.service.put('both', 'theirs')
+    let step = 0
+    world.link.onStep = async () => {
+      if (++step < at) return
+      world.link.isDead = true
+      await new Promise<never>(() => undefined)
+    }
+    void world.send().catch(() => undefined)
+    await until(() => world.link.isDead)
+    const next = restart(t, world)
+    if (at % 2 === 0) await next.pull()
+    const left = await next.drain()
+    await next.pull()
+    const sent = next.service.log.filter(line => /^(new|version)/.test(line)).length
+    const isRight =
+      left.length === 0 &&
+      JSON.stringify(sorted(next.service.tree())) === JSON.stringify(sorted(expected)) &&
+      JSON.stringify(sorted(next.tree())) === JSON.stringify(sorted(expected)) &&
+      sent === whole
+    if (!isRight) {
+      t.same(left, [])
+      t.same(shortened(next.service.tree()), shortened(expected), `killed at step ${at}`)
+      t.same(shortened(next.tree()), shortened(expected), `killed at step ${at}`)
+      t.equal(sent, whole, next.service.log.join('\n'))
+    }
+    await next.stop()
+  }
+})
+
+function sorted(tree: Record<string, string>): [string, string][] {
+  return Object.entries(tree).sort(([one], [other]) => (one < other ? -1 : 1))
+}
+
+function shortened(tree: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(sorted(tree).map(([path, text]) => [path, text.slice(0, 50)]))
+}
+
+t.test('killed between the store and the cache, what was sent is local all the same', async t => {
+  const world = startUploads(t)
+  const ino = world.write('a', 'sent')
+  world.dirty.moveTo = () => {
+    throw new Error('killed here')
+  }
+  await world.send()
+  t.same(world.dirty.inos(), [ino])
+  const next = restart(t, world)
+  t.notOk(next.troubles.includes('unsent-set-aside'))
+  t.same(next.dirty.inos(), [])
+  t.equal(next.read('a'), 'sent')
+})
+
+t.test('what the store does not know is set aside, not deleted', async t => {
+  const world = startUploads(t)
+  world.dirty.release(world.dirty.create(4711 as Ino, undefined))
+  const next = restart(t, world)
+  t.ok(next.troubles.includes('unsent-set-aside'))
+  t.ok(existsSync(`${next.directory}/set-aside/4711`))
+})
+
+t.test('a journal that the power cut has taken back finds its bytes at the service', async t => {
+  const world = await startWith(t, { a: '1' })
+  const ino = world.write('a', '2')
+  const owed = world.store.owed.of(ino)
+  await world.send()
+  if (owed) world.store.owed.owe(owed, world.clock.now())
+  await converges(t, world, { a: '2' })
+  t.ok(world.troubles.includes('unsent-bytes-missing'))
+})
+
+t.test('closing ends what is under way', async t => {
+  const world = startUploads(t)
+  world.write('a', '1')
+  const steps: Step[] = []
+  world.link.onStep = async step => {
+    steps.push(step)
+    await new Promise((_, reject) => setImmediate(() => reject(new Error('cut'))))
+  }
+  void world.send().catch(() => undefined)
+  await until(() => steps.length > 0)
+  await world.stop()
+  t.same(world.troubles, [])
+})
+
+t.test('waiting for everything to be sent can be given up, and tells how far it is', async t => {
+  const world = startUploads(t)
+  for (let file = 0; file < 5; file++) world.write(`${file}`, 'x')
+  const left: number[] = []
+  await world.uploader.settled(forever, report => void left.push(report.left))
+  t.equal(left[0], 5)
+  t.equal(left.at(-1), 0)
+  t.same(
+    left,
+    left.toSorted((a, b) => b - a),
+  )
+  world.write('more', 'x')
+  world.link.onStep = () => new Promise<never>(() => undefined)
+  const given = new AbortController()
+  const waits = world.uploader.settled(given.signal)
+  given.abort(new Error('given up'))
+  await t.rejects(waits, { message: 'given up' })
+  world.link.onStep = () => undefined
+})
+
+// --- getting them out ---
+
+t.test('everything that was not sent can be exported, whatever happened to the account', async t => {
+  const world = await startWith(t, { 'd/patched': '0123456789', sent: '1' })
+  world.patch('d/patched', 4, 'NEW')
+  world.write('d/new', 'n')
+  world.write('sent', '2')
+  world.link.onStep = ({ operation, name }) => {
+    if (operation === 'upload' && name !== 'sent') return new Promise<never>(() => undefined)
+    return undefined
+  }
+  world.clock.advance(3_000)
+  await until(() => world.store.owed.inos().size === 2)
+  world.store.libraries.setAccessRemoved(world.library, world.clock.now())
+  const out = join(world.directory, 'out')
+  const folder = join(out, 'Contoso', 'Team - Projects', 'd')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'new'), 'I am not to be replaced')
+  const exported = await world.uploader.exportUnsent(out, forever)
+  t.same(exported, { files: 2, bytes: 11, incomplete: [], failed: [] })
+  const text = (name: string) => readFileSync(join(folder, name)).toString()
+  t.same(readdirSync(folder).sort(), ['new', 'new.2', 'patched'])
+  t.equal(text('new'), 'I am not to be replaced')
+  t.equal(text('new.2'), 'n')
+  t.equal(text('patched'), '0123NEW789')
+  t.equal(Math.floor(statSync(join(folder, 'patched')).mtimeMs), world.item('d/patched').modified)
+  t.notOk(existsSync(join(out, 'Contoso', 'Team - Projects', 'sent')))
+})
+
+t.test('what of a file is nowhere to be had is named beside it', async t => {
+  const world = await startWith(t, { patched: '0123456789' })
+  world.patch('patched', 4, 'NEW')
+  world.service.remove('patched')
+  const out = join(world.directory, 'out')
+  const path = join(out, 'Contoso', 'Team - Projects', 'patched')
+  t.match(await world.uploader.exportUnsent(out, forever), { files: 1, incomplete: [path], failed: [] })
+  t.equal(readFileSync(path).toString(), '\0\0\0\0NEW\0\0\0')
+  const note = readFileSync(`${path}.incomplete`).toString()
+  t.match(note, 'bytes 0 to 3')
+  t.match(note, 'bytes 7 to 9')
+  t.equal(world.store.owed.inos().size, 1, 'and it is still owed')
+})
+
+t.test('a directory that cannot be written to is said', async t => {
+  const world = startUploads(t)
+  world.write('a', '1')
+  const file = join(world.directory, 'a file')
+  writeFileSync(file, '')
+  await t.rejects(world.uploader.exportUnsent(join(file, 'out'), forever), { code: 'local-io' })
+})

@@ -1,0 +1,104 @@
+import type { DriveItem } from '../model/drive-item.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { ItemKey, Milliseconds } from '../model/ids.js'
+import type { RemoteFolder, RemoteWriter } from '../model/remote.js'
+import type { ItemChange } from '../store/item-change.js'
+import type { OwedDeletion } from '../store/owed-table.js'
+import type { SentEdit } from '../store/sent-edit.js'
+import type { Store } from '../store/store.js'
+import { verdictOn } from './verdict.js'
+
+// Whoever changes it that often wants to keep it.
+const MOST_TRIES = 3
+
+export interface DeletionSenderDeps {
+  readonly store: Store
+  readonly writer: RemoteWriter
+  readonly folders: RemoteFolder
+  readonly now: () => Milliseconds
+  readonly onChanges: (changes: readonly ItemChange[]) => void
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/** Deletes at the other organization what was deleted here, unless it is not what it was any more. */
+export class DeletionSender {
+  readonly #deps: DeletionSenderDeps
+
+  constructor(deps: DeletionSenderDeps) {
+    this.#deps = deps
+  }
+
+  /** @throws {Fault} why it is not deleted yet; the signal's reason */
+  async send({ library: id, remoteId }: OwedDeletion, signal: AbortSignal): Promise<void> {
+    const library = this.#deps.store.libraries.byId(id)
+    if (library === undefined) return
+    const key = { ...library.root, item: remoteId }
+    for (let tries = 0; ; tries++) {
+      const deletion = this.#deps.store.owed.deletion(id, remoteId)
+      if (deletion === undefined) return
+      if (deletion.isFolder && !(await this.#isEmptied(deletion, key, signal))) {
+        return this.#refuse(deletion, await this.#itemNow(key, signal))
+      }
+      try {
+        await this.#deps.writer.delete(key, deletion.eTag, signal)
+        return this.#change(edit => edit.deletionSent(deletion))
+      } catch (failure) {
+        if (!isFault(failure, 'stale-content')) throw failure
+        const theirs = await this.#itemNow(key, signal)
+        if (theirs === undefined) continue
+        if (tries >= MOST_TRIES || !isAsDeleted(deletion, theirs)) return this.#refuse(deletion, theirs)
+        this.#change(edit => edit.deletionOf(deletion, theirs))
+      }
+    }
+  }
+
+  /**
+   * The service deletes folders with everything in them, so what is in them is looked at before.
+   * @throws {Fault} `not-empty`: what is in it is still to be deleted by itself
+   */
+  async #isEmptied({ library }: OwedDeletion, key: ItemKey, signal: AbortSignal): Promise<boolean> {
+    const { folders, store } = this.#deps
+    try {
+      for await (const page of folders.children(key, signal)) {
+        for (const child of page) {
+          if (store.owed.deletion(library, child.id) === undefined) return false
+          throw new Fault('not-empty', 'What is in the folder has not been deleted yet')
+        }
+      }
+    } catch (failure) {
+      if (!isFault(failure, 'item-not-found')) throw failure
+    }
+    return true
+  }
+
+  async #itemNow(key: ItemKey, signal: AbortSignal): Promise<DriveItem | undefined> {
+    try {
+      return await this.#deps.writer.item(key, signal)
+    } catch (failure) {
+      if (isFault(failure, 'item-not-found')) return undefined
+      throw failure
+    }
+  }
+
+  /** It is here again. */
+  #refuse(deletion: OwedDeletion, theirs: DriveItem | undefined): void {
+    this.#change(edit => edit.deletionRefused(deletion, theirs))
+    this.#deps.onTrouble(
+      'not-deleted',
+      new Fault('stale-content', `${deletion.name} was changed there meanwhile`),
+    )
+  }
+
+  #change(work: (edit: SentEdit) => void): void {
+    this.#deps.onChanges(this.#deps.store.changeSent(this.#deps.now(), work))
+  }
+}
+
+/** Whether only what does not matter has changed since. */
+function isAsDeleted(deletion: OwedDeletion, theirs: DriveItem): boolean {
+  const { name, parent, quickXorHash, eTag, modified } = deletion
+  if (deletion.isFolder) return theirs.name === name && theirs.parentId === parent
+  const base = { quickXorHash, cTag: undefined, eTag, modified }
+  const verdict = verdictOn(theirs, { name, base, hash: undefined, sentHash: undefined })
+  return verdict === 'base' || verdict === 'rewritten'
+}

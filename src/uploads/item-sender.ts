@@ -1,0 +1,552 @@
+import type { DirtyFiles } from '../dirty/dirty-files.js'
+import type { DriveItem } from '../model/drive-item.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { Bytes, Ino, ItemKey, Milliseconds } from '../model/ids.js'
+import { conflictName, distinctName } from '../model/item-name.js'
+import { accessRemoved } from '../model/library.js'
+import type { ItemUpdate, RemoteWriter, UploadSession } from '../model/remote.js'
+import type { ItemChange } from '../store/item-change.js'
+import { isLocalId, type ItemRecord } from '../store/item-record.js'
+import type { LibraryRecord } from '../store/library-table.js'
+import type { Owed, RemotePlace } from '../store/owed-table.js'
+import type { SentEdit } from '../store/sent-edit.js'
+import type { Store } from '../store/store.js'
+import type { UnsentBytes, UnsentContent } from './unsent-bytes.js'
+import { isRewritten, verdictOn, type Verdict } from './verdict.js'
+
+// Name, content, and each once more because something was found out.
+const MOST_STEPS = 8
+// How often a hash is waited for before two files of one name count as different.
+const WAITS_FOR_HASH = 3
+
+/** Two versions of one file, both of which are kept. */
+export interface Conflict {
+  readonly ino: Ino
+  /** What the other side's is called. */
+  readonly name: string
+  /** What ours is called from now on, in the same folder. */
+  readonly copy: string
+}
+
+export interface ItemSenderDeps {
+  readonly store: Store
+  readonly dirty: DirtyFiles
+  readonly bytes: UnsentBytes
+  readonly writer: RemoteWriter
+  /** Of this machine; what a name can have of it. */
+  readonly hostName: string
+  readonly now: () => Milliseconds
+  /** Where the content of a generation belongs in the cache. */
+  readonly cachePath: (ino: Ino, generation: number) => string
+  readonly isOpenForWriting: (ino: Ino) => boolean
+  readonly onChanges: (changes: readonly ItemChange[]) => void
+  readonly onConflict: (conflict: Conflict) => void
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/** One item under way. */
+export interface Sending {
+  /** The item is changing, or the drive is closing. */
+  readonly signal: AbortSignal
+  /** Whether a change of the bytes ends it. */
+  readsFile: boolean
+  readonly outdated: UploadSession | undefined
+  sent(bytes: Bytes, total: Bytes): void
+}
+
+/** Where an item belongs at the service. */
+interface Target {
+  readonly library: LibraryRecord
+  readonly parent: ItemKey
+  readonly place: RemotePlace
+}
+
+/** Sends what is owed of one item, step by step. Each step is settled in the store before the next begins. */
+export class ItemSender {
+  readonly #deps: ItemSenderDeps
+
+  constructor(deps: ItemSenderDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * @param aside only out of the way: another item waits for its name
+   * @throws {Fault} why something is still owed that could not be sent; the signal's reason
+   */
+  async send(ino: Ino, aside: boolean, sending: Sending): Promise<void> {
+    for (let step = 0; step < MOST_STEPS; step++) {
+      sending.signal.throwIfAborted()
+      const item = this.#deps.store.items.byIno(ino)
+      const owed = this.#deps.store.owed.of(ino)
+      if (item === undefined || owed === undefined || owed.staysHere) return
+      const target = this.#targetOf(item)
+      // Its folder has become another one meanwhile.
+      if (target === undefined) return
+      if (aside) return await this.#stepAside(item, owed, target, sending)
+      const goesOn = await this.#step(item, owed, target, sending)
+      if (!goesOn || this.#deps.isOpenForWriting(ino)) return
+    }
+    throw new Fault('stale-content', 'It is being changed at the other organization all the time')
+  }
+
+  /** @returns whether the next step may follow at once */
+  async #step(item: ItemRecord, owed: Owed, target: Target, sending: Sending): Promise<boolean> {
+    if (owed.isNew) {
+      return item.kind === 'folder'
+        ? await this.#makeFolder(item, owed, target, sending)
+        : await this.#sendNew(item, owed, target, sending)
+    }
+    if (owed.place) return await this.#sendPlace(item, owed, target, sending)
+    if (owed.content) return await this.#sendVersion(item, owed, target, sending)
+    if (owed.times) return await this.#sendTimes(item, owed, target, sending)
+    return false
+  }
+
+  #targetOf(item: ItemRecord): Target | undefined {
+    const { libraries, items } = this.#deps.store
+    const library = libraries.byId(item.library)
+    const parent = items.byIno(item.parent)
+    if (library === undefined || parent === undefined || isLocalId(parent.remoteId)) return undefined
+    const key = { ...library.root, item: parent.remoteId }
+    return { library, parent: key, place: { parent: parent.remoteId, name: item.name } }
+  }
+
+  // --- new items ---
+
+  async #makeFolder(item: ItemRecord, owed: Owed, target: Target, { signal }: Sending): Promise<boolean> {
+    const { writer } = this.#deps
+    const { parent, place } = target
+    let wasThere = false
+    let answer: DriveItem
+    try {
+      answer = await writer.createFolder(parent, place.name, signal)
+    } catch (failure) {
+      if (isFault(failure, 'item-not-found'))
+        return await this.#withoutFolder(item, owed, target, failure, signal)
+      if (!isFault(failure, 'name-taken')) throw failure
+      const theirs = await this.#whoHas(target, place.name, failure, signal)
+      if (theirs.kind !== 'folder') return this.#keepBoth(item, theirs)
+      answer = theirs
+      wasThere = true
+    }
+    this.#change(edit => edit.madeFolder(item.ino, item.library, place, answer, wasThere))
+    return true
+  }
+
+  async #sendNew(item: ItemRecord, owed: Owed, target: Target, sending: Sending): Promise<boolean> {
+    const { writer, store } = this.#deps
+    const { parent, place } = target
+    const content = await this.#open(item, owed, sending)
+    if (content === undefined) return await this.#bytesAreGone(item, target, sending.signal)
+    try {
+      if (await this.#arrivedBefore(item, owed, content, target, sending.signal)) return true
+      store.owed.setSent(item.ino, content.hash, place)
+      let answer: DriveItem
+      try {
+        const to = { kind: 'new', parent, name: place.name } as const
+        answer = await writer.upload(
+          to,
+          content.source,
+          this.#progress(owed, content, sending),
+          sending.signal,
+        )
+      } catch (failure) {
+        if (isFault(failure, 'item-not-found')) {
+          return await this.#withoutFolder(item, owed, target, failure, sending.signal)
+        }
+        if (!isFault(failure, 'name-taken')) throw failure
+        const theirs = await this.#whoHas(target, place.name, failure, sending.signal)
+        const verdict = theirs.kind === 'file' ? this.#verdict(theirs, item, owed, content) : 'other'
+        if (verdict === 'unknown' && owed.attempts < WAITS_FOR_HASH) throw failure
+        if (verdict !== 'ours') return this.#keepBoth(item, theirs)
+        answer = theirs
+      }
+      return this.#settle(item, owed, place, content, answer, true)
+    } finally {
+      content.close()
+    }
+  }
+
+  /** What was sent before, and perhaps to another place, may be there although nobody heard of it. */
+  async #arrivedBefore(
+    item: ItemRecord,
+    { base, sentHash }: Owed,
+    { hash, source }: UnsentContent,
+    { parent, place }: Target,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (sentHash === undefined || base.parent === undefined || base.name === undefined) return false
+    const isSamePlace = base.parent === place.parent && base.name === place.name
+    // An empty file is like any other one.
+    if ((isSamePlace && sentHash === hash) || (!isSamePlace && source.size === 0)) return false
+    const { writer, store } = this.#deps
+    let theirs: DriveItem | undefined
+    try {
+      theirs = await writer.child({ ...parent, item: base.parent }, base.name, signal)
+    } catch (failure) {
+      if (!isFault(failure, 'item-not-found')) throw failure
+    }
+    if (theirs?.kind !== 'file' || theirs.quickXorHash !== sentHash) return false
+    const known = store.items.byRemoteId(item.library, theirs.id)
+    // Known before ours was made: somebody else's, with the same bytes.
+    if (known !== undefined && (known.ino < item.ino || store.owed.of(known.ino) !== undefined)) return false
+    const found = theirs
+    const at = { parent: base.parent, name: base.name }
+    this.#change(edit => edit.foundOurs(item.ino, found, at))
+    return true
+  }
+
+  /** @throws {Fault} `failure`: who has the name is about to leave it */
+  async #whoHas(
+    { library, parent }: Target,
+    name: string,
+    failure: Fault,
+    signal: AbortSignal,
+  ): Promise<DriveItem> {
+    const { store, writer } = this.#deps
+    const theirs = await writer.child(parent, name, signal)
+    if (theirs === undefined || store.owed.deletion(library.id, theirs.id) !== undefined) throw failure
+    const known = store.items.byRemoteId(library.id, theirs.id)
+    const owed = known && store.owed.of(known.ino)
+    if (owed?.place === true && owed.base.name === theirs.name) throw failure
+    return theirs
+  }
+
+  /** A folder that the service does not know cannot take anything: it is made again, around what was changed in it. */
+  async #withoutFolder(
+    item: ItemRecord,
+    owed: Owed,
+    { library, parent }: Target,
+    failure: Fault,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    // "Not found" comes and goes, above all of what is new.
+    if (owed.hindrance?.code !== 'item-not-found') throw failure
+    if (parent.item === library.root.item) throw accessRemoved(library, failure)
+    if (!(await this.#isGone(parent, signal))) throw failure
+    this.#change(edit => edit.comesAgain(item.parent))
+    return false
+  }
+
+  // --- places and times ---
+
+  async #sendPlace(
+    item: ItemRecord,
+    owed: Owed,
+    { library, place }: Target,
+    sending: Sending,
+  ): Promise<boolean> {
+    try {
+      await this.#moveTo(item, owed, library, place, owed.times && !owed.content, sending.signal)
+      return true
+    } catch (failure) {
+      if (isFault(failure, 'item-not-found'))
+        return await this.#isGoneThere(item, owed, library, failure, sending.signal)
+      if (!isFault(failure, 'name-taken')) throw failure
+      const target = { library, parent: { ...library.root, item: place.parent }, place }
+      const theirs = await this.#whoHas(target, place.name, failure, sending.signal)
+      if (theirs.id === item.remoteId) throw failure
+      const other = this.#freeName(item)
+      this.#change(edit => edit.placeTaken(item.ino, other, theirs))
+      this.#deps.onConflict({ ino: item.ino, name: theirs.name, copy: other })
+      return false
+    }
+  }
+
+  async #stepAside(
+    item: ItemRecord,
+    owed: Owed,
+    { library, place }: Target,
+    { signal }: Sending,
+  ): Promise<void> {
+    const name = distinctName(place.name, item.remoteId)
+    await this.#moveTo(item, owed, library, { parent: place.parent, name }, false, signal)
+  }
+
+  /** Both sides may give it another name at once: the last one counts, and no byte is at stake. */
+  async #moveTo(
+    item: ItemRecord,
+    owed: Owed,
+    library: LibraryRecord,
+    place: RemotePlace,
+    withTimes: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { writer } = this.#deps
+    const key = { ...library.root, item: item.remoteId }
+    const update: ItemUpdate = {
+      ...(owed.base.name !== place.name && { name: place.name }),
+      ...(owed.base.parent !== place.parent && { parent: place.parent }),
+    }
+    const eTag = owed.content ? owed.base.eTag : item.eTag
+    let answer: DriveItem
+    let isAsBase = true
+    try {
+      answer = await writer.update(
+        key,
+        withTimes ? { ...update, modified: item.modified } : update,
+        eTag,
+        signal,
+      )
+    } catch (failure) {
+      if (!isFault(failure, 'stale-content')) throw failure
+      const theirs = await writer.item(key, signal)
+      isAsBase =
+        item.kind !== 'file' ||
+        ['ours', 'base', 'rewritten'].includes(this.#verdict(theirs, item, owed, undefined))
+      const isThere = theirs.name === place.name && theirs.parentId === place.parent
+      answer = isThere
+        ? theirs
+        : await writer.update(key, { name: place.name, parent: place.parent }, theirs.eTag, signal)
+    }
+    this.#change(edit => edit.placeSent(item.ino, { place, answer, isAsBase, withTimes }))
+  }
+
+  async #sendTimes(item: ItemRecord, owed: Owed, { library }: Target, { signal }: Sending): Promise<boolean> {
+    const { writer } = this.#deps
+    const key = { ...library.root, item: item.remoteId }
+    let answer: DriveItem
+    try {
+      answer = await writer.update(key, { modified: item.modified }, item.eTag, signal)
+    } catch (failure) {
+      if (isFault(failure, 'item-not-found'))
+        return await this.#isGoneThere(item, owed, library, failure, signal)
+      if (!isFault(failure, 'stale-content')) throw failure
+      const theirs = await writer.item(key, signal)
+      const verdict = this.#verdict(theirs, item, owed, undefined)
+      // Of another content: it has its own time.
+      if (verdict === 'other' || verdict === 'unknown') {
+        this.#change(edit => edit.timesDropped(item.ino))
+        return false
+      }
+      answer = await writer.update(key, { modified: item.modified }, theirs.eTag, signal)
+    }
+    this.#change(edit => edit.timesSent(item.ino, answer))
+    return false
+  }
+
+  // --- versions ---
+
+  async #sendVersion(item: ItemRecord, owed: Owed, target: Target, sending: Sending): Promise<boolean> {
+    const { writer, store } = this.#deps
+    const key = { ...target.library.root, item: item.remoteId }
+    const content = await this.#open(item, owed, sending)
+    if (content === undefined) return await this.#bytesAreGone(item, target, sending.signal)
+    try {
+      if (content.hash === item.quickXorHash) return this.#settleAsBase(item, owed, content)
+      // Another upload ended nobody knows how, of other bytes: before it is forgotten it is looked for.
+      if (owed.sentHash !== undefined && owed.sentHash !== content.hash) {
+        const theirs = await writer.item(key, sending.signal)
+        const isEarlier = this.#verdict(theirs, item, owed, content) === 'earlier'
+        if (isEarlier && theirs.eTag !== owed.base.eTag) {
+          this.#change(edit => edit.baseIs(item.ino, theirs))
+          return true
+        }
+      }
+      store.owed.setSent(item.ino, content.hash, undefined)
+      const to = { kind: 'version', item: key, eTag: owed.base.eTag } as const
+      let answer: DriveItem
+      try {
+        answer = await writer.upload(
+          to,
+          content.source,
+          this.#progress(owed, content, sending),
+          sending.signal,
+        )
+      } catch (failure) {
+        if (isFault(failure, 'item-not-found')) {
+          return await this.#isGoneThere(item, owed, target.library, failure, sending.signal)
+        }
+        if (!isFault(failure, 'stale-content')) throw failure
+        const theirs = await writer.item(key, sending.signal)
+        const verdict = this.#verdict(theirs, item, owed, content)
+        if (verdict === 'unknown' && owed.attempts < WAITS_FOR_HASH) throw failure
+        if (verdict === 'other' || verdict === 'unknown') return this.#keepBoth(item, theirs)
+        if (verdict !== 'ours') {
+          this.#change(edit => edit.baseIs(item.ino, theirs))
+          return true
+        }
+        answer = theirs
+      }
+      return this.#settle(item, owed, target.place, content, answer, false)
+    } finally {
+      content.close()
+    }
+  }
+
+  /** @returns `undefined`: the journal says that there are bytes, and there are none */
+  async #open(item: ItemRecord, owed: Owed, sending: Sending): Promise<UnsentContent | undefined> {
+    if (!this.#deps.dirty.has(item.ino)) return undefined
+    sending.readsFile = true
+    const checkStill = () => {
+      sending.signal.throwIfAborted()
+      if (this.#deps.isOpenForWriting(item.ino)) throw new Fault('cancelled', 'The file is being changed')
+    }
+    return await this.#deps.bytes.open(item, owed, sending.signal, checkStill, () => {
+      sending.readsFile = false
+    })
+  }
+
+  #progress(owed: Owed, { hash, source }: UnsentContent, sending: Sending) {
+    const { store } = this.#deps
+    return {
+      session: owed.sentHash === hash ? owed.session : undefined,
+      ...((sending.outdated ?? (owed.sentHash === hash ? undefined : owed.session)) !== undefined && {
+        outdated: sending.outdated ?? owed.session,
+      }),
+      setSession: (session: UploadSession | undefined) => store.owed.setSession(owed.ino, session),
+      sent: (bytes: Bytes) => sending.sent(bytes, source.size),
+    }
+  }
+
+  /** The service has taken it. */
+  #settle(
+    item: ItemRecord,
+    owed: Owed,
+    place: RemotePlace,
+    content: UnsentContent,
+    answer: DriveItem,
+    wasNew: boolean,
+  ): boolean {
+    const { store, cachePath, isOpenForWriting, onTrouble } = this.#deps
+    const { ino, library } = item
+    const isVerbatim =
+      answer.size === content.source.size && (answer.quickXorHash ?? content.hash) === content.hash
+    if (!isVerbatim && !isRewritten(item.name)) return this.#refuse(item, place, answer, wasNew)
+    const isUnchanged = content.isUnchanged() && !isOpenForWriting(ino)
+    const revision = isUnchanged ? owed.revision : undefined
+    let generation: number | undefined
+    const changes = store.changeSent(this.#deps.now(), edit => {
+      generation = edit.contentSent({ ino, library, place, wasNew, answer, revision, isVerbatim })
+    })
+    if (!isVerbatim) onTrouble('rewritten-by-service', new Fault('corrupt-content', item.name))
+    if (generation !== undefined) this.#keepLocal(ino, generation, isVerbatim && answer.size > 0, cachePath)
+    this.#deps.onChanges(changes)
+    return generation !== undefined
+  }
+
+  #settleAsBase(item: ItemRecord, owed: Owed, content: UnsentContent): boolean {
+    const { store, cachePath, isOpenForWriting, onChanges, now } = this.#deps
+    if (!content.isUnchanged() || isOpenForWriting(item.ino)) return false
+    let generation: number | undefined
+    const changes = store.changeSent(now(), edit => {
+      generation = edit.contentIsAsBase(item.ino, owed.revision)
+    })
+    if (generation !== undefined) this.#keepLocal(item.ino, generation, content.source.size > 0, cachePath)
+    onChanges(changes)
+    return generation !== undefined
+  }
+
+  /** In the same turn as the store was told: nobody begins another change in between. */
+  #keepLocal(ino: Ino, generation: number, isContent: boolean, cachePath: ItemSenderDeps['cachePath']): void {
+    const { dirty, store, onTrouble } = this.#deps
+    try {
+      if (!isContent) dirty.discard(ino)
+      else if (!dirty.moveTo(ino, cachePath(ino, generation))) store.content.remove(ino, generation)
+    } catch (failure) {
+      onTrouble('sent-bytes-not-kept', failure)
+    }
+  }
+
+  /** What the service has is neither what it was sent nor what it makes of such files: it is sent again. */
+  #refuse(item: ItemRecord, place: RemotePlace, answer: DriveItem, wasNew: boolean): never {
+    this.#change(edit => (wasNew ? edit.foundOurs(item.ino, answer, place) : edit.baseIs(item.ino, answer)))
+    throw new Fault('corrupt-content', 'The service has other bytes than it was sent', {
+      nextStep: 'It is sent again by itself; what was written here is safe.',
+    })
+  }
+
+  /** Both survive: theirs under the name, ours beside it. */
+  #keepBoth(item: ItemRecord, theirs: DriveItem): boolean {
+    const copy = this.#freeName(item)
+    this.#change(edit => edit.both(item.ino, copy, theirs))
+    this.#deps.onConflict({ ino: item.ino, name: theirs.name, copy })
+    return false
+  }
+
+  async #isGoneThere(
+    item: ItemRecord,
+    owed: Owed,
+    library: LibraryRecord,
+    failure: Fault,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (owed.hindrance?.code !== 'item-not-found') throw failure
+    if (!(await this.#isGone({ ...library.root, item: item.remoteId }, signal))) {
+      // Then it is the folder that it is to go to.
+      const target = this.#targetOf(item)
+      if (target === undefined) return false
+      return await this.#withoutFolder(item, owed, target, failure, signal)
+    }
+    // Of an item that was only renamed the other side's deletion counts, when it is told.
+    if (!owed.content && item.kind !== 'folder') throw failure
+    this.#change(edit => edit.comesAgain(item.ino))
+    return false
+  }
+
+  async #isGone(key: ItemKey, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#deps.writer.item(key, signal)
+      return false
+    } catch (failure) {
+      if (isFault(failure, 'item-not-found')) return true
+      throw failure
+    }
+  }
+
+  /**
+   * After a power cut the disk may have forgotten that something was settled, and not that its file was moved away; or somebody
+   * has emptied our folder.
+   */
+  async #bytesAreGone(
+    item: ItemRecord,
+    { library, parent, place }: Target,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { writer, onTrouble } = this.#deps
+    const isNew = isLocalId(item.remoteId)
+    const theirs = isNew
+      ? await writer.child(parent, place.name, signal)
+      : await writer.item({ ...library.root, item: item.remoteId }, signal)
+    onTrouble('unsent-bytes-missing', new Fault('local-io', item.name))
+    if (theirs?.kind !== 'file') {
+      throw new Fault('local-io', 'What was written here is not on the disk any more')
+    }
+    const { ino } = item
+    const at = { parent: theirs.parentId ?? place.parent, name: theirs.name }
+    const changes = this.#deps.store.changeSent(this.#deps.now(), edit => {
+      const revision = this.#deps.store.owed.of(ino)?.revision
+      const sent = { ino, library: item.library, place: at, wasNew: isNew, answer: theirs, revision }
+      edit.contentSent({ ...sent, isVerbatim: false })
+    })
+    this.#deps.onChanges(changes)
+    return true
+  }
+
+  #verdict(theirs: DriveItem, item: ItemRecord, owed: Owed, content: UnsentContent | undefined): Verdict {
+    const { quickXorHash, cTag, eTag } = item
+    const base = {
+      quickXorHash,
+      cTag,
+      eTag: owed.content ? owed.base.eTag : eTag,
+      modified: owed.base.modified,
+    }
+    const known = owed.isNew ? NOTHING_KNOWN : base
+    return verdictOn(theirs, { name: item.name, base: known, hash: content?.hash, sentHash: owed.sentHash })
+  }
+
+  /** For ours, in its folder. */
+  #freeName({ parent, name, ino }: ItemRecord): string {
+    const { items } = this.#deps.store
+    for (let attempt = 1; ; attempt++) {
+      const copy = conflictName(name, this.#deps.hostName, attempt)
+      if (items.twinOf(parent, copy, ino) === undefined) return copy
+    }
+  }
+
+  #change(work: (edit: SentEdit) => void): void {
+    this.#deps.onChanges(this.#deps.store.changeSent(this.#deps.now(), work))
+  }
+}
+
+const NOTHING_KNOWN = { quickXorHash: undefined, cTag: undefined, eTag: undefined, modified: undefined }

@@ -1,0 +1,251 @@
+import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
+import { foldedName } from '../model/item-name.js'
+import { isLocalId, type ItemRecord } from '../store/item-record.js'
+import type { Owed, OwedDeletion } from '../store/owed-table.js'
+
+/** Programs save in several steps: nothing is sent before it has been left alone for so long. */
+export const SETTLING: Milliseconds = 2_000
+
+// The clock was set back: what seems to be so far ahead is not.
+const LONGEST_WAIT: Milliseconds = 25 * 60 * 60_000
+
+/** Something that may be sent now. */
+export type Task =
+  | {
+      readonly kind: 'item'
+      readonly owed: Owed
+      readonly item: ItemRecord
+      /** Only out of the way, because two items want each other's names. */
+      readonly aside: boolean
+    }
+  | { readonly kind: 'deletion'; readonly deletion: OwedDeletion }
+
+/**
+ * Why something is not sent now.
+ *
+ * `sending`: it is being sent. `open`: a program has it open for writing. `settling`: it has just been changed. `later`: it
+ * could not be sent, and will be tried again. `folder`: its folder goes first. `name`: what has its name over there goes first.
+ * `order`: what was done before goes first. `held`: somebody is asked first, because so many are to be deleted. `stays`: it
+ * never goes.
+ */
+export type Waiting =
+  'sending' | 'open' | 'settling' | 'later' | 'folder' | 'name' | 'order' | 'held' | 'stays'
+
+export interface Situation {
+  /** The longest owed first. */
+  readonly owed: readonly Owed[]
+  /** In the order in which they were made. */
+  readonly deletions: readonly OwedDeletion[]
+  readonly itemOf: (ino: Ino) => ItemRecord | undefined
+  readonly now: Milliseconds
+  /** See {@link SETTLING}; 0 when somebody waits. */
+  readonly settling: Milliseconds
+  /** A program has it open for writing. */
+  readonly isOpen: (ino: Ino) => boolean
+  readonly isSending: (ino: Ino) => boolean
+  readonly isDeleting: (deletion: number) => boolean
+  /** Until when nothing of a library can be sent; or nothing that needs space there. */
+  readonly closedUntil: (library: LibraryId, needsSpace: boolean) => Milliseconds | undefined
+  /** So many deletions are owed that somebody is asked. */
+  readonly isHeld: (library: LibraryId) => boolean
+  /** No more tasks than this are wanted. */
+  readonly limit: number
+}
+
+export interface Plan {
+  /** In the order in which they should begin. None of them has to wait for another. */
+  readonly tasks: readonly Task[]
+  readonly waiting: ReadonlyMap<Ino, Waiting>
+  readonly waitingDeletions: ReadonlyMap<number, Waiting>
+  /** When more may be sent although nothing else happens. */
+  readonly next: Milliseconds | undefined
+}
+
+/** What may be sent now. Pure. */
+export function planOf(situation: Situation): Plan {
+  return new Planner(situation).plan()
+}
+
+/** Of one place over there, whatever its capital letters. */
+type Key = string
+
+class Planner {
+  readonly #situation: Situation
+  readonly #items = new Map<Ino, ItemRecord | undefined>()
+  readonly #rows: ReadonlyMap<Ino, Owed>
+  /** Items that are to leave a name. */
+  readonly #leaving = new Map<Key, Ino>()
+  /** Something in them goes elsewhere, or is deleted by itself. */
+  readonly #foldersInUse = new Set<Key>()
+  readonly #deletedNames = new Map<Key, OwedDeletion>()
+  /** Names that something waits for. */
+  readonly #wanted = new Set<Key>()
+  readonly #waiting = new Map<Ino, Waiting>()
+  readonly #waitingDeletions = new Map<number, Waiting>()
+  /** Who waits for which other item. */
+  readonly #blockers = new Map<Ino, Ino>()
+  readonly #tasks: Task[] = []
+  /** Since when the oldest of what can go without waiting for anything else is owed. */
+  readonly #pendingSince = new Map<LibraryId, Milliseconds>()
+  #next: Milliseconds | undefined
+
+  constructor(situation: Situation) {
+    this.#situation = situation
+    this.#rows = new Map(situation.owed.map(row => [row.ino, row]))
+    for (const { ino, library, isNew, place, base } of situation.owed) {
+      if (isNew || !place || base.parent === undefined || base.name === undefined) continue
+      this.#leaving.set(keyOf(library, base.parent, base.name), ino)
+      this.#foldersInUse.add(folderKey(library, base.parent))
+    }
+    for (const deletion of situation.deletions) {
+      this.#deletedNames.set(keyOf(deletion.library, deletion.parent, deletion.name), deletion)
+      this.#foldersInUse.add(folderKey(deletion.library, deletion.parent))
+    }
+  }
+
+  plan(): Plan {
+    for (const row of this.#situation.owed) this.#judge(row)
+    this.#stepAside()
+    for (const deletion of this.#situation.deletions) this.#judgeDeletion(deletion)
+    return {
+      tasks: this.#tasks,
+      waiting: this.#waiting,
+      waitingDeletions: this.#waitingDeletions,
+      next: this.#next,
+    }
+  }
+
+  #judge(row: Owed): void {
+    const waiting = this.#waitingOf(row)
+    if (waiting !== undefined) this.#waiting.set(row.ino, waiting)
+    if (waiting === undefined || waiting === 'sending' || waiting === 'settling') {
+      const since = this.#pendingSince.get(row.library) ?? Infinity
+      this.#pendingSince.set(row.library, Math.min(since, row.since))
+    }
+    if (waiting === undefined) this.#push(row, false)
+  }
+
+  #push(owed: Owed, aside: boolean): void {
+    if (this.#tasks.length >= this.#situation.limit) return
+    const item = this.#itemOf(owed.ino)
+    if (item !== undefined) this.#tasks.push({ kind: 'item', owed, item, aside })
+  }
+
+  #waitingOf(row: Owed): Waiting | undefined {
+    const { isSending, isOpen, settling, limit } = this.#situation
+    const { ino } = row
+    if (row.staysHere) return 'stays'
+    if (isSending(ino)) return 'sending'
+    if (this.#isBefore(row.changed + settling, settling)) return 'settling'
+    if (isOpen(ino)) return 'open'
+    const isLater = this.#isLater(row, row.isNew || row.content)
+    // Enough is known.
+    if (!isLater && this.#tasks.length >= limit) return undefined
+    const item = this.#itemOf(ino)
+    const folder = item && this.#folderOf(row, item)
+    if (item === undefined || folder === undefined) return 'folder'
+    if (folder === 'stays') return 'stays'
+    if (isLater) return 'later'
+    if (folder === 'waits') return 'folder'
+    return row.isNew || row.place ? this.#waitsForName(row, item) : undefined
+  }
+
+  /** Whether the folders that lead to it are there. */
+  #folderOf(row: Owed, item: ItemRecord): 'ready' | 'waits' | 'stays' | undefined {
+    let answer: 'ready' | 'waits' = 'ready'
+    const parent = this.#itemOf(item.parent)
+    const seen = new Set<Ino>([row.ino])
+    for (let folder = parent; folder?.kind === 'folder'; folder = this.#itemOf(folder.parent)) {
+      if (seen.has(folder.ino)) return undefined
+      seen.add(folder.ino)
+      const owed = this.#rows.get(folder.ino)
+      if (owed === undefined) continue
+      if (owed.staysHere) return 'stays'
+      // Into a folder that goes elsewhere: it may still be inside of what is to go into it.
+      const goesElsewhere = owed.place && owed.base.parent !== this.#itemOf(folder.parent)?.remoteId
+      if (answer === 'ready' && (owed.isNew || (goesElsewhere && row.place))) {
+        answer = 'waits'
+        this.#blockers.set(row.ino, folder.ino)
+      }
+    }
+    if (parent === undefined || (answer === 'ready' && isLocalId(parent.remoteId))) return undefined
+    return answer
+  }
+
+  #waitsForName(row: Owed, item: ItemRecord): Waiting | undefined {
+    const parent = this.#itemOf(item.parent)
+    if (parent === undefined) return 'folder'
+    const key = keyOf(row.library, parent.remoteId, item.name)
+    const holder = this.#leaving.get(key)
+    const isHeldByOther = holder !== undefined && holder !== row.ino
+    if (!isHeldByOther && !this.#deletedNames.has(key)) return undefined
+    this.#wanted.add(key)
+    if (isHeldByOther) this.#blockers.set(row.ino, holder)
+    return 'name'
+  }
+
+  /** Where items wait for each other in a ring, one of them leaves its name. */
+  #stepAside(): void {
+    const settled = new Set<Ino>()
+    for (const [start] of this.#blockers) {
+      if (settled.has(start) || this.#waiting.get(start) !== 'name') continue
+      const path: Ino[] = []
+      for (
+        let at: Ino | undefined = start;
+        at !== undefined && !path.includes(at);
+        at = this.#blockers.get(at)
+      ) {
+        path.push(at)
+      }
+      const last = path.at(-1)
+      if (last === undefined || this.#blockers.get(last) !== start) continue
+      for (const ino of path) settled.add(ino)
+      const owed = this.#rows.get(start)
+      if (owed?.place === true) this.#push(owed, true)
+    }
+  }
+
+  #judgeDeletion(deletion: OwedDeletion): void {
+    const waiting = this.#deletionWaits(deletion)
+    if (waiting !== undefined) this.#waitingDeletions.set(deletion.number, waiting)
+    else if (this.#tasks.length < this.#situation.limit) this.#tasks.push({ kind: 'deletion', deletion })
+  }
+
+  #deletionWaits(deletion: OwedDeletion): Waiting | undefined {
+    const { isDeleting, isHeld, settling } = this.#situation
+    const { library, remoteId, parent, name, since } = deletion
+    if (isDeleting(deletion.number)) return 'sending'
+    if (!deletion.consented && isHeld(library)) return 'held'
+    if (this.#isBefore(since + settling, settling)) return 'settling'
+    if (this.#isLater(deletion, false)) return 'later'
+    if (deletion.isFolder && this.#foldersInUse.has(folderKey(library, remoteId))) return 'order'
+    if (this.#wanted.has(keyOf(library, parent, name))) return undefined
+    return (this.#pendingSince.get(library) ?? Infinity) <= since ? 'order' : undefined
+  }
+
+  #isLater({ library, notBefore }: Pick<Owed, 'library' | 'notBefore'>, needsSpace: boolean): boolean {
+    const closed = this.#situation.closedUntil(library, needsSpace)
+    return this.#isBefore(Math.max(closed ?? 0, notBefore), LONGEST_WAIT)
+  }
+
+  /** @param longest more than this ahead it cannot be, unless the clock was set */
+  #isBefore(time: Milliseconds, longest: Milliseconds): boolean {
+    const { now } = this.#situation
+    if (time <= now || time - now > longest) return false
+    this.#next = Math.min(this.#next ?? Infinity, time)
+    return true
+  }
+
+  #itemOf(ino: Ino): ItemRecord | undefined {
+    if (!this.#items.has(ino)) this.#items.set(ino, this.#situation.itemOf(ino))
+    return this.#items.get(ino)
+  }
+}
+
+function keyOf(library: LibraryId, parent: ItemId, name: string): Key {
+  return `${library}\0${parent}\0${foldedName(name)}`
+}
+
+function folderKey(library: LibraryId, folder: ItemId): Key {
+  return `${library}\0${folder}`
+}

@@ -1,0 +1,577 @@
+import type { Clock } from '../concurrency/clock.js'
+import { withDeadline } from '../concurrency/deadline.js'
+import type { DirtyFiles } from '../dirty/dirty-files.js'
+import { Fault, isFault } from '../model/fault.js'
+import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.js'
+import type { ItemChange } from '../store/item-change.js'
+import type { Attempts, Hindrance, Owed } from '../store/owed-table.js'
+import type { Store } from '../store/store.js'
+import { Closures, type Closure } from './closures.js'
+import { DeletionSender } from './deletion-sender.js'
+import { exportUnsent, type Exported } from './export-unsent.js'
+import { delayAfter, patienceWith } from './hindrance.js'
+import { ItemSender, type Conflict, type Sending } from './item-sender.js'
+import { planOf, SETTLING, type Plan, type Task, type Waiting } from './plan.js'
+import { TaskQueue } from './task-queue.js'
+import { UnsentBytes, type BaseContents } from './unsent-bytes.js'
+
+/** As Microsoft's own client has it for the other direction (`LocalMassDeleteFileDeleteThreshold`). */
+export const MASS_DELETION = 200
+
+// One plan costs a few milliseconds for thousands of items; the next follows when these are under way.
+const TASKS_PLANNED = 500
+// While somebody waits for everything to be sent, what is new is looked at that often.
+const HURRIED: Milliseconds = 100
+// A plan shall not take more than a fifth of the time.
+const BETWEEN_PLANS = 4
+// Something that neither failed nor went on. There should be no such thing.
+const STUCK: Milliseconds = 5_000
+const CLOSING: Milliseconds = 5_000
+
+export interface UploaderDeps {
+  readonly store: Store
+  readonly dirty: DirtyFiles
+  readonly base: BaseContents
+  readonly hashFile: (fd: number, size: Bytes) => Promise<string>
+  readonly hashBytes: (bytes: Uint8Array) => string
+  readonly writer: RemoteWriter
+  readonly folders: RemoteFolder
+  readonly clock: Clock
+  /** From 0 to 1. */
+  readonly random: () => number
+  /** Of this machine, for the names of conflict copies. */
+  readonly hostName: string
+  /** Where the content of a generation belongs in the cache. */
+  readonly cachePath: (ino: Ino, generation: number) => string
+  /** More deletions than this do not go at once before somebody was asked. */
+  readonly massDeletion?: number
+  /** Both sides have changed a file: the user is told. */
+  readonly onConflict: (conflict: Conflict) => void
+  /** Something went wrong that nobody waits for. */
+  readonly onTrouble: (event: string, failure: unknown) => void
+}
+
+/** Whoever has the files. Implemented by `fs/mounted-drive.ts`. */
+export interface UploadsOwner {
+  /** The store has been changed. */
+  changed(changes: readonly ItemChange[]): void
+  isOpenForWriting(ino: Ino): boolean
+}
+
+/** What of one item is owed. */
+export interface OwedStatus {
+  /** `undefined` of what is deleted here. */
+  readonly ino: Ino | undefined
+  readonly library: LibraryId
+  /** From the root of the drive, as far as it is known. */
+  readonly path: readonly string[]
+  readonly what: 'new' | 'content' | 'name' | 'times' | 'deletion'
+  readonly size: Bytes
+  /** Of an upload that is under way. */
+  readonly sent: Bytes
+  /** `undefined`: it goes next. */
+  readonly waiting: Waiting | undefined
+  /** Why it could not be sent the last time. */
+  readonly hindrance: Hindrance | undefined
+  readonly needsAttention: boolean
+  /** When it is tried again, if nothing happens before. */
+  readonly nextAttempt: Milliseconds | undefined
+  readonly since: Milliseconds
+}
+
+export interface UploadProgressReport {
+  /** Items of which something is owed, deletions included. */
+  readonly left: number
+}
+
+class Job implements Sending {
+  readonly library: LibraryId
+  readonly abort = new AbortController()
+  readonly signal: AbortSignal
+  readonly outdated: UploadSession | undefined
+  readsFile = false
+  sentBytes: Bytes = 0
+  ended: Promise<void> = Promise.resolve()
+
+  constructor(library: LibraryId, closed: AbortSignal, outdated?: UploadSession) {
+    this.library = library
+    this.signal = AbortSignal.any([this.abort.signal, closed])
+    this.outdated = outdated
+  }
+
+  sent(bytes: Bytes): void {
+    this.sentBytes = bytes
+  }
+}
+
+/**
+ * Sends what was changed here to the other organizations, in the background. What is to be sent, and what became of it, is in
+ * the store's journal: this object can be dropped at any moment and another one goes on.
+ */
+export class Uploader {
+  readonly #deps: UploaderDeps
+  readonly #items: ItemSender
+  readonly #deletions: DeletionSender
+  readonly #closures = new Closures()
+  readonly #queue = new TaskQueue()
+  readonly #jobs = new Map<Ino, Job>()
+  /** By their numbers. */
+  readonly #deleting = new Map<number, Job>()
+  /** Of uploads that a change has ended: they may still hold the name over there. */
+  readonly #outdated = new Map<Ino, UploadSession>()
+  readonly #closed = new AbortController()
+  readonly #idlers = new Set<() => void>()
+  readonly #watchers = new Set<() => void>()
+  #owner: UploadsOwner = { changed: () => undefined, isOpenForWriting: () => false }
+  #running: Promise<void> | undefined
+  #planAt: Milliseconds | undefined
+  #alarm: (() => void) | undefined
+  #waitingFor = 0
+  #planEnded = 0
+  #planCost = 0
+
+  constructor(deps: UploaderDeps) {
+    this.#deps = deps
+    const { store, dirty, base, hashFile, hashBytes, writer, folders, clock, onTrouble } = deps
+    const now = () => clock.now()
+    const onChanges = (changes: readonly ItemChange[]) => this.#owner.changed(changes)
+    this.#items = new ItemSender({
+      store,
+      dirty,
+      bytes: new UnsentBytes({ dirty, base, hashFile, hashBytes }),
+      writer,
+      hostName: hostPart(deps.hostName),
+      now,
+      cachePath: deps.cachePath,
+      isOpenForWriting: ino => this.#owner.isOpenForWriting(ino),
+      onChanges,
+      onConflict: deps.onConflict,
+      onTrouble,
+    })
+    this.#deletions = new DeletionSender({ store, writer, folders, now, onChanges, onTrouble })
+  }
+
+  belongsTo(owner: UploadsOwner): void {
+    this.#owner = owner
+  }
+
+  /** Begins with whatever is owed from before. */
+  start(): void {
+    this.#planBy(this.#deps.clock.now())
+    this.#running ??= this.#run(this.#closed.signal)
+  }
+
+  /** The item is about to change: an upload that reads its bytes from the file ends. Others are not about these any more. */
+  stop(ino: Ino): void {
+    const job = this.#jobs.get(ino)
+    if (job?.readsFile !== true) return
+    const session = this.#deps.store.owed.of(ino)?.session
+    if (session !== undefined) this.#outdated.set(ino, session)
+    job.abort.abort(new Fault('cancelled', 'The file is being changed'))
+  }
+
+  /** Something new is owed. */
+  wake(): void {
+    this.#planBy(this.#deps.clock.now() + (this.#waitingFor > 0 ? HURRIED : SETTLING))
+  }
+
+  /** Whatever waits for a better time is tried now: the network is back, somebody has signed in. */
+  retry(): void {
+    const { owed } = this.#deps.store
+    this.#closures.openAll()
+    for (const row of owed.all()) {
+      if (row.notBefore > 0) owed.setAttempts(row.ino, { ...row, notBefore: 0 })
+    }
+    for (const deletion of owed.deletions()) {
+      if (deletion.notBefore > 0) owed.setDeletionAttempts(deletion.number, { ...deletion, notBefore: 0 })
+    }
+    this.#planBy(this.#deps.clock.now())
+  }
+
+  /** How many deletions of a library wait for somebody's consent. */
+  heldDeletions(library: LibraryId): number {
+    return this.#heldCounts().get(library) ?? 0
+  }
+
+  /** They may go. */
+  consentToDeletions(library: LibraryId): void {
+    this.#deps.store.owed.consent(library)
+    this.#planBy(this.#deps.clock.now())
+  }
+
+  /**
+   * What was deleted here, and is held back, comes back.
+   * @returns the folders, as far as they are here, that have to be listed again
+   */
+  undoDeletions(library: LibraryId): readonly Ino[] {
+    const { store, clock } = this.#deps
+    const folders = new Set<Ino>()
+    store.change(clock.now(), edit => {
+      for (const deletion of store.owed.deletions()) {
+        if (deletion.library !== library || deletion.consented) continue
+        store.owed.settleDeletion(library, deletion.remoteId)
+        const folder = store.items.byRemoteId(library, deletion.parent)
+        if (folder === undefined) continue
+        folders.add(folder.ino)
+        edit.setListing(folder.ino, { kind: 'unlisted' })
+      }
+    })
+    return [...folders]
+  }
+
+  /** What is owed, and why it waits. */
+  status(): OwedStatus[] {
+    const plan = this.#plan(Infinity)
+    const { store, clock } = this.#deps
+    const now = clock.now()
+    const items = store.owed.all().map(row => {
+      const { ino, library } = row
+      const item = store.items.byIno(ino)
+      const closure = this.#closureOf(library, row.isNew || row.content, now)
+      const job = this.#jobs.get(ino)
+      return {
+        ino,
+        library,
+        path: (item && store.pathOf(item)) ?? [],
+        what: whatOf(row),
+        size: item?.size ?? 0,
+        sent: job?.sentBytes ?? 0,
+        waiting: plan.waiting.get(ino),
+        ...reasonOf(row, closure, now),
+        since: row.since,
+      }
+    })
+    const deletions = store.owed.deletions().map(row => {
+      const { library, parent, name } = row
+      const folder = store.items.byRemoteId(library, parent)
+      return {
+        ino: undefined,
+        library,
+        path: [...((folder && store.pathOf(folder)) ?? []), name],
+        what: 'deletion' as const,
+        size: 0,
+        sent: 0,
+        waiting: plan.waitingDeletions.get(row.number),
+        ...reasonOf(row, this.#closureOf(library, false, now), now),
+        since: row.since,
+      }
+    })
+    return [...items, ...deletions]
+  }
+
+  get isIdle(): boolean {
+    return this.#jobs.size === 0 && this.#deleting.size === 0 && this.#queue.isEmpty
+  }
+
+  /**
+   * Resolves when nothing can be sent any more.
+   * @returns what is owed all the same, with the reason
+   * @throws the signal's reason
+   */
+  async settled(
+    signal: AbortSignal,
+    onProgress: (report: UploadProgressReport) => void = () => undefined,
+  ): Promise<readonly OwedStatus[]> {
+    signal.throwIfAborted()
+    const report = () => onProgress({ left: this.#owedCount() })
+    this.#waitingFor++
+    this.#watchers.add(report)
+    try {
+      report()
+      await this.#idle(signal)
+      return this.status().filter(each => each.waiting !== 'stays')
+    } finally {
+      this.#watchers.delete(report)
+      this.#waitingFor--
+    }
+  }
+
+  /** See {@link exportUnsent}. */
+  async exportUnsent(directory: string, signal: AbortSignal): Promise<Exported> {
+    return await exportUnsent(this.#deps, directory, signal)
+  }
+
+  /** Resolves when nothing is sent any more, or soon. */
+  async close(): Promise<void> {
+    this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
+    this.#alarm?.()
+    const jobs = [...this.#jobs.values(), ...this.#deleting.values()].map(job => job.ended)
+    const { clock, onTrouble } = this.#deps
+    const late = () => new Fault('timed-out', 'An upload did not end')
+    try {
+      await withDeadline(
+        Promise.all([this.#running, ...jobs]),
+        clock,
+        CLOSING,
+        new AbortController().signal,
+        late,
+      )
+    } catch (failure) {
+      onTrouble('uploads-not-ended', failure)
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#planAt !== undefined && this.#planAt <= this.#deps.clock.now()) {
+        this.#planAt = undefined
+        try {
+          this.#replan()
+        } catch (failure) {
+          this.#deps.onTrouble('uploads-not-planned', failure)
+          this.#planBy(this.#deps.clock.now() + STUCK)
+        }
+        continue
+      }
+      await this.#nap(signal)
+    }
+  }
+
+  /** Until there is something to plan, or another time for it. */
+  async #nap(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps
+    const ended = new AbortController()
+    const woken = new Promise<void>(resolve => (this.#alarm = resolve))
+    const timer =
+      this.#planAt === undefined
+        ? woken
+        : clock.sleep(this.#planAt - clock.now(), AbortSignal.any([ended.signal, signal]))
+    await Promise.race([woken, timer]).catch(() => undefined)
+    this.#alarm = undefined
+    ended.abort()
+  }
+
+  #planBy(time: Milliseconds): void {
+    if (this.#planAt !== undefined && this.#planAt <= time) return
+    this.#planAt = time
+    this.#alarm?.()
+  }
+
+  #replan(): void {
+    const began = performance.now()
+    const plan = this.#plan(TASKS_PLANNED)
+    const { libraries } = this.#deps.store
+    this.#queue.fill(plan.tasks, library => libraries.byId(library)?.root.tenant)
+    this.#planEnded = performance.now()
+    this.#planCost = this.#planEnded - began
+    this.#startNext()
+    if (plan.next !== undefined) this.#planBy(plan.next)
+    if (this.isIdle) for (const idler of [...this.#idlers]) idler()
+  }
+
+  #plan(limit: number): Plan {
+    const { store, clock } = this.#deps
+    const now = clock.now()
+    const held = this.#heldCounts()
+    return planOf({
+      owed: store.owed.all(),
+      deletions: store.owed.deletions(),
+      itemOf: ino => store.items.byIno(ino),
+      now,
+      settling: this.#waitingFor > 0 ? 0 : SETTLING,
+      isOpen: ino => this.#owner.isOpenForWriting(ino),
+      isSending: ino => this.#jobs.has(ino),
+      isDeleting: number => this.#deleting.has(number),
+      closedUntil: (library, needsSpace) => this.#closureOf(library, needsSpace, now)?.until,
+      isHeld: library => held.has(library),
+      limit,
+    })
+  }
+
+  #closureOf(id: LibraryId, needsSpace: boolean, now: Milliseconds): Closure | undefined {
+    const library = this.#deps.store.libraries.byId(id)
+    if (library !== undefined) return this.#closures.of(library, needsSpace, now)
+    return { until: now + 60_000, fault: new Fault('not-added', 'This library is not on the drive any more') }
+  }
+
+  /** Libraries of which more is to be deleted than goes without asking, and how much. */
+  #heldCounts(): Map<LibraryId, number> {
+    const counts = new Map<LibraryId, number>()
+    for (const { library, consented } of this.#deps.store.owed.deletions()) {
+      if (!consented) counts.set(library, (counts.get(library) ?? 0) + 1)
+    }
+    const most = this.#deps.massDeletion ?? MASS_DELETION
+    for (const [library, count] of counts) if (count <= most) counts.delete(library)
+    return counts
+  }
+
+  #startNext(): void {
+    for (let task = this.#queue.take(); task !== undefined; task = this.#queue.take()) {
+      if (!this.#isStillRight(task)) {
+        this.#queue.ended(task)
+        continue
+      }
+      if (task.kind === 'item') this.#sendItem(task)
+      else this.#sendDeletion(task)
+    }
+  }
+
+  /** Things may have changed since the plan was made. */
+  #isStillRight(task: Task): boolean {
+    const { store, clock } = this.#deps
+    const now = clock.now()
+    if (this.#closed.signal.aborted) return false
+    if (task.kind === 'deletion') {
+      const { library, remoteId, number } = task.deletion
+      const isOwed = store.owed.deletion(library, remoteId)?.number === number
+      return isOwed && this.#closureOf(library, false, now) === undefined
+    }
+    const { ino, revision, library, isNew, content } = task.owed
+    const isSame = store.owed.of(ino)?.revision === revision && !this.#jobs.has(ino)
+    if (!isSame || this.#owner.isOpenForWriting(ino)) return false
+    return this.#closureOf(library, isNew || content, now) === undefined
+  }
+
+  #sendItem(task: Task & { readonly kind: 'item' }): void {
+    const { ino, library, revision } = task.owed
+    const { store, clock } = this.#deps
+    const job = new Job(library, this.#closed.signal, this.#outdated.get(ino))
+    this.#jobs.set(ino, job)
+    const work = async () => {
+      await this.#items.send(ino, task.aside, job)
+      this.#outdated.delete(ino)
+      this.#succeeded(library, task.owed.content)
+      const left = store.owed.of(ino)
+      if (left?.revision !== revision) return
+      store.owed.setAttempts(ino, { ...left, notBefore: clock.now() + STUCK })
+    }
+    const noteFailure = (failure: Fault) => {
+      const row = store.owed.of(ino)
+      if (row !== undefined) store.owed.setAttempts(ino, this.#attemptsAfter(failure, row.attempts, library))
+    }
+    job.ended = this.#carryOut(work, noteFailure, job, () => {
+      this.#jobs.delete(ino)
+      this.#ended(task)
+    })
+  }
+
+  #sendDeletion(task: Task & { readonly kind: 'deletion' }): void {
+    const { number, library, remoteId } = task.deletion
+    const { store } = this.#deps
+    const job = new Job(library, this.#closed.signal)
+    this.#deleting.set(number, job)
+    const work = async () => {
+      await this.#deletions.send(task.deletion, job.signal)
+      this.#succeeded(library, false)
+    }
+    const noteFailure = (failure: Fault) => {
+      const row = store.owed.deletion(library, remoteId)
+      if (row === undefined) return
+      store.owed.setDeletionAttempts(row.number, this.#attemptsAfter(failure, row.attempts, library))
+    }
+    job.ended = this.#carryOut(work, noteFailure, job, () => {
+      this.#deleting.delete(number)
+      this.#ended(task)
+    })
+  }
+
+  /** Never rejects. */
+  async #carryOut(
+    work: () => Promise<void>,
+    noteFailure: (failure: Fault) => void,
+    job: Job,
+    ended: () => void,
+  ): Promise<void> {
+    const { onTrouble } = this.#deps
+    try {
+      await work()
+    } catch (failure) {
+      try {
+        if (!job.signal.aborted && !isFault(failure, 'cancelled')) {
+          onTrouble(isFault(failure) ? 'not-sent' : 'uploader-bug', failure)
+          noteFailure(faultOf(failure))
+        }
+      } catch (second) {
+        onTrouble('hindrance-not-noted', second)
+      }
+    } finally {
+      ended()
+    }
+  }
+
+  #attemptsAfter(fault: Fault, before: number, library: LibraryId): Attempts {
+    const { store, clock, random } = this.#deps
+    const now = clock.now()
+    const attempts = before + 1
+    const record = store.libraries.byId(library)
+    const closed = record && this.#closures.note(fault, record, now, random())
+    const notBefore = closed ?? now + delayAfter(fault, attempts, random())
+    return { attempts, notBefore, hindrance: { code: fault.code, message: fault.message } }
+  }
+
+  #succeeded(id: LibraryId, usedSpace: boolean): void {
+    const library = this.#deps.store.libraries.byId(id)
+    if (library !== undefined) this.#closures.open(library, usedSpace)
+  }
+
+  #ended(task: Task): void {
+    this.#queue.ended(task)
+    for (const watcher of this.#watchers) watcher()
+    if (this.#closed.signal.aborted) return
+    this.#startNext()
+    if (!this.#queue.isEmpty) return
+    const isAlone = this.#jobs.size === 0 && this.#deleting.size === 0
+    const isTime = performance.now() - this.#planEnded > BETWEEN_PLANS * this.#planCost
+    if (isAlone || isTime) this.#planBy(this.#deps.clock.now())
+  }
+
+  #owedCount(): number {
+    const { owed } = this.#deps.store
+    return owed.inos().size + owed.deletionCount
+  }
+
+  async #idle(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const end = () => {
+        this.#idlers.delete(idle)
+        signal.removeEventListener('abort', onAbort)
+        this.#closed.signal.removeEventListener('abort', onAbort)
+      }
+      const idle = () => {
+        end()
+        resolve()
+      }
+      const onAbort = () => {
+        end()
+        reject((signal.aborted ? signal.reason : this.#closed.signal.reason) as Error)
+      }
+      this.#idlers.add(idle)
+      signal.addEventListener('abort', onAbort)
+      this.#closed.signal.addEventListener('abort', onAbort)
+      this.retry()
+    })
+  }
+}
+
+function whatOf(row: Pick<Owed, 'isNew' | 'content' | 'place'>): OwedStatus['what'] {
+  if (row.isNew) return 'new'
+  if (row.content) return 'content'
+  return row.place ? 'name' : 'times'
+}
+
+function reasonOf(
+  { hindrance, notBefore }: Pick<Attempts, 'hindrance' | 'notBefore'>,
+  closure: Closure | undefined,
+  now: Milliseconds,
+): Pick<OwedStatus, 'hindrance' | 'needsAttention' | 'nextAttempt'> {
+  const reason = closure ? { code: closure.fault.code, message: closure.fault.message } : hindrance
+  const next = Math.max(notBefore, closure?.until ?? 0)
+  return {
+    hindrance: reason,
+    needsAttention: reason !== undefined && patienceWith(reason.code).needsAttention,
+    nextAttempt: next > now ? next : undefined,
+  }
+}
+
+function faultOf(failure: unknown): Fault {
+  if (failure instanceof Fault) return failure
+  return new Fault('local-io', 'It could not be sent because of a bug; the log says more', { cause: failure })
+}
+
+/** What SharePoint allows in a name, and not so much that little of the name is left. */
+function hostPart(hostName: string): string {
+  const [first = ''] = hostName.split('.')
+  const clean = first.replace(/[^\p{L}\p{N}_-]/gu, '').slice(0, 40)
+  return clean === '' ? 'copy' : clean
+}

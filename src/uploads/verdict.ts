@@ -1,0 +1,58 @@
+import type { DriveItem } from '../model/drive-item.js'
+import type { Milliseconds } from '../model/ids.js'
+
+// SharePoint writes properties of the list item into these after an upload: size and hash are others then
+// (onedrive-api-docs #935; reference C2, G13).
+const REWRITTEN =
+  /\.(do[ct][xm]?|xl[st][xmb]?|pp[st][xm]?|pot[xm]?|vsd[xm]?|one|pdf|html?|aspx|jpe?g|msg|eml)$/i
+
+/** Whether SharePoint makes something else of what it is sent. */
+export function isRewritten(name: string): boolean {
+  return REWRITTEN.test(name)
+}
+
+/** What is known of a content over there, as of the last time that it was sure. */
+export interface KnownContent {
+  readonly quickXorHash: string | undefined
+  readonly cTag: string | undefined
+  readonly eTag: string | undefined
+  readonly modified: Milliseconds | undefined
+}
+
+/** What is known of ours, for a comparison with what the service has. */
+export interface OurContent {
+  readonly name: string
+  readonly base: KnownContent
+  /** Of the bytes that are to be sent; `undefined`: none are. */
+  readonly hash: string | undefined
+  /** Of those that were sent before, with an unknown end. */
+  readonly sentHash: string | undefined
+}
+
+/**
+ * What the service's version is, where it is not the one that we had in mind.
+ *
+ * `ours`: these very bytes. `earlier`: those that we sent before. `base`: the content that our change began with; only
+ * name, folder or metadata are others. `rewritten`: what SharePoint itself has made of the base. `other`: somebody has changed
+ * it. `unknown`: it cannot be told yet, because the hash comes later.
+ */
+export type Verdict = 'ours' | 'earlier' | 'base' | 'rewritten' | 'other' | 'unknown'
+
+/** Pure. */
+export function verdictOn(theirs: DriveItem, { name, base, hash, sentHash }: OurContent): Verdict {
+  const { quickXorHash: there } = theirs
+  if (there !== undefined && there === hash) return 'ours'
+  if (there !== undefined && there === sentHash) return 'earlier'
+  if (there !== undefined && base.quickXorHash !== undefined) {
+    if (there === base.quickXorHash) return 'base'
+  } else if (theirs.cTag !== undefined && base.cTag !== undefined) {
+    if (theirs.cTag === base.cTag) return 'base'
+  } else if (theirs.eTag !== undefined && theirs.eTag === base.eTag) return 'base'
+  // Its time stays what it was set to by whoever uploaded it; a person who edits sets another.
+  if (isRewritten(name) && isSameSecond(theirs.modified, base.modified)) return 'rewritten'
+  return there === undefined ? 'unknown' : 'other'
+}
+
+export function isSameSecond(one: Milliseconds, other: Milliseconds | undefined): boolean {
+  return other !== undefined && Math.floor(one / 1_000) === Math.floor(other / 1_000)
+}

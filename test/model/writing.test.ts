@@ -1,0 +1,297 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { isFault } from '../../src/model/fault.js'
+import { until } from '../semantics/drive-world.js'
+import { UploadsWorld } from '../semantics/uploads-world.js'
+
+// Both sides change a library at random, the link breaks, the program is killed. In the end both have the same, and of every
+// byte that somebody wrote last somewhere nothing is missing. Repeat one run with SEED=…, more of them with SEEDS=…
+
+const FIRST = Number(process.env['SEED'] ?? 1)
+const COUNT = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 40 : 1))
+const STEPS = Number(process.env['STEPS'] ?? 40)
+
+const NAMES = ['a', 'b', 'c', 'A', 'd.docx'] as const
+const FOLDERS = ['', 'x', 'y', 'x/z'] as const
+
+const OPERATIONS = [
+  'write',
+  'write',
+  'patch',
+  'rename',
+  'rename',
+  'remove',
+  'mkdir',
+  'removeFolder',
+  'renameFolder',
+  'remoteWrite',
+  'remoteWrite',
+  'remoteRename',
+  'remoteRemove',
+  'remoteMkdir',
+  'promote',
+  'pull',
+  'pull',
+  'pass',
+  'pass',
+  'sendAll',
+  'break',
+  'lose',
+  'kill',
+] as const
+type Operation = (typeof OPERATIONS)[number]
+
+class Model {
+  world: UploadsWorld
+  readonly log: string[] = []
+  /** Texts that somebody wrote, and that nobody has replaced or deleted knowing of them. */
+  readonly #alive = new Set<string>()
+  readonly #random: (below: number) => number
+  #texts = 0
+
+  constructor(world: UploadsWorld, seed: number) {
+    this.world = world
+    let state = seed * 2_654_435_761
+    this.#random = below => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      return Math.floor((state / 2 ** 32) * below)
+    }
+  }
+
+  async step(): Promise<void> {
+    const operation = this.#pick(OPERATIONS)
+    // What the drive refuses, it refuses; a name that is not there is no step.
+    try {
+      await this.#apply(operation)
+    } catch (failure) {
+      if (!isFault(failure) && !/there is no|the service has no/.test(String(failure))) throw failure
+    }
+  }
+
+  /** What nobody may lose. */
+  get alive(): ReadonlySet<string> {
+    return this.#alive
+  }
+
+  async #apply(operation: Operation): Promise<void> {
+    const { world } = this
+    const path = this.#path()
+    switch (operation) {
+      case 'write': {
+        const before = world.find(path) && this.#readHere(path)
+        const text = this.#text('here')
+        this.#note(`write ${path} ${text}`)
+        world.write(path, text)
+        this.#replaced(before, text)
+        return
+      }
+      case 'patch': {
+        const before = this.#readHere(path)
+        if (before === undefined || before.length < 4) return
+        this.#note(`patch ${path}`)
+        world.patch(path, 1, 'PP')
+        this.#replaced(before, `${before.slice(0, 1)}PP${before.slice(3)}`)
+        return
+      }
+      case 'rename':
+        return this.#renameHere(path, this.#path())
+      case 'renameFolder':
+        return this.#renameHere(this.#folder(), this.#folder())
+      case 'remove': {
+        if (world.item(path).kind !== 'file') return
+        const before = this.#readHere(path)
+        this.#note(`remove ${path}`)
+        world.remove(path)
+        this.#replaced(before, undefined)
+        return
+      }
+      case 'removeFolder': {
+        const folder = this.#folder()
+        if (folder === '' || world.item(folder).kind !== 'folder') return
+        this.#note(`rmdir ${folder}`)
+        return world.remove(folder)
+      }
+      case 'mkdir': {
+        const folder = this.#folder()
+        if (folder === '' || world.find(folder) !== undefined) return
+        this.#note(`mkdir ${folder}`)
+        return world.mkdir(folder)
+      }
+      default:
+        return this.#applyThere(operation, path)
+    }
+  }
+
+  async #applyThere(operation: Operation, path: string): Promise<void> {
+    const { world } = this
+    const { service, link } = world
+    const there = service.find(path)
+    switch (operation) {
+      case 'remoteWrite': {
+        if (there?.kind === 'folder') return
+        const before = there && Buffer.from(there.bytes).toString()
+        const text = this.#text('there')
+        this.#note(`remote write ${path} ${text}`)
+        service.put(path, text)
+        this.#replaced(before, text)
+        return
+      }
+      case 'remoteRename': {
+        const to = this.#path()
+        if (there === undefined || service.find(to) !== undefined || to.startsWith(`${path}/`)) return
+        this.#note(`remote rename ${path} ${to}`)
+        return service.move(path, to)
+      }
+      case 'remoteRemove': {
+        if (there?.kind !== 'file') return
+        this.#note(`remote remove ${path}`)
+        this.#replaced(Buffer.from(there.bytes).toString(), undefined)
+        return service.remove(path)
+      }
+      case 'remoteMkdir': {
+        const folder = this.#folder()
+        if (folder === '' || service.find(folder) !== undefined) return
+        this.#note(`remote mkdir ${folder}`)
+        service.mkdir(folder)
+        return
+      }
+      case 'promote':
+        this.#note('promote')
+        return service.promote()
+      case 'pull':
+        this.#note('pull')
+        return await world.pull()
+      case 'sendAll':
+        this.#note('send all')
+        await world.send()
+        return
+      case 'break':
+      case 'lose': {
+        const which = this.#pick(['upload', 'update', 'delete', 'createFolder', 'item', 'child'] as const)
+        const code = this.#pick(['offline', 'server-error', 'timed-out', 'locked'] as const)
+        this.#note(`${operation} ${which} ${code}`)
+        return link.failNext(which, code, operation === 'break' ? 'request' : 'answer')
+      }
+      case 'kill':
+        return await this.#kill()
+      default:
+        this.#note('some time passes')
+        world.clock.advance(1_000 + this.#random(4) * 1_000)
+        for (let turn = this.#random(30); turn > 0; turn--)
+          await new Promise(resolve => setImmediate(resolve))
+    }
+  }
+
+  async #kill(): Promise<void> {
+    const { world } = this
+    const after = this.#random(6)
+    this.#note(`kill after ${after} steps`)
+    let step = 0
+    world.link.onStep = async () => {
+      if (step++ < after) return
+      world.link.isDead = true
+      await new Promise<never>(() => undefined)
+    }
+    let isOver = false
+    world.send().then(
+      () => (isOver = true),
+      () => (isOver = true),
+    )
+    await until(() => world.link.isDead || isOver)
+    this.world = world.restart()
+  }
+
+  #renameHere(from: string, to: string): void {
+    const { world } = this
+    if (from === '' || to === '' || from === to || to.startsWith(`${from}/`)) return
+    const item = world.item(from)
+    const there = world.find(to)
+    const replaced = there?.kind === 'file' ? this.#readHere(to) : undefined
+    this.#note(`rename ${from} ${to}`)
+    world.rename(from, to)
+    if (there !== undefined && there.ino !== item.ino) this.#replaced(replaced, undefined)
+  }
+
+  #replaced(before: string | undefined, after: string | undefined): void {
+    if (before !== undefined) this.#alive.delete(bare(before))
+    if (after !== undefined) this.#alive.add(after)
+  }
+
+  #readHere(path: string): string | undefined {
+    return this.world.item(path).kind === 'file' ? this.world.read(path) : undefined
+  }
+
+  #text(side: string): string {
+    return `${side} ${++this.#texts}`
+  }
+
+  #folder(): string {
+    return this.#pick(FOLDERS)
+  }
+
+  #path(): string {
+    const folder = this.#folder()
+    const name = this.#pick(NAMES)
+    return folder === '' ? name : `${folder}/${name}`
+  }
+
+  #pick<Value>(values: readonly Value[]): Value {
+    const value = values[this.#random(values.length)]
+    if (value === undefined) throw new Error('nothing to pick from')
+    return value
+  }
+
+  #note(line: string): void {
+    this.log.push(line)
+  }
+}
+
+function bare(text: string): string {
+  return text.replaceAll(' (with properties)', '')
+}
+
+async function run(t: Test, seed: number): Promise<void> {
+  const directory = join(t.testdir(), String(seed))
+  mkdirSync(directory)
+  const first = new UploadsWorld({ directory })
+  first.service.rewrites = seed % 3 === 0 ? 'later' : 'never'
+  const model = new Model(first, seed)
+  t.teardown(() => model.world.stop())
+  for (let step = 0; step < STEPS; step++) await model.step()
+  model.world.link.onStep = () => undefined
+  let left = await model.world.drain()
+  model.world.service.promote()
+  await model.world.pull()
+  left = await model.world.drain()
+  await model.world.pull()
+  const { world } = model
+  const here = sorted(world.tree())
+  const there = sorted(world.service.tree())
+  const texts = new Set(Object.values(world.service.tree()).map(bare))
+  const lost = [...model.alive].filter(text => !texts.has(text))
+  const bugs = world.troubles.filter(event => event.startsWith('uploader-bug'))
+  if (
+    left.length === 0 &&
+    lost.length === 0 &&
+    bugs.length === 0 &&
+    JSON.stringify(here) === JSON.stringify(there)
+  ) {
+    t.pass('both sides have the same, and nothing is lost')
+    return
+  }
+  t.comment(model.log.join('\n'))
+  t.comment(world.service.log.join('\n'))
+  t.same(left, [], 'nothing is owed')
+  t.same(lost, [], 'nothing is lost')
+  t.same(bugs, [], 'nobody met a bug')
+  t.same(here, there, 'both sides have the same')
+}
+
+function sorted(tree: Record<string, string>): [string, string][] {
+  return Object.entries(tree).sort(([one], [other]) => (one < other ? -1 : 1))
+}
+
+for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+  t.test(`both sides at random (SEED=${seed})`, t => run(t, seed))
+}

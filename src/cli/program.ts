@@ -6,6 +6,7 @@ import { deletionsCommand } from './commands/deletions.js'
 import { desktopActionCommand } from './commands/desktop-action.js'
 import { desktopCommand } from './commands/desktop.js'
 import { doctorCommand } from './commands/doctor.js'
+import { exportCommand } from './commands/export.js'
 import { findCommand } from './commands/find.js'
 import { freeUpCommand } from './commands/free-up.js'
 import { listCommand } from './commands/list.js'
@@ -20,6 +21,7 @@ import { signInCommand } from './commands/sign-in.js'
 import { signOutCommand } from './commands/sign-out.js'
 import { statusCommand } from './commands/status.js'
 import { stopCommand } from './commands/stop.js'
+import { syncCommand } from './commands/sync.js'
 import { thumbnailCommand, thumbnailerCommand } from './commands/thumbnail.js'
 import { thumbnailsCommand } from './commands/thumbnails.js'
 import { unmountCommand } from './commands/unmount.js'
@@ -82,6 +84,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sign-in needed, 4 refused by the 
     unmountCommand(run),
     deletionsCommand(run),
     statusCommand(run),
+    syncCommand(run),
+    exportCommand(run),
     auditCommand(run),
     openCommand(run),
     findCommand(run),

@@ -34,7 +34,7 @@ export interface AdminPolicy {
   readonly downloadRate?: number
   /** Bytes a second. Nothing is uploaded yet. */
   readonly uploadRate?: number
-  /** Names that are never uploaded, with wildcards, in any case. Nothing is uploaded yet. */
+  /** Names that are never uploaded, with wildcards, in any case. */
   readonly neverUploaded: readonly string[]
   /** Programs that download nothing, whatever the user's configuration says. */
   readonly disallowedPrograms: readonly string[]

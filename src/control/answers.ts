@@ -53,6 +53,8 @@ export interface LibraryStatus extends Library {
   readonly accessRemoved?: Milliseconds
   /** Items that it has deleted, too many at once to be removed before you have been asked. */
   readonly heldDeletions?: HeldDeletions
+  /** What was deleted here, too much at once to go before you have been asked: so many items. */
+  readonly ownDeletions?: number
 }
 
 export interface HeldDeletions {
@@ -66,6 +68,8 @@ export interface HeldDeletions {
 export interface DeletionsReport {
   readonly library: Library
   readonly decision: 'accept' | 'reject'
+  /** Whether the other organization had deleted them, or you have, on this machine. */
+  readonly whose: 'theirs' | 'ours'
   readonly items: number
   readonly orMore: boolean
 }
@@ -102,6 +106,10 @@ export interface DaemonStatus {
   readonly libraries: readonly LibraryStatus[]
   /** `undefined` from an older daemon. */
   readonly policy?: PolicyStatus
+  /** What was changed here and not sent yet; `undefined` from an older daemon. */
+  readonly unsent?: UnsentReport
+  /** Files that both sides had changed, since the daemon was started; the latest last. */
+  readonly conflicts?: readonly Conflict[]
 }
 
 /** What an administrator of this machine has decided: docs/POLICY.md. */
@@ -116,6 +124,49 @@ export interface PolicyStatus {
   readonly disk?: { readonly freeBytes: Bytes; readonly leastBytes: Bytes; readonly stopsDownloads: boolean }
   /** Libraries that are to be on the drive and could not be added, by the administrator's names. */
   readonly notAdded: readonly { readonly name: string; readonly problem: Problem }[]
+}
+
+/** What was done here and not there yet, of one item. */
+export interface UnsentItem {
+  /** Absolute where the drive is mounted, else from the drive's root; of what was deleted, where it was. */
+  readonly path: string
+  readonly change: 'new-file' | 'new-folder' | 'content' | 'name' | 'times' | 'deletion'
+  /** `held`: too much was deleted at once, and you have not been asked yet. */
+  readonly state: 'sending' | 'waiting' | 'held'
+  readonly since: Milliseconds
+  /** Of the file; 0 of other changes. */
+  readonly size: Bytes
+  readonly sentBytes: Bytes
+  /** Why it could not be sent the last time. */
+  readonly problem?: Problem
+  /** When it is tried again; absent: as soon as its turn has come. */
+  readonly nextAttempt?: Milliseconds
+}
+
+/** Both sides had changed a file: theirs has kept its name. */
+export interface Conflict {
+  readonly at: Milliseconds
+  readonly name: string
+  /** Path of what was written here, as of {@link UnsentItem}. */
+  readonly copy: string
+}
+
+export interface UnsentReport {
+  /** The oldest first; at most {@link MOST_UNSENT}. */
+  readonly items: readonly UnsentItem[]
+  /** Of all. */
+  readonly total: number
+  readonly bytes: Bytes
+}
+
+/** What `export` has written. */
+export interface ExportReport {
+  readonly directory: string
+  readonly files: number
+  readonly bytes: Bytes
+  /** Files whose other bytes are with the organization only, and could not be had; a note beside each says which. */
+  readonly incomplete: readonly string[]
+  readonly failures: readonly { readonly path: string; readonly problem: Problem }[]
 }
 
 /** What a program may cause: see docs/SEMANTICS.md, "Who may download". */

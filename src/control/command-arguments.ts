@@ -16,7 +16,7 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   add: fields => ({ address: fields.text('address') }),
   'link-host': fields => ({ address: fields.text('address') }),
   list: nothing,
-  remove: fields => ({ library: fields.text('library') }),
+  remove: fields => ({ library: fields.text('library'), anyway: fields.flag('anyway') }),
   deletions: fields => ({
     library: fields.text('library'),
     decision: fields.choice('decision', ['accept', 'reject']),
@@ -33,6 +33,8 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   pin: fields => ({ path: fields.text('path') }),
   unpin: fields => ({ path: fields.text('path') }),
   'free-up': fields => ({ path: fields.text('path') }),
+  sync: fields => ({ wait: fields.flag('wait') }),
+  export: fields => ({ directory: fields.text('directory') }),
   thumbnail: fields => ({
     path: fields.text('path'),
     size: fields.number('size'),

@@ -7,6 +7,7 @@ import type {
   Check,
   DaemonStatus,
   DeletionsReport,
+  ExportReport,
   FoundItems,
   FreeUpReport,
   HydrationReport,
@@ -19,6 +20,7 @@ import type {
   Progress,
   Prompt,
   UnpinReport,
+  UnsentReport,
   ThumbnailAnswer,
   ThumbnailsAnswer,
   ThumbnailTotals,
@@ -44,7 +46,8 @@ export interface Commands {
   /** Of an `odopen://sync` address: asks nobody. */
   'link-host': { arguments: { address: string }; answer: LinkHost }
   list: { arguments: Nothing; answer: readonly LibraryStatus[] }
-  remove: { arguments: { library: string }; answer: Library }
+  /** `anyway`: also what was changed there and not sent is deleted. */
+  remove: { arguments: { library: string; anyway: boolean }; answer: Library }
   deletions: { arguments: { library: string; decision: 'accept' | 'reject' }; answer: DeletionsReport }
   mount: { arguments: { directory: string; transport?: TransportName }; answer: Mount }
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
@@ -55,6 +58,10 @@ export interface Commands {
   pin: { arguments: { path: string }; answer: PinReport }
   unpin: { arguments: { path: string }; answer: UnpinReport }
   'free-up': { arguments: { path: string }; answer: FreeUpReport }
+  /** Sends what was changed here now; `wait`: until nothing is left that can be sent. The answer says what is left. */
+  sync: { arguments: { wait: boolean }; answer: UnsentReport }
+  /** Copies what has not been sent into a directory: absolute, made if it is missing. */
+  export: { arguments: { directory: string }; answer: ExportReport }
   /** `size` in pixels. `previews`: a few ranges of the file may be read for a preview that is in it. */
   thumbnail: { arguments: { path: string; size: number; previews: boolean }; answer: ThumbnailAnswer }
   'thumbnails-status': { arguments: Nothing; answer: ThumbnailsAnswer }
@@ -66,6 +73,9 @@ export interface Commands {
 
 /** What one search may ask for: a longer list is for programs that list folders. */
 export const MOST_FOUND = 1_000
+
+/** As many as a person reads, and a program's first page. */
+export const MOST_UNSENT = 1_000
 
 export type Nothing = Readonly<Record<string, never>>
 export type CommandName = keyof Commands
@@ -119,6 +129,8 @@ export const COMMAND_DEADLINE: Readonly<Record<CommandName, Milliseconds>> = {
   pin: DAY,
   unpin: MINUTE,
   'free-up': 60 * MINUTE,
+  sync: DAY,
+  export: 60 * MINUTE,
   thumbnail: 2 * MINUTE,
   'thumbnails-status': 10 * SECOND,
   'thumbnails-clear': MINUTE,

@@ -58,6 +58,7 @@ import { loadFuseNative } from '../transport/fuse-native-package.js'
 import { FuseNativeTransport } from '../transport/fuse-native-transport.js'
 import { loadNativeAddon, nativeTls, type NativeAddon } from '../transport/native-addon.js'
 import { NativeTransport } from '../transport/native-transport.js'
+import type { Uploader } from '../uploads/uploader.js'
 import { AccessRemovedPurge } from './access-removed-purge.js'
 import type { DaemonEnvironment } from './daemon-services.js'
 import { detachMount, detachMountNow } from './mount-probe.js'
@@ -68,6 +69,7 @@ import { NameSearch } from './name-search.js'
 import { freeBytesAt, limitsOf } from './cache-limits-config.js'
 import { CurrentRules } from './hydration-rules.js'
 import { AuditLog } from './audit-log.js'
+import { buildWriting, type WritingParts } from './build-writing.js'
 import { FileRules } from './file-rules.js'
 import { OnlineAccess } from './online-access.js'
 import { PolicyHolder } from './policy-holder.js'
@@ -93,6 +95,9 @@ export interface Parts {
   /** What is mounted: the drive, with what this machine's file manager asks for. */
   readonly mounted: FileSystem
   readonly sync: LibrarySync
+  readonly uploads: Uploader
+  readonly exportUnsent: WritingParts['exportUnsent']
+  readonly conflicts: WritingParts['conflicts']
   readonly guard: RemovalGuard
   readonly transports: Transports
   readonly search: NameSearch
@@ -160,14 +165,11 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   const cacheDirectory = join(paths.cacheDirectory, 'content')
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 })
   const offline = new OfflineMemory(clock)
-  const cache = new ContentCache({
-    store,
-    directory: cacheDirectory,
-    clock,
+  const hashes = {
     hashFile: addon.found?.quickXorHashFile ?? hashFileInSlices,
     hashBytes: addon.found?.quickXorHash ?? hashBytes,
-    onTrouble,
-  })
+  }
+  const cache = new ContentCache({ store, directory: cacheDirectory, clock, ...hashes, onTrouble })
   const freeBytes = () => freeBytesAt(cacheDirectory)
   const guards = {
     refusalOf: (tenant: TenantId, signal: AbortSignal) => tenants.refusalOf(tenant, signal),
@@ -217,6 +219,22 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     onRefused,
   })
   const guard = new RemovalGuard({ store, ...massDeletionOf(config) })
+  const { writer, uploads, exportUnsent, conflicts } = buildWriting({
+    store,
+    cache,
+    hydrator,
+    clock,
+    log,
+    stateDirectory: paths.stateDirectory,
+    addon: addon.found,
+    ...hashes,
+    folders,
+    graph: { graph, http, throttle, organizations, clock, random },
+    guards,
+    uploadRate: () => policy.policy.uploadRate,
+    massDeletion: config.massDeletionThreshold,
+    neverUploaded: () => policy.policy.neverUploaded,
+  })
   const drive = new MountedDrive({
     store,
     guard,
@@ -231,7 +249,9 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     cacheDirectory,
     onTrouble,
     watcher: thumbnails,
+    writer,
   })
+  uploads.belongsTo(drive)
   const purge = new AccessRemovedPurge({
     // What nobody can read deletes nothing.
     policy: () => (policy.problem === undefined ? policy.policy.accessRemoved : { kind: 'keep' }),
@@ -290,6 +310,9 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     drive,
     mounted,
     sync,
+    uploads,
+    exportUnsent,
+    conflicts,
     guard,
     transports,
     search,

@@ -40,6 +40,8 @@ export function commandHandlers({ services, mountPoints, about, stop }: CommandH
     pin: (request, conversation, signal) => services.pin(request, conversation, signal),
     unpin: request => services.unpin(request),
     'free-up': (request, _, signal) => services.freeUp(request, signal),
+    sync: (request, conversation, signal) => services.sync(request, conversation, signal),
+    export: (request, conversation, signal) => services.exportUnsent(request, conversation, signal),
     thumbnail: (request, _, signal) => services.thumbnail(request, signal),
     'thumbnails-status': () => services.thumbnailsStatus(),
     'thumbnails-clear': () => services.clearThumbnails(),

@@ -5,6 +5,7 @@ import type {
   Check,
   DaemonStatus,
   DeletionsReport,
+  ExportReport,
   FoundItems,
   FreeUpReport,
   HydrationReport,
@@ -14,6 +15,7 @@ import type {
   Mount,
   PinReport,
   UnpinReport,
+  UnsentReport,
   ThumbnailAnswer,
   ThumbnailsAnswer,
   ThumbnailTotals,
@@ -96,9 +98,13 @@ export interface DaemonServices {
    * Forgets a library and its local content; the other organization notices nothing.
    *
    * @param request.library its id, its address, its name, `Organization/Name`, or its path on a mounted drive
-   * @throws {Fault} `not-added`; `usage` when the name fits several
+   * @param request.anyway also what was changed there and not sent is deleted
+   * @throws {Fault} `not-added`, `unsent-changes`; `usage` when the name fits several
    */
-  removeLibrary(request: { readonly library: string }, signal: AbortSignal): Promise<Library>
+  removeLibrary(
+    request: { readonly library: string; readonly anyway: boolean },
+    signal: AbortSignal,
+  ): Promise<Library>
 
   /**
    * Removes, or keeps, what the other organization has deleted and was held back.
@@ -155,6 +161,30 @@ export interface DaemonServices {
 
   /** Makes an item, and everything in it, online-only. @throws {Fault} `not-mounted`, `item-not-found` */
   freeUp(request: { readonly path: string }, signal: AbortSignal): Promise<FreeUpReport>
+
+  /**
+   * Sends what was changed here, also what waits for its next attempt.
+   *
+   * @param request.wait until nothing is left but what waits for you, or for a network
+   * @returns what is left
+   */
+  sync(
+    request: { readonly wait: boolean },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<UnsentReport>
+
+  /**
+   * Copies what was changed here and not sent, whatever has become of the account or the library.
+   *
+   * @param request.directory absolute; made if it is missing; nothing in it is overwritten
+   * @throws {Fault} `disk-full`, `local-io`
+   */
+  exportUnsent(
+    request: { readonly directory: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<ExportReport>
 
   /**
    * Items whose names have words that begin so. Never asks the network.

@@ -4,6 +4,7 @@ import type {
   AddedLibrary,
   Check,
   DeletionsReport,
+  ExportReport,
   FoundItems,
   FreeUpReport,
   LibraryState,
@@ -14,6 +15,7 @@ import type {
   ThumbnailAnswer,
   ThumbnailsAnswer,
   UnpinReport,
+  UnsentReport,
 } from '../control/answers.js'
 import type { RequiredLibrary } from '../control/admin-policy.js'
 import type { Conversation } from '../control/control-server.js'
@@ -47,10 +49,12 @@ import { hydrationReport } from './hydration-report.js'
 import { itemAt, itemStatus } from './item-status.js'
 import { policyChecks, policyStatus } from './policy-status.js'
 import { thumbnailChecks } from './thumbnail-checks.js'
+import { conflictsOf, unsentReport } from './unsent.js'
 
 export const openServices: OpenServices = environment => {
   const parts = build(environment)
   parts.sync.start()
+  parts.uploads.start()
   void parts.drive.deleteRemoved()
   void parts.cache.sweep()
   parts.keeper.start()
@@ -119,7 +123,7 @@ class Services implements DaemonServices {
     conversation: Conversation,
     signal: AbortSignal,
   ): Promise<Account> {
-    const { signIn, tokens, sync } = this.#parts
+    const { signIn, tokens, sync, uploads } = this.#parts
     const options = request.organization === undefined ? {} : await this.#stepUp(request.organization, signal)
     const account = request.deviceCode
       ? await signIn.byDeviceCode(
@@ -130,6 +134,7 @@ class Services implements DaemonServices {
       : await signIn.inBrowser(url => conversation.prompt({ kind: 'browser', url }), signal, options)
     tokens.forget()
     sync.wake()
+    uploads.retry()
     this.#autoMount.wake()
     return account
   }
@@ -193,7 +198,7 @@ class Services implements DaemonServices {
   }
 
   async listLibraries(): Promise<readonly LibraryStatus[]> {
-    const { store, sync, guard, tokens, tenants, policy } = this.#parts
+    const { store, sync, uploads, guard, tokens, tenants, policy } = this.#parts
     const { signal } = new AbortController()
     // Who asks how things are has perhaps just changed it.
     policy.look()
@@ -204,6 +209,7 @@ class Services implements DaemonServices {
         // Known since anybody asked, not only since the library was asked for changes.
         const problem = ban ?? tokens.problemOf(library.root.tenant, LIBRARY_SCOPES) ?? last.problem
         const held = guard.waiting(library.id)
+        const ownDeletions = uploads.heldDeletions(library.id)
         const state = stateOf(phase, problem, {
           isRemoved: accessRemoved !== undefined,
           isHeld: held.items > 0,
@@ -218,16 +224,22 @@ class Services implements DaemonServices {
           ...(problem === undefined ? {} : { problem: toProblem(problem) }),
           ...(accessRemoved === undefined ? {} : { accessRemoved }),
           ...(held.items === 0 ? {} : { heldDeletions: held }),
+          ...(ownDeletions === 0 ? {} : { ownDeletions }),
         }
       }),
     )
   }
 
-  async removeLibrary(request: { readonly library: string }, signal: AbortSignal): Promise<Library> {
+  async removeLibrary(
+    request: { readonly library: string; readonly anyway: boolean },
+    signal: AbortSignal,
+  ): Promise<Library> {
     const library = await this.#libraryMeant(request.library, signal)
+    // Before anything of it has ended.
+    if (!request.anyway) this.#parts.drive.checkNothingUnsent(library.id)
     await this.#parts.sync.remove(library.id)
     await this.#parts.thumbnails.forgetLibrary(library)
-    this.#parts.drive.removeLibrary(library.id)
+    this.#parts.drive.removeLibrary(library.id, request.anyway)
     void this.#parts.drive.deleteRemoved()
     this.#environment.log.info('library-removed', { library: library.id, tenant: library.root.tenant })
     return library
@@ -237,8 +249,17 @@ class Services implements DaemonServices {
     { library: text, decision }: { readonly library: string; readonly decision: 'accept' | 'reject' },
     signal: AbortSignal,
   ): Promise<DeletionsReport> {
-    const { guard, store, sync } = this.#parts
+    const { guard, store, sync, uploads } = this.#parts
     const library = await this.#libraryMeant(text, signal)
+    const own = uploads.heldDeletions(library.id)
+    if (own > 0) {
+      this.#environment.log.info('own-deletions-decided', { library: library.id, decision, items: own })
+      if (decision === 'accept') uploads.consentToDeletions(library.id)
+      else
+        for (const folder of uploads.undoDeletions(library.id))
+          await this.#parts.drive.refreshFolder(folder, signal)
+      return { library: withoutRecord(library), decision, whose: 'ours', items: own, orMore: false }
+    }
     const waiting = guard.waiting(library.id)
     const kept = store.held.all(library.id).length
     if (waiting.items === 0 && (decision === 'reject' || kept === 0)) {
@@ -253,7 +274,7 @@ class Services implements DaemonServices {
     if (decision === 'accept') sync.consent(library.id)
     else store.held.keep(library.id)
     this.#environment.log.info('deletions-decided', { library: library.id, decision, items: waiting.items })
-    return { library: withoutRecord(library), decision, ...waiting }
+    return { library: withoutRecord(library), decision, whose: 'theirs', ...waiting }
   }
 
   mount({ directory, transport: wanted }: MountRequest): Promise<ActiveMount> {
@@ -266,7 +287,12 @@ class Services implements DaemonServices {
     const { drive, mounted, transports, thumbnails } = this.#parts
     const { name, transport } = transports.choose(wanted)
     const { log, clock } = this.#environment
-    const kernel = transport.mount(mounted, { directory, allowOther: false, passthrough: true })
+    const kernel = transport.mount(mounted, {
+      directory,
+      readOnly: false,
+      allowOther: false,
+      passthrough: true,
+    })
     const detach = drive.attach(kernel.view)
     const noMoreThumbnails = thumbnails.mounted(directory)
     const gone = kernel.gone.then(() => {
@@ -306,6 +332,8 @@ class Services implements DaemonServices {
       mounts: [...this.#mounts.values()].map(toMount),
       libraries: await this.listLibraries(),
       policy: policyStatus({ ...this.#parts, autoMount: this.#autoMount }),
+      unsent: this.#unsent(),
+      conflicts: conflictsOf(this.#parts, this.#directory()),
     }
   }
 
@@ -344,6 +372,48 @@ class Services implements DaemonServices {
     // Who says so of the very thing means it; of what is in it, only what nobody wants to keep.
     if (store.pins.of(ino) === 'always-local') drive.unkeep(ino)
     return { path, ...(await drive.freeUp(ino, signal)) }
+  }
+
+  async sync(
+    { wait }: { readonly wait: boolean },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<UnsentReport> {
+    const { uploads } = this.#parts
+    uploads.retry()
+    let total = 0
+    if (wait) {
+      await uploads.settled(signal, ({ left }) => {
+        total = Math.max(total, left)
+        conversation.progress({ message: 'Sending changes', done: total - left, total })
+      })
+    }
+    return this.#unsent()
+  }
+
+  async exportUnsent(
+    { directory }: { readonly directory: string },
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<ExportReport> {
+    conversation.progress({ message: 'Copying what has not been sent' })
+    const { failed, ...report } = await this.#parts.exportUnsent(directory, signal)
+    const reported = failed.slice(0, MOST_FAILURES)
+    return {
+      directory,
+      ...report,
+      failures: reported.map(({ path, fault }) => ({ path, problem: toProblem(fault) })),
+    }
+  }
+
+  #unsent(): UnsentReport {
+    return unsentReport(this.#parts, this.#directory())
+  }
+
+  /** Where the drive is mounted; '' where it is not. */
+  #directory(): string {
+    const [directory = ''] = this.#mounts.keys()
+    return directory
   }
 
   hydrations() {
@@ -415,13 +485,14 @@ class Services implements DaemonServices {
   }
 
   isBusy(): boolean {
-    return this.#mounts.size > 0 || this.#parts.sync.isBusy() || this.#parts.keeper.isBusy
+    const { sync, keeper, uploads } = this.#parts
+    return this.#mounts.size > 0 || sync.isBusy() || keeper.isBusy || !uploads.isIdle
   }
 
   async close(): Promise<void> {
     const { sync, search, thumbnails, decoder, drive, keeper, limits, hydrationLog, http, store } =
       this.#parts
-    const { policy, audit } = this.#parts
+    const { policy, audit, uploads } = this.#parts
     for (const mount of this.#mounts.values()) {
       await mount.kernel.unmount()
       await mount.gone
@@ -429,6 +500,7 @@ class Services implements DaemonServices {
     search.close()
     await policy.close()
     await this.#autoMount.close()
+    await uploads.close()
     await sync.close()
     await thumbnails.close()
     decoder.close()

@@ -16,18 +16,22 @@ export function deletionsCommand(run: RunCommand): Command {
         }),
       )
   return new Command('deletions')
-    .summary('remove or keep what an organization has deleted at once')
+    .summary('decide about very many deletions at once')
     .description(
-      'When an organization deletes more than 200 items of a library at once, the drive shows them on and asks you first.',
+      'When an organization deletes more than 200 items of a library at once, the drive shows them on and asks you first. When you delete so many on the drive, they are not deleted over there before you have been asked.',
     )
     .addCommand(
-      decide('accept', 'they may go', 'Removes them from the drive, with what of them is on this machine.'),
+      decide(
+        'accept',
+        'they may go',
+        'Removes them from the drive, with what of them is on this machine; or over there, what you have deleted here.',
+      ),
     )
     .addCommand(
       decide(
         'reject',
         'they stay',
-        'Shows them on. What of them is on this machine stays readable; the rest is gone.',
+        'Shows them on: what of them is on this machine stays readable, the rest is gone. What you have deleted comes back.',
       ),
     )
 }
@@ -36,7 +40,10 @@ export function heldItems({ items, orMore }: HeldDeletions): string {
   return `${orMore ? 'at least ' : ''}${count(items, 'item')}`
 }
 
-function deletionsLine({ library, decision, items, orMore }: DeletionsReport): string {
+function deletionsLine({ library, decision, whose, items, orMore }: DeletionsReport): string {
   const what = `${heldItems({ items, orMore })} of ${library.organization}/${library.name}`
+  if (whose === 'ours') {
+    return decision === 'accept' ? `Deleting ${what}` : `Showing ${what} again`
+  }
   return decision === 'accept' ? `Removing ${what}` : `Keeping ${what}`
 }

@@ -12,6 +12,7 @@ export function removeCommand(run: RunCommand): Command {
       '<library>',
       'its name ("Contoso/Projects - Documents"), number in `b2bmount list`, address, or path on the drive',
     )
+    .option('--discard-changes', 'also if something was changed there that has not been sent: it is lost')
     .addHelpText(
       'after',
       `
@@ -19,12 +20,12 @@ Examples:
   b2bmount remove 'Contoso/Projects - Documents'
   b2bmount remove 3`,
     )
-    .action((library: string) =>
+    .action((library: string, { discardChanges: anyway = false }: { discardChanges?: boolean }) =>
       run(async session => {
         // A path relative to here means nothing to the daemon.
         const removed = /^(\/|\.\.?(\/|$))/.test(library)
-          ? await session.askAbout('remove', resolve(library), path => ({ library: path }))
-          : await session.ask('remove', { library })
+          ? await session.askAbout('remove', resolve(library), path => ({ library: path, anyway }))
+          : await session.ask('remove', { library, anyway })
         session.output.answer(removed, [`Removed ${removed.organization}/${removed.name}.`])
       }),
     )

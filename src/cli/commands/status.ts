@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type {
+  Conflict,
   DaemonStatus,
   HeldDeletions,
   HydrationReport,
@@ -16,6 +17,7 @@ import { count, formatAge, formatBytes, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
 import { heldItems } from './deletions.js'
 import { by } from './mount.js'
+import { unsentLines } from './sync.js'
 
 export function statusCommand(run: RunCommand): Command {
   return new Command('status')
@@ -53,7 +55,7 @@ Examples:
 }
 
 export function statusLines(status: DaemonStatus, now: number): readonly string[] {
-  const { account, mounts, libraries, policy } = status
+  const { account, mounts, libraries, policy, unsent, conflicts = [] } = status
   return [
     account === undefined ? 'Not signed in:  b2bmount sign-in' : `Signed in as ${account.username}`,
     ...(mounts.length === 0
@@ -62,8 +64,14 @@ export function statusLines(status: DaemonStatus, now: number): readonly string[
     ...(libraries.length === 0
       ? ['Nothing is added yet:  b2bmount add ADDRESS']
       : ['', ...libraryLines(libraries, now)]),
+    ...(unsent === undefined || unsent.total === 0 ? [] : ['', ...unsentLines(unsent, now)]),
+    ...(conflicts.length === 0 ? [] : ['', ...conflicts.map(each => conflictLine(each, now))]),
     ...(policy === undefined ? [] : policyLines(policy)),
   ]
+}
+
+function conflictLine({ at, name, copy }: Conflict, now: number): string {
+  return `Both sides had changed ${name}, ${formatAge(now - at)}: it has their version, yours is ${copy}`
 }
 
 /** Only what is wrong: `doctor` says the rest. */
@@ -125,12 +133,13 @@ function libraryLines(libraries: readonly LibraryStatus[], now: number): readonl
       checked === undefined ? '' : `checked ${formatAge(now - checked)}`,
     ]),
   )
-  return libraries.flatMap(({ id, organization, problem, heldDeletions }, i) => [
+  return libraries.flatMap(({ id, organization, problem, heldDeletions, ownDeletions }, i) => [
     rows[i] ?? '',
     ...(problem === undefined
       ? []
       : [`    ${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
     ...(heldDeletions === undefined ? [] : heldLines(id, organization, heldDeletions)),
+    ...(ownDeletions === undefined ? [] : ownDeletionLines(id, organization, ownDeletions)),
   ])
 }
 
@@ -138,6 +147,13 @@ function heldLines(id: number, organization: string, held: HeldDeletions): reado
   return [
     `    ${organization} has deleted ${heldItems(held)} at once. They are still shown. To remove them:  b2bmount deletions accept ${id}`,
     `    To keep them, as far as they are on this machine:  b2bmount deletions reject ${id}`,
+  ]
+}
+
+function ownDeletionLines(id: number, organization: string, items: number): readonly string[] {
+  return [
+    `    You have deleted ${count(items, 'item')} at once. ${organization} has them still. To delete them there, too:  b2bmount deletions accept ${id}`,
+    `    To have them back:  b2bmount deletions reject ${id}`,
   ]
 }
 

@@ -1,5 +1,6 @@
 import type {
   Account,
+  ExportReport,
   FreeUpReport,
   HydrationReport,
   ItemStatus,
@@ -7,6 +8,7 @@ import type {
   PinReport,
   ThumbnailAnswer,
   UnpinReport,
+  UnsentReport,
 } from '../../../src/control/answers.js'
 import {
   toMount,
@@ -104,7 +106,7 @@ export class FakeServices implements DaemonServices {
 
   async decideDeletions({ library: name, decision }: { library: string; decision: 'accept' | 'reject' }) {
     const { items: _, localBytes: __, ...library } = await this.removeLibrary({ library: name })
-    return { library, decision, items: 321, orMore: false }
+    return { library, decision, whose: 'theirs' as const, items: 321, orMore: false }
   }
 
   async removeLibrary({ library }: { library: string }) {
@@ -136,7 +138,7 @@ export class FakeServices implements DaemonServices {
 
   async status() {
     const mounts = [...this.mounts.values()].map(({ active }) => toMount(active))
-    return { account: this.account, mounts, libraries: this.libraries }
+    return { account: this.account, mounts, libraries: this.libraries, unsent: await this.sync() }
   }
 
   async itemStatus({ path }: { path: string }): Promise<ItemStatus> {
@@ -202,6 +204,31 @@ export class FakeServices implements DaemonServices {
 
   freeUp({ path }: { path: string }): Promise<FreeUpReport> {
     return Promise.resolve({ path, files: 2, bytes: 3_000_000, kept: 1 })
+  }
+
+  /** One file is locked over there as long as {@link busy}. */
+  async sync(): Promise<UnsentReport> {
+    if (!this.busy) return { items: [], total: 0, bytes: 0 }
+    const path = '/home/ann/B2B/Contoso/Projects - Documents/\u001b[2Jplan.docx'
+    const problem = {
+      code: 'locked',
+      message: 'Somebody has it open',
+      nextStep: 'It is tried again.',
+    } as const
+    const plan = { path, change: 'content', size: 1_500_000, sentBytes: 0, since: 0 } as const
+    const items = [
+      { ...plan, state: 'waiting' as const, problem },
+      { ...plan, path: '/x/gone', change: 'deletion' as const, size: 0, state: 'held' as const },
+      { ...plan, path: '/x/new', sentBytes: 500_000, change: 'new-file' as const, state: 'sending' as const },
+    ]
+    return { items, total: 25, bytes: 3_000_000 }
+  }
+
+  async exportUnsent({ directory }: { directory: string }): Promise<ExportReport> {
+    const problem = { code: 'disk-full', message: 'The disk is full' } as const
+    const failures = directory.endsWith('full') ? [{ path: '/x/new', problem }] : []
+    const incomplete = directory.endsWith('half') ? ['/y/half'] : []
+    return { directory, files: 2, bytes: 3_000_000, incomplete, failures }
   }
 
   isBusy(): boolean {

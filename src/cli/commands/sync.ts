@@ -1,0 +1,67 @@
+import { Command } from 'commander'
+import type { UnsentItem, UnsentReport } from '../../control/answers.js'
+import { EXIT } from '../exit-code.js'
+import { count, formatAge, formatBytes, sentence, table } from '../format.js'
+import type { RunCommand } from '../program.js'
+
+// What fits on a screen; --json has more.
+const MOST_SHOWN = 20
+
+export function syncCommand(run: RunCommand): Command {
+  return new Command('sync')
+    .summary('send what was changed here')
+    .description(
+      'The drive sends what you change by itself. This tries everything at once, also what waits for its next attempt, and shows what is left.',
+    )
+    .option('--wait', 'wait until nothing is left; fails if something cannot be sent')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  b2bmount sync
+  b2bmount sync --wait && shutdown now`,
+    )
+    .action(({ wait = false }: { wait?: boolean }) =>
+      run(async session => {
+        const report = await session.ask('sync', { wait })
+        session.output.answer(report, unsentLines(report, Date.now()))
+        if (wait && report.total > 0) session.exitCode = EXIT.failed
+      }),
+    )
+}
+
+const CHANGE: Readonly<Record<UnsentItem['change'], string>> = {
+  'new-file': 'new file',
+  'new-folder': 'new folder',
+  content: 'changed',
+  name: 'moved',
+  times: 'time changed',
+  deletion: 'deleted',
+}
+
+export function unsentLines({ items, total, bytes }: UnsentReport, now: number): readonly string[] {
+  if (total === 0) return ['Everything has been sent.']
+  const shown = items.slice(0, MOST_SHOWN)
+  const rows = table(
+    shown.map(item => [CHANGE[item.change], stateOf(item, now), formatAge(now - item.since), item.path]),
+  )
+  return [
+    `Not sent yet: ${count(total, 'change')}${bytes === 0 ? '' : `, ${formatBytes(bytes)}`}`,
+    ...shown.flatMap(({ problem }, i) => [
+      `  ${rows[i] ?? ''}`,
+      ...(problem === undefined
+        ? []
+        : [`      ${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
+    ]),
+    ...(total > shown.length ? [`  … and ${count(total - shown.length, 'change')} more`] : []),
+  ]
+}
+
+function stateOf({ state, size, sentBytes, nextAttempt }: UnsentItem, now: number): string {
+  if (state === 'held') return 'held: you are asked first'
+  if (state === 'sending') {
+    return size === 0 ? 'sending' : `sending, ${formatBytes(sentBytes)} of ${formatBytes(size)}`
+  }
+  if (nextAttempt === undefined || nextAttempt <= now) return 'waiting'
+  return `waiting, again in ${count(Math.ceil((nextAttempt - now) / 1000), 'second')}`
+}

@@ -1,14 +1,15 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { copyTree } from './tree-copy.js'
 import { million } from './million.js'
-import { median, medianOf, run, time } from './measure.js'
+import { inTurn, median, medianOf, ROUNDS, run, SHORT_ROUNDS, time } from './measure.js'
 import { fuseNativeMount, rcloneMount } from './peers.js'
 import { idle, push } from './push.js'
-import { format, type Beside, type Row } from './row.js'
+import { format, ratio, ratios, type Beside, type Row } from './row.js'
 import type { Subject } from './subject.js'
 import { thumbnails } from './thumbnails.js'
+import { untar, upload, uploadSmall, writeMiddle, writeSequentially } from './writing.js'
 
 const MIB = 1024 * 1024
 const LARGE = 'Disk image 2 GiB.img'
@@ -16,10 +17,6 @@ const LARGE_BYTES = 2048 * MIB
 const SHAPED = 'Backup 256 MiB.bin'
 const SHAPED_BYTES = 256 * MIB
 const HUGE = 'Recording 10 GB.bin'
-/** Of which the median is taken. */
-const ROUNDS = 5
-// Of what takes a tenth of a second: where the scheduler places a thread decides more than anything else.
-const SHORT_ROUNDS = 15
 
 /** One thing to measure. They run in this order: later ones find what earlier ones made local. */
 export interface Bench {
@@ -43,6 +40,11 @@ export const BENCHES: readonly Bench[] = [
     id,
     measure: () => millionRow(id),
   })),
+  { id: 'write-seq', measure: writeSequentially },
+  { id: 'untar', measure: untar },
+  { id: 'upload', measure: upload },
+  { id: 'upload-small', measure: uploadSmall },
+  { id: 'write-middle', measure: writeMiddle },
   { id: 'push', measure: push },
   // Takes more than ten minutes.
   { id: 'idle', measure: idle },
@@ -233,11 +235,11 @@ async function hydrate(subject: Subject): Promise<Row> {
   const toNull: number[] = []
   for (let i = 0; i < ROUNDS; i++) {
     if (i > 0) await forgetContent(subject)
-    await warmMemory(subject)
+    await subject.warmMemory()
     toFile.push(rate(await time('curl', ...curl, '--output', target)))
     await rm(target)
     toNull.push(rate(await time('curl', ...curl, '--output', '/dev/null')))
-    await warmMemory(subject)
+    await subject.warmMemory()
     ours.push(rate(await time('cat', join(media, LARGE))))
   }
   const value = median(ours)
@@ -254,15 +256,6 @@ async function hydrate(subject: Subject): Promise<Row> {
       `curl to /dev/null: ${format(median(toNull))} MiB/s, ratio ${format(value / median(toNull))}`,
     ],
   }
-}
-
-/**
- * A virtual machine gives free memory back to its host, and getting it again costs ten times what using it costs:
- * whoever writes to the page cache first after a pause would pay for all.
- */
-async function warmMemory({ client }: Subject): Promise<void> {
-  const free = Number(/^MemAvailable:\s*(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1]) / 1024
-  await run(client, 'warm', String(Math.floor(Math.min(8 * 1024, free / 2))))
 }
 
 /** Everything online-only again: as if the user had removed the cache folder. */
@@ -295,7 +288,7 @@ async function readFresh(subject: Subject): Promise<Row> {
   const pairs = await inTurn(
     async () => {
       await subject.restart()
-      await warmMemory(subject)
+      await subject.warmMemory()
       return gigabytes(client, join(media, LARGE))
     },
     () => gigabytes(client, local),
@@ -307,7 +300,7 @@ async function readFresh(subject: Subject): Promise<Row> {
   ] as const) {
     const peer = await open()
     if (!peer) continue
-    await warmMemory(subject)
+    await subject.warmMemory()
     try {
       beside[name] = await gigabytes(
         client,
@@ -371,19 +364,4 @@ async function rss(subject: Subject): Promise<Row> {
     beside: {},
     notes: [],
   }
-}
-
-/** Medians of two measurements that take turns, so that both meet the same neighbours on the machine. */
-async function inTurn(ours: () => Promise<number>, other: () => Promise<number>, rounds = ROUNDS) {
-  const pairs: { ours: number; other: number }[] = []
-  for (let i = 0; i < rounds; i++) pairs.push({ ours: await ours(), other: await other() })
-  return { ours: median(pairs.map(pair => pair.ours)), other: median(pairs.map(pair => pair.other)) }
-}
-
-function ratios(value: number, beside: Beside): string[] {
-  return Object.entries(beside).map(([name, other]) => ratio(name, value / Number(other)))
-}
-
-function ratio(name: string, value: number): string {
-  return `ratio to ${name}: ${format(value)}`
 }

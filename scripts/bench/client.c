@@ -5,6 +5,8 @@
 //   client stat DIR ROUNDS        nanoseconds of a stat of each name in a directory: median, 99th percentile
 //   client warm MIB               touches so much memory and gives it back
 //   client read-at FILE OFFSET N  one pread: bytes, nanoseconds, open and close included
+//   client write FILE MiB         sequential write in 1 MiB pieces, fsync and close: bytes, nanoseconds
+//   client write-at FILE OFFSET N one pwrite, open and close included: bytes, nanoseconds
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -75,6 +77,38 @@ static int read_at(const char *path, long long offset, size_t size) {
   return 0;
 }
 
+static int write_sequentially(const char *path, int mib) {
+  static char buffer[1 << 20];
+  for (size_t i = 0; i < sizeof buffer; i++) buffer[i] = (char)(i * 7 + (i >> 9));
+  long long start = now();
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (fd < 0) return fail(path);
+  for (int i = 0; i < mib; i++) {
+    for (size_t done = 0; done < sizeof buffer;) {
+      ssize_t n = write(fd, buffer + done, sizeof buffer - done);
+      if (n < 0) return fail("write");
+      done += n;
+    }
+  }
+  if (fsync(fd) != 0) return fail("fsync");
+  if (close(fd) != 0) return fail("close");
+  printf("%lld %lld\n", (long long)mib << 20, now() - start);
+  return 0;
+}
+
+static int write_at(const char *path, long long offset, size_t size) {
+  char *buffer = malloc(size);
+  memset(buffer, 'w', size);
+  long long start = now();
+  int fd = open(path, O_WRONLY);
+  if (fd < 0) return fail(path);
+  ssize_t n = pwrite(fd, buffer, size, offset);
+  if (n < 0) return fail("pwrite");
+  if (close(fd) != 0) return fail("close");
+  printf("%zd %lld\n", n, now() - start);
+  return 0;
+}
+
 static int stat_rounds(const char *path, int rounds) {
   enum { MOST = 1000 };
   static char names[MOST][256];
@@ -109,7 +143,9 @@ int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "read") == 0) return read_sequentially(argv[2]);
   if (argc == 5 && strcmp(argv[1], "read-at") == 0) return read_at(argv[2], atoll(argv[3]), atoll(argv[4]));
   if (argc == 4 && strcmp(argv[1], "stat") == 0) return stat_rounds(argv[2], atoi(argv[3]));
+  if (argc == 4 && strcmp(argv[1], "write") == 0) return write_sequentially(argv[2], atoi(argv[3]));
+  if (argc == 5 && strcmp(argv[1], "write-at") == 0) return write_at(argv[2], atoll(argv[3]), atoll(argv[4]));
   if (argc == 3 && strcmp(argv[1], "warm") == 0) return warm(atoll(argv[2]));
-  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | stat DIR ROUNDS | warm MIB | read-at FILE OFFSET SIZE\n");
+  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | stat DIR ROUNDS | warm MIB | read-at FILE OFFSET SIZE | write FILE MIB | write-at FILE OFFSET SIZE\n");
   return 2;
 }

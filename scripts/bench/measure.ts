@@ -3,6 +3,10 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 const LONGEST_RUN_MILLISECONDS = 300_000
+/** Of which the median is taken. */
+export const ROUNDS = 5
+/** Of what takes a tenth of a second: where the scheduler places a thread decides more than anything else. */
+export const SHORT_ROUNDS = 15
 
 export interface Outcome {
   readonly stdout: string
@@ -47,4 +51,11 @@ export async function medianOf(rounds: number, measure: () => Promise<number>): 
   const values: number[] = []
   for (let i = 0; i < rounds; i++) values.push(await measure())
   return median(values)
+}
+
+/** Medians of two measurements that take turns, so that both meet the same neighbours on the machine. */
+export async function inTurn(ours: () => Promise<number>, other: () => Promise<number>, rounds = ROUNDS) {
+  const pairs: { ours: number; other: number }[] = []
+  for (let i = 0; i < rounds; i++) pairs.push({ ours: await ours(), other: await other() })
+  return { ours: median(pairs.map(pair => pair.ours)), other: median(pairs.map(pair => pair.other)) }
 }

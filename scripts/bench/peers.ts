@@ -14,11 +14,19 @@ export interface Peer {
   stop(): Promise<void>
 }
 
-/** `rclone mount` of a local directory, with its defaults. `undefined`: not installed. */
-export async function rcloneMount(source: string, directory: string): Promise<Peer | undefined> {
+/**
+ * `rclone mount` of a local directory, with its defaults. `undefined`: not installed.
+ * @param cache where files lie that are written; absent: for reading only
+ */
+export async function rcloneMount(
+  source: string,
+  directory: string,
+  cache?: string,
+): Promise<Peer | undefined> {
   if (!existsSync('/usr/bin/rclone')) return undefined
   await mkdir(directory, { recursive: true })
-  const child = spawn('rclone', ['mount', '--read-only', '--config', '/dev/null', source, directory], {
+  const mode = cache === undefined ? ['--read-only'] : ['--vfs-cache-mode', 'writes', '--cache-dir', cache]
+  const child = spawn('rclone', ['mount', ...mode, '--config', '/dev/null', source, directory], {
     stdio: ['ignore', 'ignore', 'ignore'],
   })
   return mounted(child, directory)

@@ -36,3 +36,11 @@ export function printRows(rows: readonly Row[]): void {
 export function format(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }
+
+export function ratios(value: number, beside: Beside): string[] {
+  return Object.entries(beside).map(([name, other]) => ratio(name, value / Number(other)))
+}
+
+export function ratio(name: string, value: number): string {
+  return `ratio to ${name}: ${format(value)}`
+}

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { AddedLibrary, DaemonStatus } from '../../src/control/answers.js'
 import { openSandbox, type Sandbox } from '../sandbox.js'
+import { run } from './measure.js'
 
 const LONGEST_LISTING_MILLISECONDS = 180_000
 export const CLIENT_SOURCE = fileURLToPath(new URL('../../../scripts/bench/client.c', import.meta.url))
@@ -32,7 +33,8 @@ export class Subject {
   readonly tree: string
   /** Compiled `client.c`. */
   readonly client: string
-  readonly #mediaDrive: string
+  /** The emulator's id of the library with the large files. */
+  readonly mediaDrive: string
 
   private constructor(sandbox: Sandbox, media: string, tree: string, client: string, mediaDrive: string) {
     this.sandbox = sandbox
@@ -40,7 +42,7 @@ export class Subject {
     this.media = join(this.directory, media)
     this.tree = join(this.directory, tree)
     this.client = client
-    this.#mediaDrive = mediaDrive
+    this.mediaDrive = mediaDrive
   }
 
   static async open(): Promise<Subject> {
@@ -91,6 +93,16 @@ export class Subject {
     return this.sandbox.json<DaemonStatus>('status')
   }
 
+  /**
+   * A virtual machine gives free memory back to its host, and getting it again costs ten times what using it costs:
+   * whoever writes to the page cache first after a pause would pay for all.
+   */
+  async warmMemory(): Promise<void> {
+    const available = /^MemAvailable:\s*(\d+) kB/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1]
+    const free = Number(available) / 1024
+    await run(this.client, 'warm', String(Math.floor(Math.min(8 * 1024, free / 2))))
+  }
+
   /** Resident memory of the daemon now, in bytes. */
   async residentBytes(): Promise<number> {
     const { pid } = await this.status()
@@ -100,13 +112,18 @@ export class Subject {
 
   /** A pre-authenticated URL of a large file, as curl arguments that lead to the emulator. */
   async curlArguments(name: string): Promise<string[]> {
-    const query = new URLSearchParams({ drive: this.#mediaDrive, path: `/${name}` })
+    const query = new URLSearchParams({ drive: this.mediaDrive, path: `/${name}` })
     const { url } = await this.sandbox.admin<{ url: string }>('GET', `/download-url?${query.toString()}`)
+    return [...(await this.curlTrust()), url]
+  }
+
+  /** Arguments by which curl reaches the emulator under every host. */
+  async curlTrust(): Promise<string[]> {
     const { connectTo, caFile } = JSON.parse(await readFile(this.sandbox.cloudFile, 'utf8')) as {
       connectTo: { address: string; port: number }
       caFile: string
     }
     const target = `::${connectTo.address}:${connectTo.port}`
-    return ['--silent', '--fail', '--cacert', caFile, '--connect-to', target, url]
+    return ['--silent', '--fail', '--cacert', caFile, '--connect-to', target]
   }
 }

@@ -334,6 +334,7 @@ export class OwedTable {
    * @param place of a new item: where it will be
    */
   setSent(ino: Ino, hash: string, place: RemotePlace | undefined): void {
+    this.#rows.delete(ino)
     this.#setSent.run(hash, place?.parent ?? null, place?.name ?? null, ino)
   }
 

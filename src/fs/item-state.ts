@@ -1,6 +1,6 @@
 import { availability, type Availability } from '../model/content-state.js'
 import type { Bytes, Ino } from '../model/ids.js'
-import type { FaultCode } from '../model/fault.js'
+import { patienceWith } from '../model/upload-patience.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { lookInto } from './folder-state.js'
@@ -16,17 +16,6 @@ export interface StateDeps {
 
 // Every look at a folder's state asks.
 const OWED_LOOKED_AT = 1_000
-
-/** What keeps a change from being sent only for a while, without anybody's doing. */
-const PASSING: readonly FaultCode[] = [
-  'offline',
-  'timed-out',
-  'throttled',
-  'server-error',
-  'locked',
-  'cancelled',
-  'resync-required',
-]
 
 /** Of a folder: by what is in it, as far as a bounded look into it tells. */
 export function stateOf(deps: StateDeps, item: ItemRecord, localBytes: Bytes): ItemState {
@@ -44,7 +33,7 @@ function stateOwed({ store }: Pick<StateDeps, 'store'>, ino: Ino): 'syncing' | '
   const owed = store.owed.of(ino)
   if (owed === undefined || owed.staysHere) return undefined
   const { hindrance } = owed
-  return hindrance === undefined || PASSING.includes(hindrance.code) ? 'syncing' : 'attention'
+  return hindrance !== undefined && patienceWith(hindrance.code).needsAttention ? 'attention' : 'syncing'
 }
 
 function stateOwedIn(deps: Pick<StateDeps, 'store'>, folder: Ino): 'syncing' | 'attention' | undefined {

@@ -1,8 +1,8 @@
 import { Fault } from '../model/fault.js'
 import type { LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import { accessRemoved } from '../model/library.js'
+import { delayAfter, patienceWith } from '../model/upload-patience.js'
 import type { LibraryRecord } from '../store/library-table.js'
-import { delayAfter, patienceWith } from './hindrance.js'
 
 // What the store says of a library is looked at again.
 const LOOKED_AT_AGAIN: Milliseconds = 60_000

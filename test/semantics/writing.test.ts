@@ -641,9 +641,12 @@ t.test('what is owed shows as syncing, and as attention where somebody must do s
   t.equal(await stateOf(world), 'syncing')
   t.equal(await stateOf(world, 'a.txt'), 'online-only')
   const { ino } = await itemOf(world, 'docs', 'new.txt')
-  const hindered = (code: 'offline' | 'quota-full') =>
+  const hindered = (code: 'offline' | 'protocol-error' | 'quota-full') =>
     world.store.owed.setAttempts(ino, { attempts: 1, notBefore: 0, hindrance: { code, message: '' } })
   hindered('offline')
+  t.equal(await stateOf(world, 'docs'), 'syncing')
+  // As `b2bmount status` says it: nobody can do anything about it.
+  hindered('protocol-error')
   t.equal(await stateOf(world, 'docs'), 'syncing')
   hindered('quota-full')
   t.equal(await stateOf(world, 'docs', 'new.txt'), 'attention')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { delayAfter, patienceWith } from '../../../src/uploads/hindrance.js'
+import { delayAfter, patienceWith } from '../../../src/model/upload-patience.js'
 
 t.test('each attempt waits twice as long as the one before, up to some time', t => {
   const waits = [1, 2, 3, 4, 5, 60].map(attempts =>

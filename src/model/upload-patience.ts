@@ -1,5 +1,5 @@
-import type { Fault, FaultCode } from '../model/fault.js'
-import type { Milliseconds } from '../model/ids.js'
+import type { Fault, FaultCode } from './fault.js'
+import type { Milliseconds } from './ids.js'
 
 const SECOND: Milliseconds = 1_000
 const MINUTE: Milliseconds = 60 * SECOND

@@ -16,7 +16,6 @@ import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { Store } from '../store/store.js'
 import type { NativeAddon } from '../transport/native-addon.js'
-import { exportUnsent, type Exported } from '../uploads/export-unsent.js'
 import { GuardedWriter, type WriteGuards } from '../uploads/guarded-writer.js'
 import { Uploader } from '../uploads/uploader.js'
 import type { Log } from './log.js'
@@ -59,8 +58,6 @@ export interface WritingParts {
   readonly uploads: Uploader
   /** Of this run; the latest last. */
   readonly conflicts: readonly RecentConflict[]
-  /** As {@link exportUnsent}, of what is here. */
-  readonly exportUnsent: (directory: string, signal: AbortSignal) => Promise<Exported>
 }
 
 /**
@@ -84,7 +81,6 @@ export function buildWriting(deps: WritingDeps): WritingParts {
     now: clock.now(),
     onTrouble,
   })
-  const base = new BaseContents(hydrator)
   const conflicts: RecentConflict[] = []
   const writer = new LocalWriter({
     store,
@@ -97,7 +93,7 @@ export function buildWriting(deps: WritingDeps): WritingParts {
   const uploads = new Uploader({
     store,
     dirty,
-    base,
+    base: new BaseContents(hydrator),
     hashFile: deps.hashFile,
     hashBytes: deps.hashBytes,
     writer: new GuardedWriter(new GraphWriter(deps.graph), {
@@ -122,7 +118,6 @@ export function buildWriting(deps: WritingDeps): WritingParts {
     writer,
     uploads,
     conflicts,
-    exportUnsent: (directory, signal) => exportUnsent({ store, dirty, base }, directory, signal),
   }
 }
 

@@ -96,7 +96,6 @@ export interface Parts {
   readonly mounted: FileSystem
   readonly sync: LibrarySync
   readonly uploads: Uploader
-  readonly exportUnsent: WritingParts['exportUnsent']
   readonly conflicts: WritingParts['conflicts']
   readonly guard: RemovalGuard
   readonly transports: Transports
@@ -219,7 +218,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     onRefused,
   })
   const guard = new RemovalGuard({ store, ...massDeletionOf(config) })
-  const { writer, uploads, exportUnsent, conflicts } = buildWriting({
+  const { writer, uploads, conflicts } = buildWriting({
     store,
     cache,
     hydrator,
@@ -311,7 +310,6 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     mounted,
     sync,
     uploads,
-    exportUnsent,
     conflicts,
     guard,
     transports,

@@ -397,7 +397,7 @@ class Services implements DaemonServices {
     signal: AbortSignal,
   ): Promise<ExportReport> {
     conversation.progress({ message: 'Copying what has not been sent' })
-    const { failed, ...report } = await this.#parts.exportUnsent(directory, signal)
+    const { failed, ...report } = await this.#parts.uploads.exportUnsent(directory, signal)
     const reported = failed.slice(0, MOST_FAILURES)
     return {
       directory,

@@ -213,17 +213,18 @@ t.test('permission bits stay what they were set to', async t => {
 })
 
 t.test('what is written of a row is what is read of it next', async t => {
-  const { store, create, root, remote } = openStore(t)
-  const { ino } = create('new.txt')
+  const world = openStore(t)
+  const { store } = world
+  const { ino } = world.create('new.txt')
   t.match(store.owed.of(ino), { sentHash: undefined, session: undefined, attempts: 0 })
   store.owed.setSession(ino, { url: 'https://contoso.sharepoint.com/upload', expires: NOW })
   t.match(store.owed.of(ino), { session: { expires: NOW } })
   store.owed.setAttempts(ino, { attempts: 2, notBefore: NOW, hindrance: undefined })
   t.match(store.owed.of(ino), { attempts: 2 })
-  store.owed.setSent(ino, 'h of N', { parent: root().remoteId, name: 'new.txt' })
+  store.owed.setSent(ino, 'h of N', { parent: world.root().remoteId, name: 'new.txt' })
   t.match(store.owed.of(ino), { sentHash: 'h of N', base: { parent: 'root', name: 'new.txt' } })
   // So a listing that has it before the answer comes is told apart from somebody else's file.
-  remote(item('N', 'new.txt'))
+  world.remote(item('N', 'new.txt'))
   t.match(store.items.byIno(ino), { remoteId: 'N', name: 'new.txt' })
-  t.equal(store.items.children(root().ino).length, 3)
+  t.equal(store.items.children(world.root().ino).length, 3)
 })

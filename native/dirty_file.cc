@@ -141,6 +141,24 @@ int DirtyFile::Fill(uint64_t offset, const uint8_t* bytes, size_t size) {
   return 0;
 }
 
+int DirtyFile::ChangeAttributes(std::optional<int64_t> modified, std::optional<uint32_t> permissions) {
+  const std::unique_lock lock(mutex_);
+  if (modified) {
+    int64_t seconds = *modified / 1000;
+    int64_t milliseconds = *modified % 1000;
+    if (milliseconds < 0) {  // before 1970
+      seconds--;
+      milliseconds += 1000;
+    }
+    const timespec times[] = {{0, UTIME_OMIT}, {static_cast<time_t>(seconds), static_cast<long>(milliseconds * 1'000'000)}};
+    if (futimens(fd_.get(), times) != 0) return errno;
+  }
+  revision_.fetch_add(1, std::memory_order_acq_rel);
+  if (modified) modified_ = *modified;
+  if (permissions) permissions_ = static_cast<int32_t>(*permissions);
+  return 0;
+}
+
 std::vector<ByteRange> DirtyFile::FromBase(ByteRange range) const {
   const std::shared_lock lock(mutex_);
   return FromBaseLocked(range);
@@ -170,12 +188,6 @@ int DirtyFile::Read(ByteRange range, int base, uint8_t* bytes, size_t* got) cons
     at = gap.end;
   }
   return at < range.end ? read_own(range.end) : 0;
-}
-
-void DirtyFile::Noted(uint64_t revision) {
-  uint64_t known = noted_;
-  while (known < revision && !noted_.compare_exchange_weak(known, revision)) {
-  }
 }
 
 std::vector<ByteRange> DirtyFile::FromBaseLocked(ByteRange range) const {

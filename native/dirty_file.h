@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "byte_ranges.h"
@@ -39,6 +40,8 @@ class DirtyFile {
   // Counts the changes.
   uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
   uint64_t base_end() const { return base_end_.load(std::memory_order_acquire); }
+  // That somebody has set by way of this; negative: nobody has.
+  int32_t permissions() const { return permissions_.load(std::memory_order_acquire); }
 
   int Apply(const Change& change);
   int Write(uint64_t offset, const uint8_t* bytes, size_t size);
@@ -50,6 +53,9 @@ class DirtyFile {
   // Bytes of the base, for where it still gives them. No change.
   int Fill(uint64_t offset, const uint8_t* bytes, size_t size);
   void SetModified(int64_t modified) { modified_.store(modified, std::memory_order_release); }
+  void SetPermissions(int32_t permissions) { permissions_.store(permissions, std::memory_order_release); }
+  // By a program: counts as a change. The time is also set of the file, where it is looked for after a crash.
+  int ChangeAttributes(std::optional<int64_t> modified, std::optional<uint32_t> permissions);
 
   // What of `range` the base gives, ascending.
   std::vector<ByteRange> FromBase(ByteRange range) const;
@@ -60,8 +66,8 @@ class DirtyFile {
   int Read(ByteRange range, int base, uint8_t* bytes, size_t* got) const;
 
   // JavaScript has noted in its store what the file was like at this revision.
-  void Noted(uint64_t revision);
-  bool noted() const { return noted_.load(std::memory_order_acquire) >= revision(); }
+  void SetNoted(uint64_t revision) { noted_.store(revision, std::memory_order_release); }
+  uint64_t noted() const { return noted_.load(std::memory_order_acquire); }
 
  private:
   std::vector<ByteRange> FromBaseLocked(ByteRange range) const;
@@ -77,6 +83,7 @@ class DirtyFile {
   std::atomic<uint64_t> size_;
   std::atomic<uint64_t> base_end_;
   std::atomic<int64_t> modified_;
+  std::atomic<int32_t> permissions_{-1};
   std::atomic<uint64_t> revision_{0};
   std::atomic<uint64_t> noted_{0};
   ByteRanges written_;

@@ -70,6 +70,8 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
                         InstanceAccessor<&DirtyFileObject::GetModified>("modified"),
                         InstanceAccessor<&DirtyFileObject::GetRevision>("revision"),
                         InstanceAccessor<&DirtyFileObject::GetBaseEnd>("baseEnd"),
+                        InstanceAccessor<&DirtyFileObject::GetPermissions, &DirtyFileObject::SetPermissions>("permissions"),
+                        InstanceAccessor<&DirtyFileObject::GetNoted, &DirtyFileObject::SetNoted>("noted"),
                         InstanceMethod<&DirtyFileObject::FromBase>("fromBase"),
                         InstanceMethod<&DirtyFileObject::Written>("written"),
                         InstanceMethod<&DirtyFileObject::Write>("write"),
@@ -115,6 +117,21 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
   }
   Napi::Value GetBaseEnd(const Napi::CallbackInfo& info) {
     return ToNumber(info.Env(), static_cast<double>(Last().base_end));
+  }
+
+  Napi::Value GetPermissions(const Napi::CallbackInfo& info) {
+    const int32_t permissions = Last().permissions;
+    return permissions < 0 ? info.Env().Undefined() : ToNumber(info.Env(), permissions);
+  }
+  void SetPermissions(const Napi::CallbackInfo&, const Napi::Value& value) {
+    if (file_ != nullptr && value.IsNumber()) file_->SetPermissions(value.As<Napi::Number>().Int32Value());
+  }
+  Napi::Value GetNoted(const Napi::CallbackInfo& info) {
+    return ToNumber(info.Env(), static_cast<double>(Last().noted));
+  }
+  void SetNoted(const Napi::CallbackInfo&, const Napi::Value& value) {
+    if (file_ != nullptr && value.IsNumber())
+      file_->SetNoted(static_cast<uint64_t>(value.As<Napi::Number>().Int64Value()));
   }
 
   Napi::Value FromBase(const Napi::CallbackInfo& info) {
@@ -189,10 +206,13 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
     int64_t modified;
     uint64_t revision;
     uint64_t base_end;
+    int32_t permissions;
+    uint64_t noted;
   };
   State Last() const {
     if (file_ == nullptr) return last_;
-    return {file_->size(), file_->modified(), file_->revision(), file_->base_end()};
+    return {file_->size(),     file_->modified(),    file_->revision(),
+            file_->base_end(), file_->permissions(), file_->noted()};
   }
 
   bool Usable(Napi::Env env) const {

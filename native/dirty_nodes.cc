@@ -32,6 +32,13 @@ DirtyNodes::Removed DirtyNodes::Remove(uint64_t content) {
   return removed;
 }
 
+std::shared_ptr<DirtyFile> DirtyNodes::Find(uint64_t node) const {
+  if (!any()) return nullptr;
+  const std::shared_lock lock(mutex_);
+  const auto found = file_by_node_.find(node);
+  return found != file_by_node_.end() ? found->second : nullptr;
+}
+
 void DirtyNodes::Show(NodeAttributes* attributes) const {
   if (!any()) return;
   const std::shared_lock lock(mutex_);
@@ -40,6 +47,10 @@ void DirtyNodes::Show(NodeAttributes* attributes) const {
 }
 
 void DirtyNodes::Show(const DirtyFile& file, NodeAttributes* attributes) {
+  constexpr uint32_t kPermissionBits = 0777;
+  if (file.permissions() >= 0) {
+    attributes->mode = (attributes->mode & ~kPermissionBits) | static_cast<uint32_t>(file.permissions());
+  }
   // Until something is written JavaScript knows better: a time that was set is not in the file.
   if (file.revision() == 0) return;
   attributes->size = file.size();

@@ -29,6 +29,8 @@ class DirtyNodes {
 
   // Any thread.
   void Show(NodeAttributes* attributes) const;
+  // Null: the node was not changed here.
+  std::shared_ptr<DirtyFile> Find(uint64_t node) const;
   bool any() const { return any_.load(std::memory_order_acquire); }
 
   static void Show(const DirtyFile& file, NodeAttributes* attributes);

@@ -49,6 +49,7 @@ enum InitFlag : uint64_t {
   kHandleKillPrivileges2 = 1ull << 28,  // 7.33
   kInitExtended = 1ull << 30,
   kHasExpireOnly = 1ull << 35,
+  kDirectIoAllowMmap = 1ull << 36,  // 7.39
   kPassthrough = 1ull << 37,
   kNoExport = 1ull << 38,
   kHasResend = 1ull << 39,
@@ -56,6 +57,7 @@ enum InitFlag : uint64_t {
 
 // Reply to OPEN.
 enum OpenFlag : uint32_t {
+  kDirectIo = 1u << 0,
   kKeepCache = 1u << 1,
   kNoFlush = 1u << 5,       // 7.35; ignored before
   kOpenPassthrough = 1u << 7,  // 7.40

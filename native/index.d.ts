@@ -145,11 +145,6 @@ export type Request =
    * `replyDone`: it is carried out by a native thread, and so are all that follow.
    */
   | { readonly op: 'begin-write'; readonly id: number; readonly handle: number; readonly pid: number }
-  /**
-   * FLUSH of a handle for writing whose content has changed since the last one that was answered; others are answered natively.
-   * `replyDone`. What is written by way of a mapping after close(2) is followed by `release` only: see `DirtyFile.revision`.
-   */
-  | { readonly op: 'flush'; readonly id: number; readonly handle: number; readonly pid: number }
   /** FSYNC of a handle whose content is dirty, and FSYNCDIR (then without a handle). `replyDone`. */
   | { readonly op: 'fsync'; readonly id: number; readonly handle: number | undefined }
   /** An offered listing is read for the first time; nothing to answer. */
@@ -332,6 +327,11 @@ export class DirtyFile {
   readonly modified: number
   /** Counts the changes, from 0. */
   readonly revision: number
+  /** The revision that whoever owns the file has noted of it, 0 at first. */
+  noted: number
+  /** Permission bits that fchmod(2) has set while it was open for writing; set it where they are changed otherwise. */
+  get permissions(): number | undefined
+  set permissions(permissions: number)
   readonly baseEnd: number
   /** Pairs start, end: what of [start, end) the base gives. */
   fromBase(start: number, end: number): Float64Array
@@ -346,7 +346,7 @@ export class DirtyFile {
   /** Up to the size; zeros for what the base gives. */
   read(start: number, end: number): Uint8Array
   setModified(modified: number): void
-  /** Of JavaScript, which says no more but size, times and revision; sessions go on with it. Closes its descriptors. */
+  /** Of JavaScript, which says no more but what it is like; sessions go on with it. Closes its descriptors. */
   close(): void
 }
 

@@ -28,10 +28,14 @@ OpenFiles::Opening OpenFiles::Open(uint64_t handle, uint64_t node, std::shared_p
   if (open.opens == 0 && !writable && content->dirty() == nullptr) open.backing_id = TryBacking(*content, flags);
   if (open.backing_id > 0 && (writes || content->dirty() != nullptr)) return Opening::kTextBusy;
   open.opens++;
+  if (writes) open.writers++;
   *out = {};
   out->handle = handle;
+  const bool only_writes = (flags & O_ACCMODE) == O_WRONLY;
   // A FLUSH can mean that a reader was killed; of no use where no read can be waiting.
-  if (!writes && content->verified() && content->complete()) out->open_flags |= fuse::kNoFlush;
+  if (only_writes || (!writes && content->verified() && content->complete())) out->open_flags |= fuse::kNoFlush;
+  // Nobody reads or maps by way of it, so the pages would be filled for nothing.
+  if (only_writes && direct_writes_) out->open_flags |= fuse::kDirectIo;
   if (open.backing_id > 0) {
     out->open_flags |= fuse::kOpenPassthrough;  // excludes kKeepCache
     out->backing_id = open.backing_id;
@@ -54,6 +58,7 @@ bool OpenFiles::Release(uint64_t handle) {
   const auto found = files_.find(handle);
   if (found == files_.end()) return false;
   const auto open = nodes_.find(found->second.node);
+  if (found->second.writes) open->second.writers--;
   files_.erase(found);
   if (--open->second.opens == 0) {
     if (open->second.backing_id > 0) device_.CloseBacking(open->second.backing_id);
@@ -65,6 +70,12 @@ bool OpenFiles::Release(uint64_t handle) {
 bool OpenFiles::IsOpen(uint64_t node) const {
   const std::shared_lock lock(mutex_);
   return nodes_.count(node) != 0;
+}
+
+bool OpenFiles::IsOpenForWriting(uint64_t node) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = nodes_.find(node);
+  return found != nodes_.end() && found->second.writers > 0;
 }
 
 std::vector<uint64_t> OpenFiles::Nodes() const {

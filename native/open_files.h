@@ -35,8 +35,9 @@ class OpenFiles {
     std::shared_ptr<Content> content;
   };
 
-  // @param passthrough negotiated
-  OpenFiles(const Device& device, bool passthrough) : device_(device), passthrough_(passthrough) {}
+  // Both negotiated.
+  OpenFiles(const Device& device, bool passthrough, bool direct_writes)
+      : device_(device), passthrough_(passthrough), direct_writes_(direct_writes) {}
 
   enum class Opening { kDone, kHandleInUse, kTextBusy };
   // By the JavaScript thread. @param flags open(2)'s. @param writable whether the node may be opened for writing
@@ -50,11 +51,13 @@ class OpenFiles {
   bool Release(uint64_t handle);
 
   bool IsOpen(uint64_t node) const;
+  bool IsOpenForWriting(uint64_t node) const;
   std::vector<uint64_t> Nodes() const;
 
  private:
   struct OpenNode {
     uint32_t opens = 0;
+    uint32_t writers = 0;
     int backing_id = 0;  // above 0: passthrough
   };
 
@@ -62,6 +65,7 @@ class OpenFiles {
 
   const Device& device_;
   bool passthrough_;
+  const bool direct_writes_;
   mutable SharedMutex mutex_;
   std::unordered_map<uint64_t, File> files_;
   std::unordered_map<uint64_t, OpenNode> nodes_;

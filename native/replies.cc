@@ -167,7 +167,7 @@ bool Server::ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> co
   }
   NodeAttributes attributes;
   const bool writable =
-      !options_.read_only && (!nodes_.Get(asked->node, &attributes) || (attributes.mode & S_IWUSR) != 0);
+      !options_.read_only && (!Known(asked->node, &attributes) || (attributes.mode & S_IWUSR) != 0);
   fuse::OpenOut out{};
   switch (files_->Open(handle, asked->node, std::move(content), asked->flags, writable, &out)) {
     case OpenFiles::Opening::kHandleInUse:
@@ -207,7 +207,7 @@ void Server::ContentDropped(Content& content) {
   FailParked(content.SetDropped(), EIO);
   const auto [node, file] = dirty_nodes_.Remove(content.id());
   if (file == nullptr || file->revision() == 0) return;
-  if (file->noted()) {
+  if (file->noted() == file->revision()) {
     // What JavaScript would say.
     nodes_.ChangeAttributes(node, [&file](NodeAttributes* attributes) { DirtyNodes::Show(*file, attributes); });
   } else {
@@ -287,9 +287,6 @@ void Server::ReplyDone(uint64_t id) {
       nodes_.ForgetAttributes(request->new_parent);
       break;
     }
-    case Kind::kFlush:
-      request->content->dirty()->Noted(request->revision);
-      break;
     case Kind::kBeginWrite:
       io_.AnswerChangeLater(request->unique, request->content, request->change, request->bytes);
       return;

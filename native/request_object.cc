@@ -115,11 +115,6 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
       set_number("handle", request.handle);
       set_number("pid", request.pid);
       break;
-    case Kind::kFlush:
-      set_text("op", "flush");
-      set_number("handle", request.handle);
-      set_number("pid", request.pid);
-      break;
     case Kind::kFsync:
       set_text("op", "fsync");
       set_optional("handle", request.handle != 0 ? std::optional(request.handle) : std::nullopt);

@@ -31,7 +31,7 @@ class RequestQueue {
     kLookup, kGetattr, kReaddir, kOpen, kRead, kGetxattr, kSetxattr, kRemovexattr,
     kCreate, kMkdir, kUnlink, kRmdir, kRename, kSetattr,
     kBeginWrite,  // a WRITE or FALLOCATE that waits until its content is dirty
-    kFlush, kFsync,
+    kFsync,
   };
 
   // SETATTR; what is absent stays.
@@ -55,11 +55,10 @@ class RequestQueue {
     uint32_t uid = 0;
     uint64_t unique = 0;                                  // the kernel's id
     uint64_t node = 0;                                    // where there is a name: the parent
-    uint64_t handle = 0;                                  // READ, WRITE, FALLOCATE, FLUSH, FSYNC (0: of a directory)
+    uint64_t handle = 0;                                  // READ, WRITE, FALLOCATE, FSYNC (0: of a directory)
     uint64_t offset = 0;                                  // READDIR
     ByteRange range{};                                    // READ
     ByteRange missing{};                                  // READ: what of it is waited for
-    uint64_t revision = 0;                                // FLUSH: of the dirty file
     std::string name{};                                   // LOOKUP, …XATTR, CREATE, MKNOD, MKDIR, UNLINK, RMDIR, RENAME
     std::string value{};                                  // SETXATTR
     uint64_t new_parent = 0;                              // RENAME

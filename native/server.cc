@@ -32,7 +32,9 @@ constexpr uint64_t kWantedFlags = fuse::kAsyncRead | fuse::kBigWrites | fuse::kD
                                   fuse::kNoExport | fuse::kHasResend |
                                   // Else each write(2) asks for capabilities first. There is nothing to clear here:
                                   // neither setuid bits nor capabilities can be set.
-                                  fuse::kHandleKillPrivileges2;
+                                  fuse::kHandleKillPrivileges2 |
+                                  // Writes past the page cache heed what others have mapped.
+                                  fuse::kDirectIoAllowMmap;
 
 bool HasSysAdmin() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -73,7 +75,7 @@ std::optional<MountError> Server::Start() {
   }
   mounting_.RaiseReadAhead(kReadAheadKibibytes);
   protocol_.epoch = device_.IncrementEpoch() == 0;
-  files_ = std::make_unique<OpenFiles>(device_, protocol_.passthrough);
+  files_ = std::make_unique<OpenFiles>(device_, protocol_.passthrough, protocol_.direct_writes);
   echo_ = std::make_unique<Echo>(mounting_.directory(), mounting_.device_number(), [this](Announcement again) {
     notifier_->ForgetEntry(again.directory, again.name);
     notifier_->Announce(std::move(again));
@@ -136,6 +138,7 @@ std::optional<MountError> Server::Negotiate() {
 
   protocol_.minor = out.minor;
   protocol_.passthrough = (flags & fuse::kPassthrough) != 0;
+  protocol_.direct_writes = (flags & fuse::kDirectIoAllowMmap) != 0;
   protocol_.expire_only = (flags & fuse::kHasExpireOnly) != 0;
   return std::nullopt;
 }

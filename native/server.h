@@ -39,6 +39,7 @@ struct ServerOptions {
 struct Protocol {
   uint32_t minor = 0;
   bool passthrough = false;
+  bool direct_writes = false;  // past the page cache, beside mappings
   bool epoch = false;
   bool expire_only = false;
 };
@@ -171,6 +172,9 @@ class Server {
   void Rename(const Incoming& request, bool with_flags);
   void Setattr(const Incoming& request);
   // Whether the user may not change this file, or this directory, by its mode: then the kernel has its answer.
+  bool SetOfDirty(const Incoming& request, const RequestQueue::Attributes& wanted);
+  // As it is shown, if that is held here.
+  bool Known(uint64_t node, NodeAttributes* attributes) const;
   bool Denied(const Incoming& request, uint64_t node);
   void Release(const Incoming& request);
   void Getxattr(const Incoming& request);

@@ -314,7 +314,7 @@ Napi::Value Session::ReplyDone(const Napi::CallbackInfo& info) {
   const uint64_t id = arguments.Integer(0, "id");
   if (arguments.valid() && Expect(info.Env(), id,
                                   {Kind::kSetxattr, Kind::kRemovexattr, Kind::kUnlink, Kind::kRmdir, Kind::kRename,
-                                   Kind::kBeginWrite, Kind::kFlush, Kind::kFsync})) {
+                                   Kind::kBeginWrite, Kind::kFsync})) {
     server_->ReplyDone(id);
   }
   return info.Env().Undefined();

@@ -31,6 +31,22 @@ export class NativeDirtyFile implements DirtyFile {
     return this.native.revision
   }
 
+  get noted(): number {
+    return this.native.noted
+  }
+
+  set noted(revision: number) {
+    this.native.noted = revision
+  }
+
+  get permissions(): number | undefined {
+    return this.native.permissions
+  }
+
+  set permissions(permissions: number | undefined) {
+    if (permissions !== undefined) this.native.permissions = permissions
+  }
+
   write(offset: Bytes, bytes: Uint8Array): void {
     locally(() => this.native.write(offset, bytes))
   }

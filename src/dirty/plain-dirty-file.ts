@@ -29,6 +29,8 @@ export class PlainDirtyFile implements DirtyFile {
   #modified: Milliseconds
   #revision = 0
   #closed = false
+  noted = 0
+  permissions: number | undefined
 
   constructor({ fd, log, baseEnd, written, modified }: DirtyFileState, clock: Clock) {
     this.#openFd = fd

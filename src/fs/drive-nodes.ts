@@ -103,10 +103,10 @@ export class DriveNodes {
     const { ino, generation } = item
     const opened = dirty.opened(ino)
     if (opened !== undefined) {
-      const { size, modified } = opened.file
+      const { size, modified, permissions } = opened.file
       const ofBase = opened.hasBase ? this.#bytesOfContent(ino, generation) : 0
       const localBytes = Math.min(size, dirty.storedBytes(ino) + ofBase)
-      return { shown: { ...item, size, modified }, localBytes }
+      return { shown: { ...item, size, modified, mode: permissions ?? item.mode }, localBytes }
     }
     const owed = store.owed.of(ino)
     if (owed?.content !== true) return undefined

@@ -105,7 +105,7 @@ export interface FileSystem {
   ensurePresent(handle: number, range: ByteRange, signal: AbortSignal): Promise<void>
   /** `ensurePresent` and the bytes: for transports without access to the cache file, and for tests. */
   read(handle: number, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>
-  /** What was changed since the last {@link FileSystem.flush}, by way of a mapping, is noted as by that. */
+  /** The last descriptor is closed; also what a mapping has changed since is noted now. */
   release(handle: number): void
 
   /**
@@ -157,14 +157,13 @@ export interface FileSystem {
   ): Promise<Attributes>
   /**
    * Before the first byte is written by way of a handle: when it resolves the file is dirty, and a crash cannot make us
-   * forget that. From then on whoever has the file open reads and writes by {@link DirtyFile}.
+   * forget that. From then on whoever has the file open reads and writes by {@link DirtyFile}, and what was written outlives
+   * this process without another word: close(2) need not be told of.
    * Of a file that is dirty, what it has, also by way of a handle that only reads.
    */
   beginWrite(handle: number, signal: AbortSignal): Promise<DirtyFile>
   /** {@link FileSystem.beginWrite} and the bytes: for transports that do not write themselves, and for tests. */
   write(handle: number, offset: Bytes, bytes: Uint8Array, signal: AbortSignal): Promise<void>
-  /** close(2), once for each descriptor: what was written outlives this process. */
-  flush(handle: number, signal: AbortSignal): Promise<void>
   /** fsync(2): what was written outlives this machine's power. A directory's node, for fsync of a directory, alike. */
   fsync(handle: number | undefined, signal: AbortSignal): Promise<void>
 

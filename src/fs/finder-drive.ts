@@ -212,10 +212,6 @@ export class FinderDrive implements FileSystem {
     await this.#deps.drive.write(handle, offset, bytes, signal)
   }
 
-  async flush(handle: number, signal: AbortSignal): Promise<void> {
-    if (!this.#open.has(handle)) await this.#deps.drive.flush(handle, signal)
-  }
-
   async fsync(handle: number | undefined, signal: AbortSignal): Promise<void> {
     await this.#deps.drive.fsync(handle, signal)
   }

@@ -153,6 +153,8 @@ export class LocalWriter {
     return this.#change(edit => {
       edit.oweContent(item)
       edit.contentIs(item, file.size, file.modified)
+      const { permissions } = file
+      if (permissions !== undefined && permissions !== item.mode) edit.modeIs(item, permissions)
     })
   }
 
@@ -213,10 +215,14 @@ export class LocalWriter {
       this.#uploads.stop(item.ino)
       this.#setTime(item.ino, modified)
     }
-    return this.#change(edit => {
+    const mode = permissions === undefined ? undefined : permissions & PERMISSION_BITS
+    const changed = this.#change(edit => {
       if (modified !== undefined) edit.modifiedAt(item, modified)
-      if (permissions !== undefined) edit.modeIs(item, permissions & PERMISSION_BITS)
+      if (mode !== undefined) edit.modeIs(item, mode)
     })
+    const opened = this.#deps.dirty.opened(item.ino)
+    if (opened !== undefined && mode !== undefined) opened.file.permissions = mode
+    return changed
   }
 
   /** Also of the file itself: after a crash it is what says when it was changed. */
@@ -254,11 +260,11 @@ export class LocalWriter {
     return changes
   }
 
-  /** @param except names that may be like it */
   #staysHere(name: string): boolean {
     return staysHere(name) || isIgnored(name, this.#deps.neverUploaded?.() ?? [])
   }
 
+  /** @param except names that may be like it */
   #checkPlace(parent: ItemRecord, name: string, except: readonly string[]): void {
     if (!isRemoteFolder(parent.kind)) throw new Fault('read-only', 'Files can be kept in libraries only')
     this.checkWritable(parent.library)

@@ -261,10 +261,6 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     await this.#files.write(handle, offset, bytes, signal)
   }
 
-  flush(handle: number): Promise<void> {
-    return Promise.resolve().then(() => this.#files.flush(handle))
-  }
-
   async fsync(handle: number | undefined): Promise<void> {
     await this.#files.fsync(handle)
   }

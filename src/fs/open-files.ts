@@ -47,8 +47,6 @@ export class OpenFiles {
   readonly #handles = new HandleTable()
   /** Of files without a base: one for each, as others have one for each content. */
   readonly #contents = new WeakMap<DirtyFile, LocalContent>()
-  /** Revisions that the store knows of; of others it knows the first. */
-  readonly #noted = new WeakMap<DirtyFile, number>()
 
   constructor(deps: OpenFilesDeps) {
     this.#deps = deps
@@ -179,7 +177,7 @@ export class OpenFiles {
     const opened = this.#begin(item, size > 0)
     try {
       opened.file.truncate(size)
-      this.#note(opened)
+      this.#note(opened, nodeOf(item))
     } finally {
       this.#writer().dirty.release(opened)
     }
@@ -190,26 +188,21 @@ export class OpenFiles {
     const { node, dirty } = this.#writable(number)
     if (dirty === undefined) return this.truncate(this.#deps.nodes.item(node), size)
     dirty.file.truncate(size)
-    this.#note(dirty)
-  }
-
-  flush(number: number): void {
-    const { dirty } = this.#handles.get(number)
-    if (dirty !== undefined) this.#note(dirty)
+    this.#note(dirty, node)
   }
 
   async fsync(number: number | undefined): Promise<void> {
-    const { dirty } = number === undefined ? { dirty: undefined } : this.#handles.get(number)
-    if (dirty !== undefined) {
-      this.#note(dirty)
+    const { dirty, node } = number === undefined ? {} : this.#handles.get(number)
+    if (dirty !== undefined && node !== undefined) {
+      this.#note(dirty, node)
       await this.#writer().dirty.sync(dirty)
     }
     await this.#deps.store.flushed()
   }
 
   release(number: number): void {
-    const { ino, reader, dirty, mayWrite, attributes } = this.#handles.remove(number)
-    if (dirty !== undefined) this.#releaseDirty(dirty)
+    const { ino, node, reader, dirty, mayWrite, attributes } = this.#handles.remove(number)
+    if (dirty !== undefined) this.#releaseDirty(dirty, node)
     if (reader !== undefined) {
       const { file } = reader
       const blocks = blocksOf(file.size, file.present.size)
@@ -297,18 +290,18 @@ export class OpenFiles {
     return opened
   }
 
-  #note(dirty: OpenDirty): void {
+  #note(dirty: OpenDirty, node: NodeId): void {
     const { file } = dirty
     const { revision } = file
-    if ((this.#noted.get(file) ?? 0) === revision) return
+    if (file.noted === revision) return
     this.#deps.onChanges(this.#writer().noteContent(dirty))
-    this.#noted.set(file, revision)
-    for (const { node, ino } of this.#handles) if (ino === dirty.ino) return this.#deps.onBytes(node)
+    file.noted = revision
+    this.#deps.onBytes(node)
   }
 
-  #releaseDirty(dirty: OpenDirty): void {
+  #releaseDirty(dirty: OpenDirty, node: NodeId): void {
     try {
-      this.#note(dirty)
+      this.#note(dirty, node)
     } catch (failure) {
       // The bytes are there, and the next start finds them.
       this.#deps.onTrouble('change-not-noted', failure)

@@ -15,6 +15,10 @@ export interface DirtyFile {
   readonly modified: Milliseconds
   /** Counts the changes, from 0. */
   readonly revision: number
+  /** The revision that the store knows of; at first that it began with. */
+  noted: number
+  /** Permission bits, where a program has set them by way of the open file. */
+  permissions: number | undefined
   write(offset: Bytes, bytes: Uint8Array): void
   /** Shorter, or longer by zeros. */
   truncate(size: Bytes): void

@@ -227,9 +227,6 @@ class NativeMount implements Mount, KernelView {
         if (open) this.#changedHere(open.node, dirty)
         return session.replyDone(request.id)
       }
-      case 'flush':
-        await this.#fs.flush(request.handle, signal)
-        return session.replyDone(request.id)
       case 'fsync':
         await this.#fs.fsync(request.handle, signal)
         return session.replyDone(request.id)

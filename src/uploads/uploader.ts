@@ -23,8 +23,10 @@ export const MASS_DELETION = 200
 const TASKS_PLANNED = 500
 // While somebody waits for everything to be sent, what is new is looked at that often.
 const HURRIED: Milliseconds = 100
-// A plan shall not take more than a fifth of the time.
-const BETWEEN_PLANS = 4
+// A plan shall not take more than a twentieth of the time: the thread also answers the kernel.
+const BETWEEN_PLANS = 20
+// One that costs less than this may come as often as it is wanted.
+const CHEAP_PLAN: Milliseconds = 1
 // Something that neither failed nor went on. There should be no such thing.
 const STUCK: Milliseconds = 5_000
 const CLOSING: Milliseconds = 5_000
@@ -129,7 +131,7 @@ export class Uploader {
   #alarm: (() => void) | undefined
   #waitingFor = 0
   #planEnded = 0
-  #planCost = 0
+  #planCost: Milliseconds = 0
 
   constructor(deps: UploaderDeps) {
     this.#deps = deps
@@ -356,8 +358,14 @@ export class Uploader {
     this.#planEnded = performance.now()
     this.#planCost = this.#planEnded - began
     this.#startNext()
-    if (plan.next !== undefined) this.#planBy(plan.next)
+    // While a program makes one file after the other, one of them has always just settled.
+    if (plan.next !== undefined) this.#planBy(Math.max(plan.next, this.#deps.clock.now() + this.#pause))
     if (this.isIdle) for (const idler of [...this.#idlers]) idler()
+  }
+
+  /** Until the next plan, unless something happens. */
+  get #pause(): Milliseconds {
+    return this.#planCost < CHEAP_PLAN ? 0 : BETWEEN_PLANS * this.#planCost
   }
 
   #plan(limit: number): Plan {
@@ -512,7 +520,7 @@ export class Uploader {
     this.#startNext()
     if (!this.#queue.isEmpty) return
     const isAlone = this.#jobs.size === 0 && this.#deleting.size === 0
-    const isTime = performance.now() - this.#planEnded > BETWEEN_PLANS * this.#planCost
+    const isTime = performance.now() - this.#planEnded > this.#pause
     if (isAlone || isTime) this.#planBy(this.#deps.clock.now())
   }
 

@@ -113,10 +113,9 @@ t.test('attributes: the time of reading alone is nobody’s affair, the rest is 
   await run('truncate', '-s', '5', path)
   t.equal((await run('stat', '-c', '%s', path)).stdout.trim(), '5')
   t.match(await drive.event('setattr', event => event.size !== undefined), { size: 5 })
-  const before = Date.now()
+  const before = Math.floor(Date.now() / 1000)
   await run('touch', path)
-  const now = await drive.event('setattr', event => (event.modified ?? 0) >= before)
-  t.ok((now.modified ?? 0) <= Date.now())
+  t.ok(Number((await run('stat', '-c', '%Y', path)).stdout.trim()) >= before)
 })
 
 t.test('a directory that changes has a new time', async t => {

@@ -269,9 +269,6 @@ export class MemoryDrive {
       case 'begin-write':
         this.#beginWrite(this.#handles.get(request.handle) ?? 0)
         return session.replyDone(request.id)
-      case 'flush':
-        this.#note(request.handle)
-        return session.replyDone(request.id)
       case 'fsync':
         return session.replyDone(request.id)
       case 'release':
@@ -366,7 +363,10 @@ export class MemoryDrive {
   #note(handle: number): void {
     const node = this.#handles.get(handle) ?? 0
     const file = this.#nodes.get(node)?.dirty?.file
-    if (file) this.#change(node, { size: file.size, modified: file.modified })
+    if (!file) return
+    const { size, modified, revision, permissions } = file
+    this.#change(node, { size, modified, ...(permissions === undefined ? {} : { permissions }) })
+    file.noted = revision
   }
 
   #release(handle: number): void {

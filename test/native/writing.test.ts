@@ -29,7 +29,7 @@ t.test('a file is made, written, read back, renamed and removed', async t => {
   t.equal((await run('ls', drive.directory)).stdout, '')
 })
 
-t.test('JavaScript is asked once before the first byte, and told once at the end', async t => {
+t.test('JavaScript is asked once, before the first byte', async t => {
   const { drive, path } = await driveWithBase(t)
   const program = `
 fd = os.open(sys.argv[1], os.O_RDWR)
@@ -38,13 +38,39 @@ os.close(os.dup(fd))
 os.close(fd)`
   await python(t, program, path)
   t.equal(drive.count('begin-write'), 1)
-  t.equal(drive.count('flush'), 1)
   await python(t, program, path)
   t.equal(drive.count('begin-write'), 1, 'it is dirty already')
-  t.equal(drive.count('flush'), 2)
-  await python(t, 'os.close(os.open(sys.argv[1], os.O_RDWR))', path)
-  t.equal(drive.count('flush'), 2, 'nothing was written')
   t.equal((await drive.statistics()).writtenBytes, 2 * 100 * 5000)
+})
+
+const SETS = `
+def shown(): s = os.stat(sys.argv[1]); return oct(s.st_mode & 0o777), s.st_mtime_ns, s.st_size
+fd = os.open(sys.argv[1], os.O_WRONLY)
+os.write(fd, b'hello')
+os.utime(fd, ns=(1, 1234567890123000000))
+os.fchmod(fd, 0o640)
+os.fchown(fd, os.getuid(), os.getgid())
+open_still = shown()
+os.close(fd)
+print(open_still, shown())`
+
+t.test('what a program sets of the file that it has just written, JavaScript is not asked about', async t => {
+  const { drive, path } = await driveWithBase(t)
+  const shown = "('0o640', 1234567890123000000, 4000)"
+  t.equal((await python(t, SETS, path)).replaceAll(/, \d+\)/g, ', 4000)'), `${shown} ${shown}`)
+  await drive.event('release')
+  t.equal(drive.count('setattr'), 0)
+  const before = 'os.utime(fd, ns=(1, -1500000000)); print(os.fstat(fd).st_mtime_ns)'
+  t.equal(await python(t, `fd = os.open(sys.argv[1], os.O_WRONLY); ${before}`, path), '-1500000000')
+  t.equal(drive.count('setattr'), 0)
+  await drive.drive('ignore', 'setattr')
+  const foreign = python(
+    t,
+    'fd = os.open(sys.argv[1], os.O_WRONLY); print(refused(lambda: os.fchown(fd, 4321, -1)))',
+    path,
+  )
+  await drive.session('replyError', (await drive.event('setattr')).id, 1 /* EPERM */)
+  t.equal(await foreign, 'EPERM')
 })
 
 t.test('not a byte is in the file before JavaScript has journaled', async t => {
@@ -83,29 +109,28 @@ t.test('a writer that is killed before that ends at once, and has written nothin
   t.equal(await python(t, 'print(file_hash(sys.argv[1]))', path), hashOf(bytes))
 })
 
-const CLOSE = `
+const SYNC = `
 fd = os.open(sys.argv[1], os.O_RDWR)
 os.pwrite(fd, b'x', 0)
-print(refused(lambda: os.fsync(fd)), refused(lambda: os.close(fd)))`
+print(refused(lambda: os.fsync(fd)))`
 
 t.test('what JavaScript does not answer fails with EIO', async t => {
   const { drive, bytes, path } = await driveWithBase(t, {}, { deadlineMilliseconds: 300 })
-  for (const op of ['begin-write', 'flush', 'fsync']) await drive.drive('ignore', op)
+  for (const op of ['begin-write', 'fsync']) await drive.drive('ignore', op)
   const write = "print(refused(lambda: os.write(os.open(sys.argv[1], os.O_RDWR), b'x')))"
   t.equal(await python(t, write, path), 'EIO')
   await drive.drive('heed', 'begin-write')
-  t.equal(await python(t, CLOSE, path), 'EIO EIO')
+  t.equal(await python(t, SYNC, path), 'EIO')
   const expected = Buffer.concat([Buffer.from('x'), bytes.subarray(1)])
   t.equal(await python(t, 'print(file_hash(sys.argv[1]))', path), hashOf(expected), 'readers do not ask')
 })
 
 t.test('what JavaScript refuses fails with its reason', async t => {
   const { drive, path } = await driveWithBase(t)
-  for (const op of ['flush', 'fsync']) await drive.drive('ignore', op)
-  const closing = python(t, CLOSE, path)
+  await drive.drive('ignore', 'fsync')
+  const syncing = python(t, SYNC, path)
   await drive.session('replyError', (await drive.event('fsync')).id, 28 /* ENOSPC */)
-  await drive.session('replyError', (await drive.event('flush')).id, 122 /* EDQUOT */)
-  t.equal(await closing, 'ENOSPC EDQUOT')
+  t.equal(await syncing, 'ENOSPC')
 })
 
 t.test('bytes are what a file of the disk has, whatever is done in whatever order', async t => {

@@ -46,8 +46,7 @@ export async function writeTo(world: DriveWorld, file: OpenFile, text: string, o
   await world.drive.write(file.handle, offset, Buffer.from(text), forever)
 }
 
-export async function close(world: DriveWorld, { handle }: OpenFile): Promise<void> {
-  await world.drive.flush(handle)
+export function close(world: DriveWorld, { handle }: OpenFile): void {
   world.drive.release(handle)
 }
 
@@ -55,7 +54,7 @@ export async function close(world: DriveWorld, { handle }: OpenFile): Promise<vo
 export async function save(world: DriveWorld, name: string, text: string, parent?: NodeId): Promise<void> {
   const file = await created(world, name, parent)
   await writeTo(world, file, text)
-  await close(world, file)
+  close(world, file)
 }
 
 export async function contentOf(world: DriveWorld, ...path: string[]): Promise<string> {

@@ -53,7 +53,7 @@ t.test('a file that is made, written and closed is there with its bytes, and owe
   const file = await created(world, 'new.txt')
   t.equal(file.dirty?.size, 0)
   await writeTo(world, file, 'hello')
-  await close(world, file)
+  close(world, file)
   t.equal(await contentOf(world, 'new.txt'), 'hello')
   t.match(world.drive.getattr(await world.node('new.txt')), { size: 5, permissions: 0o644 })
   t.match(world.store.owed.all(), [{ isNew: true, content: true }])
@@ -76,7 +76,7 @@ t.test('a write into the middle of an online-only file downloads nothing, and re
 
 t.test('closing without a write owes nothing', async t => {
   const world = await worldWith(t, { 'a.txt': bytesOf('old') })
-  await close(world, await opened(world, 'a.txt'))
+  close(world, await opened(world, 'a.txt'))
   t.ok(world.store.owed.isEmpty)
   t.same(world.dirty.inos(), [])
 })
@@ -86,7 +86,7 @@ t.test('opening with O_TRUNC empties a file without downloading it', async t => 
   const file = await opened(world, 'a.txt', O_RDWR | O_TRUNC)
   t.equal(world.drive.getattr(await world.node('a.txt')).size, 0)
   await writeTo(world, file, 'new')
-  await close(world, file)
+  close(world, file)
   t.equal(await contentOf(world, 'a.txt'), 'new')
   t.equal(world.remote.downloads.length, 0)
 })
@@ -100,7 +100,7 @@ t.test('a file that is deleted while it is open keeps its bytes until it is clos
   t.equal(Buffer.from(await world.read(file, LONG)).toString(), 'kept')
   await writeTo(world, file, '!', 4)
   t.equal(Buffer.from(await world.read(file, LONG)).toString(), 'kept!')
-  await close(world, file)
+  close(world, file)
   await world.writer.settled()
   t.same(world.dirty.buriedInos(), [])
   t.ok(world.store.owed.isEmpty)
@@ -110,7 +110,7 @@ t.test('a new file that is renamed over an old one is a new version of the same 
   const world = await worldWith(t, { 'a.txt': bytesOf('old') })
   const file = await created(world, 'a.txt.tmp')
   await writeTo(world, file, 'new')
-  await close(world, file)
+  close(world, file)
   const root = await world.node()
   await world.drive.rename(root, 'a.txt.tmp', root, 'a.txt', 0, CALLER, forever)
   t.same((await world.names(root)).sort(), ['a.txt', 'docs'])
@@ -283,7 +283,7 @@ t.test(
     t.equal(await errnoOf(world.drive.open(node, O_RDWR, as, forever)), 'EACCES')
     const file = await world.drive.open(node, O_WRONLY | O_TRUNC, as, forever)
     await writeTo(world, file, 'new')
-    await close(world, file)
+    close(world, file)
     t.equal(await contentOf(world, 'a.txt'), 'new')
     t.equal(world.remote.downloads.length, 0)
   },
@@ -397,7 +397,7 @@ const SAVES: Readonly<Record<string, (world: Awaited<ReturnType<typeof worldWith
   'writes into the file': async world => {
     const file = await opened(world, 'plan.txt', O_WRONLY | O_TRUNC)
     await writeTo(world, file, 'NEW')
-    await close(world, file)
+    close(world, file)
   },
   'gedit: writes a file beside it and renames it over': async world => {
     const root = await world.node()
@@ -466,7 +466,7 @@ t.test('an open file that is renamed over keeps its bytes', async t => {
   await world.drive.rename(root, 'b.txt', root, 'a.txt', 0, CALLER, forever)
   t.equal(Buffer.from(await world.read(old, LONG)).toString(), 'old')
   t.match(world.drive.getattr(old.attributes.node), { size: 3, links: 0 })
-  await close(world, old)
+  close(world, old)
   t.equal(await contentOf(world, 'a.txt'), 'new')
 })
 
@@ -489,7 +489,7 @@ t.test('truncating keeps the beginning, and what grows again is zeros', async t 
 t.test('truncating to the size that it has changes nothing', async t => {
   const world = await worldWith(t, { 'a.txt': bytesOf('old'), empty: bytesOf('') })
   await world.drive.setattr(await world.node('a.txt'), { size: 3 }, undefined, CALLER, forever)
-  await close(world, await opened(world, 'empty', O_WRONLY | O_TRUNC))
+  close(world, await opened(world, 'empty', O_WRONLY | O_TRUNC))
   t.ok(world.store.owed.isEmpty)
 })
 
@@ -518,7 +518,7 @@ t.test('a time that is set after the last write stays, also over a restart', asy
   await writeTo(world, file, 'new')
   const modified = Date.UTC(2020, 1, 2) + 345
   await world.drive.setattr(file.attributes.node, { modified }, file.handle, CALLER, forever)
-  await close(world, file)
+  close(world, file)
   t.equal(world.drive.getattr(await world.node('new.txt')).modified, modified)
   await world.stop()
   const again = startWorld(t, { writable: true, directory: world.directory, remote: world.remote })
@@ -553,7 +553,7 @@ t.test('a full disk refuses the write, and harms nothing that was written before
   t.equal(await errnoOf(writeTo(world, file, 'lost', 6)), 'ENOSPC')
   isFull = false
   await writeTo(world, file, '!', 6)
-  await close(world, file)
+  close(world, file)
   t.equal(await contentOf(world, 'new.txt'), 'before!')
 })
 
@@ -602,7 +602,7 @@ t.test('what was changed here stays when the other side replaces it', async t =>
   world.remote.put({ ...fileItem('a.txt', 'a.txt', bytesOf('theirs')), eTag: '"a.txt,2"' }, bytesOf('theirs'))
   await world.drive.refreshFolder((await itemOf(world)).ino, forever)
   await writeTo(world, file, '!', 3)
-  await close(world, file)
+  close(world, file)
   t.equal(await contentOf(world, 'a.txt'), 'OUR!')
   t.match(world.store.owed.all(), [{ base: { eTag: '"a.txt,1"', size: 3 } }])
 })
@@ -621,7 +621,7 @@ t.test('the uploader is stopped before a change, and woken behind it', async t =
   t.ok(world.drive.isOpenForWriting(ino))
   await writeTo(world, file, 'new')
   t.same(events, [`stop ${ino} 0`, 'wake'])
-  await close(world, file)
+  close(world, file)
   t.notOk(world.drive.isOpenForWriting(ino))
   t.equal(events.at(-1), 'wake')
   events.length = 0
@@ -660,7 +660,7 @@ t.test('blocks of what was changed here are what it takes up', async t => {
   const { blocks, size } = world.drive.getattr(await world.node('big.bin'))
   t.equal(size, 1_000_000)
   t.ok(blocks >= 1 && blocks * 512 < 200_000, `${blocks} blocks`)
-  await close(world, file)
+  close(world, file)
   const listed = world.drive.readdir(await world.node()).find(({ name }) => name === 'big.bin')
   t.equal(listed?.attributes.blocks, blocks, 'also when it is closed')
 })
@@ -675,7 +675,7 @@ t.test('freeing, and limits of the cache, leave what was changed and its base al
     const file = await opened(world, name)
     await world.read(file, LONG)
     if (name === 'a.bin') await writeTo(world, file, 'NEW', 50_000)
-    await close(world, file)
+    close(world, file)
   }
   await world.hydrator.settled()
   await world.drive.freeUp((await itemOf(world)).ino, forever)
@@ -704,7 +704,7 @@ t.test('a second mount is told of what is done by way of the first', async t => 
   await save(world, 'new.txt', 'new')
   const file = await opened(world, 'a.txt')
   await writeTo(world, file, 'more')
-  await close(world, file)
+  close(world, file)
   t.ok(told.includes(`entry ${root} new.txt`))
   for (const what of ['dirty', 'attributes', 'pages']) t.ok(told.includes(`${what} ${node}`), what)
   detach()
@@ -795,7 +795,7 @@ t.test(
     const dirty = world.writer.beginContent(item, false)
     dirty.file.write(0, bytesOf('later'))
     t.equal(Buffer.from(await world.read(reader, LONG)).toString(), 'sent')
-    await close(world, reader)
+    close(world, reader)
     t.equal(
       Buffer.from(dirty.file.read(LONG)).toString(),
       'later',
@@ -813,7 +813,7 @@ t.test('what was sent is owed no more when somebody closes it who wrote it befor
   const { ino } = await itemOf(world, 'new.txt')
   world.dirty.moveTo(ino, `${world.directory}/sent`)
   world.store.owed.settle(ino)
-  await close(world, file)
+  close(world, file)
   t.ok(world.store.owed.isEmpty)
 })
 
@@ -847,7 +847,7 @@ t.test('of what was changed here there is no thumbnail, and its old content is n
   const world = await worldWith(t, { 'a.jpg': pattern(1_000) })
   const reader = await opened(world, 'a.jpg', O_RDONLY)
   await world.read(reader, LONG)
-  await close(world, reader)
+  close(world, reader)
   await world.hydrator.settled()
   const contents = new LocalContents(world.store, world.cache)
   const { ino, generation } = await itemOf(world, 'a.jpg')
@@ -855,7 +855,7 @@ t.test('of what was changed here there is no thumbnail, and its old content is n
   t.ok(contents.isLocal(ino, generation))
   const file = await opened(world, 'a.jpg')
   await writeTo(world, file, 'NEW')
-  await close(world, file)
+  close(world, file)
   t.equal(subjectOf(world.store, ino), undefined)
   t.equal(await contents.read(ino, generation, 10_000), undefined)
   await save(world, 'new.jpg', 'new')

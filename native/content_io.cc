@@ -49,9 +49,24 @@ void ContentIo::AnswerChange(uint64_t unique, const Content& content, const Chan
     const uint64_t size = change.range.end - change.range.start;
     bytes_written_.fetch_add(size, std::memory_order_relaxed);
     device_.Reply(unique, fuse::WriteOut{static_cast<uint32_t>(size), 0});
+    WriteAhead(dirty);
   } else {
     device_.ReplyEmpty(unique);
   }
+}
+
+// One at a time, so that the other thread is there for whom waits.
+void ContentIo::WriteAhead(std::shared_ptr<DirtyFile> dirty) {
+  if (writing_ahead_.exchange(true)) return;
+  const auto range = dirty->TakeForDisk();
+  if (!range) {
+    writing_ahead_ = false;
+    return;
+  }
+  Post({0, [this, dirty = std::move(dirty), range = *range](const Buffer&) {
+          dirty->StartWriting(range);
+          writing_ahead_ = false;
+        }});
 }
 
 void ContentIo::AnswerReadLater(uint64_t unique, std::shared_ptr<Content> content, ByteRange range) {
@@ -78,7 +93,7 @@ void ContentIo::Post(Task task) {
     }
   }
   if (task.answer != nullptr) {
-    device_.ReplyError(task.unique, EIO);
+    if (task.unique != 0) device_.ReplyError(task.unique, EIO);
     return;
   }
   wake_.notify_one();
@@ -96,7 +111,7 @@ void ContentIo::Run() {
       tasks_.pop_front();
     }
     if (buffer.data() == nullptr) {
-      device_.ReplyError(task.unique, ENOMEM);
+      if (task.unique != 0) device_.ReplyError(task.unique, ENOMEM);
     } else {
       task.answer(buffer);
     }

@@ -47,10 +47,11 @@ class ContentIo {
   static constexpr int kThreads = 2;
 
   struct Task {
-    uint64_t unique;
+    uint64_t unique;  // 0: nobody waits
     std::function<void(const Buffer&)> answer;
   };
 
+  void WriteAhead(std::shared_ptr<DirtyFile> dirty);
   void Post(Task task);
   void Run();
 
@@ -58,6 +59,7 @@ class ContentIo {
   Thread threads_[kThreads];
   std::atomic<uint64_t> bytes_read_{0};
   std::atomic<uint64_t> bytes_written_{0};
+  std::atomic<bool> writing_ahead_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;

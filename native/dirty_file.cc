@@ -22,6 +22,8 @@ constexpr uint64_t kWritten = 1;
 constexpr uint64_t kCut = 2;
 
 constexpr size_t kZeros = 256 * 1024;
+// Smaller files are often gone again before the kernel would write them.
+constexpr uint64_t kMuchForDisk = 64 * 1024 * 1024;
 
 bool OutOfSpace(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
 
@@ -87,8 +89,23 @@ int DirtyFile::Write(uint64_t offset, const uint8_t* bytes, size_t size) {
     return error;
   }
   size_ = std::max(old_size, offset + size);
+  for_disk_ = bytes_for_disk_ == 0 ? ByteRange{offset, offset + size}
+                                   : ByteRange{std::min(for_disk_.start, offset), std::max(for_disk_.end, offset + size)};
+  bytes_for_disk_ += size;
   Changed();
   return 0;
+}
+
+std::optional<ByteRange> DirtyFile::TakeForDisk() {
+  const std::unique_lock lock(mutex_);
+  if (bytes_for_disk_ < kMuchForDisk) return std::nullopt;
+  bytes_for_disk_ = 0;
+  return for_disk_;
+}
+
+void DirtyFile::StartWriting(ByteRange range) const {
+  sync_file_range(fd_.get(), static_cast<off_t>(range.start), static_cast<off_t>(range.end - range.start),
+                  SYNC_FILE_RANGE_WRITE);
 }
 
 int DirtyFile::Truncate(uint64_t size) {

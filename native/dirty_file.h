@@ -52,6 +52,10 @@ class DirtyFile {
   int Allocate(ByteRange range, bool grow);
   // Bytes of the base, for where it still gives them. No change.
   int Fill(uint64_t offset, const uint8_t* bytes, size_t size);
+  // What was written since the last call, if that is much: the disk can begin with it before fsync(2) waits for all of it.
+  std::optional<ByteRange> TakeForDisk();
+  // Returns when the disk has begun. Nobody's but the kernel's business whether it does.
+  void StartWriting(ByteRange range) const;
   void SetModified(int64_t modified) { modified_.store(modified, std::memory_order_release); }
   void SetPermissions(int32_t permissions) { permissions_.store(permissions, std::memory_order_release); }
   // By a program: counts as a change. The time is also set of the file, where it is looked for after a crash.
@@ -87,6 +91,8 @@ class DirtyFile {
   std::atomic<uint64_t> revision_{0};
   std::atomic<uint64_t> noted_{0};
   ByteRanges written_;
+  ByteRange for_disk_{0, 0};
+  uint64_t bytes_for_disk_ = 0;
 };
 
 }  // namespace b2bmount

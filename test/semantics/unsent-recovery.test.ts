@@ -120,7 +120,7 @@ t.test('bytes that are lost are reported, kept as owed, and can be written anew'
   await t.rejects(contentOf(again, 'new.txt'), { code: 'local-io' })
   const file = await opened(again, 'new.txt', 0o1002)
   await writeTo(again, file, 'written anew')
-  await close(again, file)
+  close(again, file)
   t.equal(await contentOf(again, 'new.txt'), 'written anew')
   t.equal(await stateOf(again, 'new.txt'), 'syncing')
 })

@@ -250,7 +250,8 @@ export class DirtyFiles {
     const isNew = (flags & O_CREAT) !== 0
     try {
       fd = openSync(this.#pathOf(ino), flags, 0o600)
-      if (isNew) remove(this.#logOf(ino))
+      // Nearly always there is none, and asking costs less than removing what is not there.
+      if (isNew && existsSync(this.#logOf(ino))) remove(this.#logOf(ino))
       if (baseSize !== undefined) {
         log = openSync(this.#logOf(ino), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600)
         if (isNew) {

@@ -55,6 +55,8 @@ const LONGEST_COMM = 15
  */
 export class HydrationPolicy {
   readonly #rules: readonly Compiled[]
+  /** By the lineage itself: of a program that opens one file after the other it is the same object. */
+  readonly #decided = new WeakMap<readonly Program[], Permission>()
 
   constructor(rules: readonly HydrationRule[] = []) {
     this.#rules = [...rules, ...DEFAULT_RULES].map(compile)
@@ -62,6 +64,14 @@ export class HydrationPolicy {
 
   /** @param lineage the program, then who started it, and so on; empty when nothing is known */
   permissionOf(lineage: readonly Program[]): Permission {
+    const known = this.#decided.get(lineage)
+    if (known !== undefined) return known
+    const permission = this.#decide(lineage)
+    this.#decided.set(lineage, permission)
+    return permission
+  }
+
+  #decide(lineage: readonly Program[]): Permission {
     const permission = this.#firstThatFits(lineage)
     const binding = this.#rules.find(({ rule, fits }) => rule.isBinding === true && lineage.some(fits))?.rule
     if (binding === undefined || permission.verdict === 'deny') return permission

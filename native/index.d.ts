@@ -20,7 +20,7 @@ export interface SessionOptions {
   /** Owner of every inode, and without `allowOther` the only user who may use the mount (also root may not). */
   readonly uid: number
   readonly gid: number
-  /** Serve verified content that nobody may write by FUSE_PASSTHROUGH, where the process and the kernel can. */
+  /** Let the kernel read verified content by itself (FUSE_PASSTHROUGH), where the process and the kernel can. */
   readonly passthrough: boolean
   /** How long the kernel may keep entries and attributes; invalidation makes it safe. */
   readonly timeoutSeconds: number
@@ -233,14 +233,18 @@ export class Session {
   holdsListing(node: number): boolean
   /**
    * Answers `open`. `handle` is ours to choose, above 0; READ and RELEASE name it. If the request was cancelled meanwhile,
-   * `release` of the handle follows at once, and so it does with ETXTBSY for the program, in the one case that the kernel
-   * cannot do: the file has been served by passthrough since nobody was permitted to write it, and is to be written now.
-   * All contents of one node must have the same bytes.
+   * `release` of the handle follows at once. All contents of one node must have the same bytes.
+   * @returns false: nothing was answered. The node is to be written, and `isPassedThrough`: see there, then answer again
    */
-  replyOpen(id: number, handle: number, content: number): void
+  replyOpen(id: number, handle: number, content: number): boolean
   /** Answers `create`: as `replyEntry` and `replyOpen`. */
-  replyCreate(id: number, record: NodeRecord, handle: number, content: number): void
-  /** Answers `setxattr`, `removexattr`, `unlink`, `rmdir`, `rename`, `begin-write`, `flush` and `fsync`. */
+  replyCreate(id: number, record: NodeRecord, handle: number, content: number): boolean
+  /**
+   * Whether the kernel reads the cache file of this node by itself. Whoever changes it then makes that very file the file
+   * of a `DirtyFile` without a log, and calls `contentDirty`: else who reads would not see what is written.
+   */
+  isPassedThrough(node: number): boolean
+  /** Answers `setxattr`, `removexattr`, `unlink`, `rmdir`, `rename`, `begin-write` and `fsync`. */
   replyDone(id: number): void
   /** Answers `getxattr`, at most 64 KiB; size probing and ERANGE are native. */
   replyBytes(id: number, bytes: Uint8Array): void

@@ -20,13 +20,13 @@ int OpenFiles::TryBacking(const Content& content, uint32_t flags) {
 }
 
 OpenFiles::Opening OpenFiles::Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags,
-                                   bool writable, fuse::OpenOut* out) {
+                                   fuse::OpenOut* out) {
   const bool writes = (flags & O_ACCMODE) != O_RDONLY;
   const std::unique_lock lock(mutex_);
   if (files_.count(handle) != 0) return Opening::kHandleInUse;
   OpenNode& open = nodes_[node];
-  if (open.opens == 0 && !writable && content->dirty() == nullptr) open.backing_id = TryBacking(*content, flags);
-  if (open.backing_id > 0 && (writes || content->dirty() != nullptr)) return Opening::kTextBusy;
+  if (open.opens == 0 && content->dirty() == nullptr) open.backing_id = TryBacking(*content, flags);
+  if (open.backing_id > 0 && writes && content->dirty() == nullptr) return Opening::kNotDirty;
   open.opens++;
   if (writes) open.writers++;
   *out = {};
@@ -38,6 +38,7 @@ OpenFiles::Opening OpenFiles::Open(uint64_t handle, uint64_t node, std::shared_p
   if (only_writes && direct_writes_) out->open_flags |= fuse::kDirectIo;
   if (open.backing_id > 0) {
     out->open_flags |= fuse::kOpenPassthrough;  // excludes kKeepCache
+    if (writes) out->open_flags |= fuse::kDirectIo;
     out->backing_id = open.backing_id;
   } else {
     out->open_flags |= fuse::kKeepCache;
@@ -76,6 +77,12 @@ bool OpenFiles::IsOpenForWriting(uint64_t node) const {
   const std::shared_lock lock(mutex_);
   const auto found = nodes_.find(node);
   return found != nodes_.end() && found->second.writers > 0;
+}
+
+bool OpenFiles::IsPassedThrough(uint64_t node) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = nodes_.find(node);
+  return found != nodes_.end() && found->second.backing_id > 0;
 }
 
 std::vector<uint64_t> OpenFiles::Nodes() const {

@@ -18,7 +18,7 @@ namespace b2bmount {
 // The kernel refuses (EIO) an open whose mode differs from that of the node's other opens, so the first open decides
 // and the decision holds until the last RELEASE has come:
 //
-//              first open, verified and complete          last release (the backing id is closed)
+//              first open, to read, verified, complete    last release (the backing id is closed)
 //   closed  -------------------------------------> passthrough -----------------------------> closed
 //      |       first open, anything else                        last release
 //      +-----------------------------------------> cached ----------------------------------> closed
@@ -26,7 +26,9 @@ namespace b2bmount {
 // A file that is hydrated while it is open stays cached. Our view lags behind the kernel's (RELEASE comes after the
 // kernel has let go), which errs on the safe side.
 //
-// Passthrough is for what nobody may write: the kernel would write to the cache file.
+// Who opens a node to write that the kernel reads by itself: first its cache file becomes the dirty file, so that who reads
+// sees what is written. Then reads and writes of that handle come to us all the same (FOPEN_DIRECT_IO goes before
+// FOPEN_PASSTHROUGH), and its mappings are of the file itself.
 class OpenFiles {
  public:
   struct File {
@@ -39,11 +41,10 @@ class OpenFiles {
   OpenFiles(const Device& device, bool passthrough, bool direct_writes)
       : device_(device), passthrough_(passthrough), direct_writes_(direct_writes) {}
 
-  enum class Opening { kDone, kHandleInUse, kTextBusy };
-  // By the JavaScript thread. @param flags open(2)'s. @param writable whether the node may be opened for writing
-  // @returns kDone and what to answer; kTextBusy: it is to be written, and the kernel has the cache file open
-  Opening Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags, bool writable,
-               fuse::OpenOut* out);
+  enum class Opening { kDone, kHandleInUse, kNotDirty };
+  // By the JavaScript thread. @param flags open(2)'s
+  // @returns kDone and what to answer; kNotDirty: it is to be written, and the kernel reads the cache file by itself
+  Opening Open(uint64_t handle, uint64_t node, std::shared_ptr<Content> content, uint32_t flags, fuse::OpenOut* out);
 
   // By reader threads.
   std::optional<File> Find(uint64_t handle) const;
@@ -52,6 +53,7 @@ class OpenFiles {
 
   bool IsOpen(uint64_t node) const;
   bool IsOpenForWriting(uint64_t node) const;
+  bool IsPassedThrough(uint64_t node) const;
   std::vector<uint64_t> Nodes() const;
 
  private:

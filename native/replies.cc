@@ -71,35 +71,28 @@ Validity Server::KeepMade(const RequestQueue::Request& request, const NodeAttrib
   return validity;
 }
 
-bool Server::ReplyCreate(uint64_t id, const NodeAttributes& attributes, std::string_view name, uint64_t handle,
-                         std::shared_ptr<Content> content) {
+Server::Opened Server::ReplyCreate(uint64_t id, const NodeAttributes& attributes, std::string_view name,
+                                   uint64_t handle, std::shared_ptr<Content> content) {
   const auto asked = requests_.Peek(id);
   if (!asked) {
-    if (files_->Find(handle)) return false;
+    if (files_->Find(handle)) return Opened::kHandleInUse;
     ReplyLate(id);
     requests_.PostRelease(handle);
-    return true;
+    return Opened::kDone;
   }
   fuse::CreateOut out{};
-  switch (files_->Open(handle, attributes.node, std::move(content), asked->flags, true, &out.open)) {
-    case OpenFiles::Opening::kHandleInUse:
-      return false;
-    case OpenFiles::Opening::kTextBusy:  // a file that was there already
-      ReplyError(id, ETXTBSY);
-      requests_.PostRelease(handle);
-      return true;
-    case OpenFiles::Opening::kDone:
-      break;
-  }
+  // Not dirty: a file that was there already.
+  const Opened opened = files_->Open(handle, attributes.node, std::move(content), asked->flags, &out.open);
+  if (opened != Opened::kDone) return opened;
   const auto request = requests_.Take(id);
   if (!request) {
     ReplyLate(id);
     GiveBack(handle);
-    return true;
+    return Opened::kDone;
   }
   out.entry = EntryOf(attributes, KeepMade(*request, attributes, name));
   if (!device_.Reply(request->unique, out)) GiveBack(handle);
-  return true;
+  return Opened::kDone;
 }
 
 void Server::ReplyNoEntry(uint64_t id) {
@@ -157,34 +150,23 @@ bool Server::OfferListing(uint64_t node, const std::vector<NodeRecord>& children
   return true;
 }
 
-bool Server::ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content) {
+Server::Opened Server::ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content) {
   const auto asked = requests_.Peek(id);
   if (!asked) {
     // Interrupted meanwhile: nobody will ever close it.
-    if (files_->Find(handle)) return false;
+    if (files_->Find(handle)) return Opened::kHandleInUse;
     requests_.PostRelease(handle);
-    return true;
+    return Opened::kDone;
   }
-  NodeAttributes attributes;
-  const bool writable =
-      !options_.read_only && (!Known(asked->node, &attributes) || (attributes.mode & S_IWUSR) != 0);
   fuse::OpenOut out{};
-  switch (files_->Open(handle, asked->node, std::move(content), asked->flags, writable, &out)) {
-    case OpenFiles::Opening::kHandleInUse:
-      return false;
-    case OpenFiles::Opening::kTextBusy:
-      ReplyError(id, ETXTBSY);
-      requests_.PostRelease(handle);
-      return true;
-    case OpenFiles::Opening::kDone:
-      break;
-  }
+  const Opened opened = files_->Open(handle, asked->node, std::move(content), asked->flags, &out);
+  if (opened != Opened::kDone) return opened;
   if (!requests_.Take(id) || !device_.Reply(asked->unique, out)) {
     GiveBack(handle);
-    return true;
+    return Opened::kDone;
   }
   if ((out.open_flags & fuse::kOpenPassthrough) != 0) passthrough_opens_++;
-  return true;
+  return Opened::kDone;
 }
 
 void Server::GiveBack(uint64_t handle) {

@@ -94,11 +94,13 @@ class Server {
   // A listing that nobody has asked for yet. False: as ReplyListing().
   bool OfferListing(uint64_t node, const std::vector<NodeRecord>& children, uint64_t parent_ino);
   bool HoldsListing(uint64_t node) const { return nodes_.HoldsListing(node); }
-  // False: the handle is in use; the request is still waiting.
-  bool ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content);
+  bool IsPassedThrough(uint64_t node) const { return files_->IsPassedThrough(node); }
+  // Anything but kDone: the request is still waiting.
+  using Opened = OpenFiles::Opening;
+  Opened ReplyOpen(uint64_t id, uint64_t handle, std::shared_ptr<Content> content);
   // The same. @param attributes, name of the new file
-  bool ReplyCreate(uint64_t id, const NodeAttributes& attributes, std::string_view name, uint64_t handle,
-                   std::shared_ptr<Content> content);
+  Opened ReplyCreate(uint64_t id, const NodeAttributes& attributes, std::string_view name, uint64_t handle,
+                     std::shared_ptr<Content> content);
   void ReplyDone(uint64_t id);
   // The request is not waiting any more. What it may have changed nevertheless is told to the kernel.
   void ReplyLate(uint64_t id);

@@ -51,6 +51,7 @@ Napi::Function Session::Define(Napi::Env env) {
                       InstanceMethod<&Session::ReplyListing>("replyListing"),
                       InstanceMethod<&Session::OfferListing>("offerListing"),
                       InstanceMethod<&Session::HoldsListing>("holdsListing"),
+                      InstanceMethod<&Session::IsPassedThrough>("isPassedThrough"),
                       InstanceMethod<&Session::ReplyOpen>("replyOpen"),
                       InstanceMethod<&Session::ReplyCreate>("replyCreate"),
                       InstanceMethod<&Session::ReplyDone>("replyDone"),
@@ -269,6 +270,18 @@ Napi::Value Session::HoldsListing(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), arguments.valid() && server_ != nullptr && server_->HoldsListing(node));
 }
 
+Napi::Value Session::IsPassedThrough(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t node = arguments.Integer(0, "node");
+  return Napi::Boolean::New(info.Env(), arguments.valid() && server_ != nullptr && server_->IsPassedThrough(node));
+}
+
+// Whether it is open now.
+Napi::Value ToOpened(Napi::Env env, OpenFiles::Opening opened) {
+  if (opened == OpenFiles::Opening::kHandleInUse) ThrowTypeError(env, "handle is in use");
+  return Napi::Boolean::New(env, opened == OpenFiles::Opening::kDone);
+}
+
 Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint64_t id = arguments.Integer(0, "id");
@@ -283,8 +296,8 @@ Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {
   const auto request = server_->requests().Peek(id);
   if (request && request->kind != Kind::kOpen) {
     Expect(info.Env(), id, {Kind::kOpen});
-  } else if (!server_->ReplyOpen(id, handle, std::move(content))) {
-    ThrowTypeError(info.Env(), "handle is in use");
+  } else {
+    return ToOpened(info.Env(), server_->ReplyOpen(id, handle, std::move(content)));
   }
   return info.Env().Undefined();
 }
@@ -303,8 +316,8 @@ Napi::Value Session::ReplyCreate(const Napi::CallbackInfo& info) {
     ThrowTypeError(env, content == nullptr ? "content is not known" : "handle must not be 0");
   } else if (request && (request->kind != Kind::kCreate || !request->opens)) {
     ThrowTypeError(env, "request " + std::to_string(id) + " is not of the kind that this answers");
-  } else if (!server_->ReplyCreate(id, record.attributes, record.name, handle, std::move(content))) {
-    ThrowTypeError(env, "handle is in use");
+  } else {
+    return ToOpened(env, server_->ReplyCreate(id, record.attributes, record.name, handle, std::move(content)));
   }
   return env.Undefined();
 }

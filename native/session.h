@@ -36,6 +36,7 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value ReplyListing(const Napi::CallbackInfo& info);
   Napi::Value OfferListing(const Napi::CallbackInfo& info);
   Napi::Value HoldsListing(const Napi::CallbackInfo& info);
+  Napi::Value IsPassedThrough(const Napi::CallbackInfo& info);
   Napi::Value ReplyOpen(const Napi::CallbackInfo& info);
   Napi::Value ReplyCreate(const Napi::CallbackInfo& info);
   Napi::Value ReplyDone(const Napi::CallbackInfo& info);

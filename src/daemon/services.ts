@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import type { SignInOptions } from '../auth/sign-in.js'
 import type {
   Account,
@@ -291,7 +292,7 @@ class Services implements DaemonServices {
       directory,
       readOnly: false,
       allowOther: false,
-      passthrough: true,
+      passthrough: isOneDisk(this.#environment.paths),
     })
     const detach = drive.attach(kernel.view)
     const noMoreThumbnails = thumbnails.mounted(directory)
@@ -623,4 +624,9 @@ function notesOn({ library, otherLibraries, notes }: ResolvedLibrary): string[] 
         `The same site has another library, ${name}. To add it:  b2bmount add ${shellQuote(webUrl)}`,
     ),
   ]
+}
+
+/** Whether a file of the cache can become an unsent one: else the kernel must not read it by itself. */
+function isOneDisk({ cacheDirectory, stateDirectory }: DaemonEnvironment['paths']): boolean {
+  return statSync(cacheDirectory).dev === statSync(stateDirectory).dev
 }

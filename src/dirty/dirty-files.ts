@@ -44,6 +44,8 @@ export interface OpenDirty {
   readonly fd: number
   /** Whether it may need bytes of the content that the change began with. */
   readonly hasBase: boolean
+  /** It was a file of the cache, which the kernel may have mapped: what is written so, nobody tells of. */
+  readonly isTakenOver: boolean
 }
 
 interface Shared extends OpenDirty {
@@ -92,6 +94,24 @@ export class DirtyFiles {
     if (shared === undefined)
       return this.#start(ino, existsSync(this.#logOf(ino)) ? baseSize : undefined, O_RDWR | O_NOFOLLOW)
     return this.share(shared)
+  }
+
+  /**
+   * The file at `path`, all of it, is the dirty one from now on; who has it open goes on.
+   * @param path on the same disk
+   * @throws {Fault} `local-io`
+   */
+  takeOver(ino: Ino, path: string): OpenDirty {
+    locally(() => {
+      if (existsSync(this.#logOf(ino))) remove(this.#logOf(ino))
+      renameSync(path, this.#pathOf(ino))
+    })
+    try {
+      return this.#start(ino, undefined, O_RDWR | O_NOFOLLOW, true)
+    } catch (failure) {
+      locally(() => renameSync(this.#pathOf(ino), path))
+      throw failure
+    }
   }
 
   /** For one more user, who gives it back, too. */
@@ -244,10 +264,12 @@ export class DirtyFiles {
     }
   }
 
-  #start(ino: Ino, baseSize: Bytes | undefined, flags: number): OpenDirty {
+  /** @param isTakenOver its name is new, and it is not */
+  #start(ino: Ino, baseSize: Bytes | undefined, flags: number, isTakenOver = false): OpenDirty {
     let fd: number | undefined
     let log: number | undefined
     const isNew = (flags & O_CREAT) !== 0
+    const isNamed = !isNew && !isTakenOver
     try {
       fd = openSync(this.#pathOf(ino), flags, 0o600)
       // Nearly always there is none, and asking costs less than removing what is not there.
@@ -263,7 +285,7 @@ export class DirtyFiles {
         }
       }
       const file = this.#deps.make(this.#stateOf(ino, fd, log, baseSize ?? 0))
-      const shared = { ino, file, fd, log, hasBase: log !== undefined, users: 1, isNamed: !isNew }
+      const shared = { ino, file, fd, log, hasBase: log !== undefined, isTakenOver, users: 1, isNamed }
       this.#open.set(ino, shared)
       return shared
     } catch (failure) {

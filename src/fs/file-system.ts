@@ -210,6 +210,8 @@ export interface KernelView {
    * said more than once. Absent where all bytes go through {@link FileSystem.read} and {@link FileSystem.write}.
    */
   contentDirty?(node: NodeId, file: DirtyFile): void
+  /** Whether this kernel reads the cache file of `node` by itself: what is written has to be in that very file. */
+  isPassedThrough?(node: NodeId): boolean
   /** Bytes of `node` were changed here by way of another mount: pages that the kernel has of it are old. */
   pagesChanged?(node: NodeId): void
   /** Tells programs that watch a directory, where the transport can; after the calls that belong to it. */

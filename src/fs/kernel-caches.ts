@@ -48,8 +48,14 @@ export class KernelCaches {
     if (this.#views.size > 1) this.tell(changes)
   }
 
-  pagesChanged(node: NodeId): void {
+  /** @param byMapping of the file itself: no kernel knows when that was */
+  pagesChanged(node: NodeId, byMapping = false): void {
+    if (byMapping) for (const view of this.#views) view.attributesChanged(node)
     if (this.#views.size > 1) for (const view of this.#views) view.pagesChanged?.(node)
+  }
+
+  isPassedThrough(node: NodeId): boolean {
+    return [...this.#views].some(view => view.isPassedThrough?.(node) === true)
   }
 
   contentDirty(node: NodeId, file: DirtyFile): void {

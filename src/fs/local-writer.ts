@@ -9,6 +9,7 @@ import { accessRemoved } from '../model/library.js'
 import { checkLocalName, isIgnored, staysHere } from '../model/local-name.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, isLocalId, isRemoteFolder, type ItemRecord } from '../store/item-record.js'
+import type { LocalEdit } from '../store/local-edit.js'
 import type { Store } from '../store/store.js'
 import type { AttributeChanges } from './file-system.js'
 
@@ -104,25 +105,54 @@ export class LocalWriter {
 
   /**
    * The item's bytes are about to change: the file for them, to be given back to {@link DirtyFiles}.
-   * @param fromBase whether anything of what it has now is needed
    * @throws {Fault} `read-only`, `access-removed`, `disk-full`, `local-io`
    */
-  beginContent(item: ItemRecord, fromBase: boolean): OpenDirty {
+  beginContent(item: ItemRecord, beginning: Beginning): OpenDirty {
     const { store, dirty } = this.#deps
+    const { ino, size } = item
     this.checkWritable(item.library)
-    this.#uploads.stop(item.ino)
-    const owed = store.owed.of(item.ino)
+    this.#uploads.stop(ino)
+    const owed = store.owed.of(ino)
     // What is lost and written anew is there again.
-    const isThere = owed?.content === true && (fromBase || dirty.has(item.ino))
-    const opened = isThere
-      ? dirty.open(item.ino, owed.base.size)
-      : dirty.create(item.ino, fromBase && item.size > 0 ? item.size : undefined)
+    if (owed?.content === true && (beginning !== 'empty' || dirty.has(ino))) {
+      return this.#owing(item, dirty.open(ino, owed.base.size), () => undefined)
+    }
+    const undo = () => {
+      if (owed?.content !== true) dirty.discard(ino)
+    }
+    if (typeof beginning === 'string') {
+      const isOver = beginning === 'over-base' && size > 0
+      return this.#owing(item, dirty.create(ino, isOver ? size : undefined), undo)
+    }
+    const { takeOver } = beginning
+    const opened = dirty.takeOver(ino, takeOver)
+    // Not that of its download. Whoever maps it changes it.
+    setTime(opened.fd, item.modified)
+    opened.file.setModified(item.modified)
+    return this.#owing(
+      item,
+      opened,
+      () => dirty.moveTo(ino, takeOver),
+      edit => edit.contentTaken(item),
+    )
+  }
+
+  /** @param undo when the journal cannot be written */
+  #owing(
+    item: ItemRecord,
+    opened: OpenDirty,
+    undo: () => void,
+    also: (edit: LocalEdit) => void = () => undefined,
+  ): OpenDirty {
     try {
-      this.#change(edit => edit.oweContent(item))
+      this.#change(edit => {
+        edit.oweContent(item)
+        also(edit)
+      })
       return opened
     } catch (failure) {
-      dirty.release(opened)
-      if (owed?.content !== true) dirty.discard(item.ino)
+      this.#deps.dirty.release(opened)
+      undo()
       throw failure
     }
   }
@@ -305,6 +335,9 @@ export class LocalWriter {
     }
   }
 }
+
+/** What the file of a change is at first: as its base, empty, or the very file of the cache. */
+export type Beginning = 'over-base' | 'empty' | { readonly takeOver: string }
 
 export interface Made {
   readonly item: ItemRecord

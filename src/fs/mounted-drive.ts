@@ -106,10 +106,12 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       nodes,
       gate,
       hydrator,
+      cache,
       writer,
+      isPassedThrough: node => this.#kernels.isPassedThrough(node),
       onChanges: onLocalChanges,
       onDirty: (node, file) => this.#kernels.contentDirty(node, file),
-      onBytes: node => this.#kernels.pagesChanged(node),
+      onBytes: (node, byMapping) => this.#kernels.pagesChanged(node, byMapping),
       onHydrated: (ino, generation, isVerified) => {
         this.#kernels.attributesChanged(ino, generation)
         if (isVerified) deps.watcher?.localNow(ino, generation)

@@ -1,5 +1,6 @@
-import { constants } from 'node:fs'
+import { constants, fstatSync } from 'node:fs'
 import type { OpenDirty } from '../dirty/dirty-files.js'
+import type { ContentCache } from '../hydration/content-cache.js'
 import type { Hydrator } from '../hydration/hydrator.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
@@ -23,14 +24,20 @@ export interface OpenFilesDeps {
   readonly nodes: DriveNodes
   readonly gate: HydrationGate
   readonly hydrator: Pick<Hydrator, 'release'>
+  readonly cache: Pick<ContentCache, 'pathOf' | 'supersede'>
+  /** Whether a kernel reads the cache file of this node by itself. */
+  readonly isPassedThrough: (node: NodeId) => boolean
   /** Absent: nothing can be changed here. */
   readonly writer: LocalWriter | undefined
   /** This program has changed something. */
   readonly onChanges: (changes: readonly ItemChange[]) => void
   /** Whoever has the file of this node open reads and writes by way of it from now on. */
   readonly onDirty: (node: NodeId, file: DirtyFile) => void
-  /** Bytes of a file were changed; after {@link OpenFilesDeps.onChanges}. */
-  readonly onBytes: (node: NodeId) => void
+  /**
+   * Bytes of a file were changed; after {@link OpenFilesDeps.onChanges}.
+   * @param byMapping and no kernel has seen that
+   */
+  readonly onBytes: (node: NodeId, byMapping: boolean) => void
   /** More of a content is here than programs were told. */
   readonly onHydrated: (ino: Ino, generation: number, isVerified: boolean) => void
   /** Something went wrong that nobody waits for. */
@@ -281,8 +288,10 @@ export class OpenFiles {
   /** To be given back. Whoever has the file open is told. */
   #begin(item: ItemRecord, fromBase: boolean): OpenDirty {
     const writer = this.#writer()
-    const opened = writer.beginContent(item, fromBase)
     const node = nodeOf(item)
+    const opened = this.#deps.isPassedThrough(node)
+      ? this.#takeOver(item)
+      : writer.beginContent(item, fromBase ? 'over-base' : 'empty')
     for (const handle of this.#handles) {
       if (handle.node === node) handle.dirty ??= writer.dirty.share(opened)
     }
@@ -290,13 +299,30 @@ export class OpenFiles {
     return opened
   }
 
+  /** The cache file itself is written to from now on: whoever reads it without us sees what is written. */
+  #takeOver(item: ItemRecord): OpenDirty {
+    const { cache } = this.#deps
+    const { ino, generation } = item
+    const opened = this.#writer().beginContent(item, { takeOver: cache.pathOf(ino, generation) })
+    cache.supersede(ino, generation, false)
+    return opened
+  }
+
+  #isWrittenByMapping({ fd, file }: OpenDirty): boolean {
+    const modified = Math.floor(fstatSync(fd).mtimeMs)
+    if (modified <= file.modified) return false
+    file.setModified(modified)
+    return true
+  }
+
   #note(dirty: OpenDirty, node: NodeId): void {
     const { file } = dirty
     const { revision } = file
-    if (file.noted === revision) return
+    const isMapped = dirty.isTakenOver && this.#isWrittenByMapping(dirty)
+    if (file.noted === revision && !isMapped) return
     this.#deps.onChanges(this.#writer().noteContent(dirty))
     file.noted = revision
-    this.#deps.onBytes(node)
+    this.#deps.onBytes(node, isMapped)
   }
 
   #releaseDirty(dirty: OpenDirty, node: NodeId): void {

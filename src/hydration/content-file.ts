@@ -206,7 +206,10 @@ export class ContentFile {
     // Deleting gigabytes takes half a second, but the name will not be used again. The name of an empty one may be, at
     // once.
     if (this.end)
-      unlink(this.#path, failure => failure && this.#deps.onTrouble('content-not-deleted', failure))
+      unlink(this.#path, failure => {
+        // It may have been taken over by who writes.
+        if (failure && failure.code !== 'ENOENT') this.#deps.onTrouble('content-not-deleted', failure)
+      })
     else if (this.#written.size === 0) unlinkSync(this.#path)
     else this.#noteAccess()
   }

@@ -110,6 +110,11 @@ export class LocalEdit {
     this.#owed.owe({ ...this.#rowOf(item, owed), content: true, base }, this.#now)
   }
 
+  /** What the cache had of it is what is being changed. */
+  contentTaken(item: ItemRecord): void {
+    this.#itemStatements.removeContent.run(item.ino)
+  }
+
   contentIs(item: ItemRecord, size: Bytes, modified: Milliseconds): void {
     if (item.size === size && item.modified === modified) return
     this.#statements.setContent.run(size, modified, this.#now, item.ino)

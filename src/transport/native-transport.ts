@@ -125,6 +125,10 @@ class NativeMount implements Mount, KernelView {
     this.#session.invalidateAttributes(node)
   }
 
+  isPassedThrough(node: NodeId): boolean {
+    return this.#session.isPassedThrough(node)
+  }
+
   contentDirty(node: NodeId, file: DirtyFile): void {
     this.#changedHere(node, file)
   }
@@ -240,7 +244,8 @@ class NativeMount implements Mount, KernelView {
   async #open(id: number, node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<void> {
     const opened = await this.#fs.open(node, flags, caller, signal)
     if (signal.aborted) return this.#fs.release(opened.handle)
-    this.#session.replyOpen(id, opened.handle, this.#opened(node, opened))
+    const content = this.#opened(node, opened)
+    await this.#answerOpened(node, opened, signal, () => this.#session.replyOpen(id, opened.handle, content))
   }
 
   async #create(request: Native.Request & { op: 'create' }, signal: AbortSignal): Promise<void> {
@@ -252,7 +257,29 @@ class NativeMount implements Mount, KernelView {
       this.#fs.release(made.handle)
       return this.#session.replyEntry(id, record)
     }
-    this.#session.replyCreate(id, record, made.handle, this.#opened(made.attributes.node, made))
+    const { node } = made.attributes
+    const content = this.#opened(node, made)
+    await this.#answerOpened(node, made, signal, () =>
+      this.#session.replyCreate(id, record, made.handle, content),
+    )
+  }
+
+  /** @param answer whether it could be answered */
+  async #answerOpened(
+    node: NodeId,
+    { handle }: OpenFile,
+    signal: AbortSignal,
+    answer: () => boolean,
+  ): Promise<void> {
+    if (answer()) return
+    // It is to be written, and the kernel reads its cache file by itself.
+    try {
+      this.#changedHere(node, await this.#fs.beginWrite(handle, signal))
+    } catch (failure) {
+      this.#release(handle)
+      throw failure
+    }
+    answer()
   }
 
   async #setattr(request: Native.Request & { op: 'setattr' }, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ export interface MountOptions {
   readonly allowOther: boolean
   /** Whatever would change something is refused, except setting our attributes. */
   readonly readOnly: boolean
-  /** Let the kernel read verified files that nobody may write without us, where the process may. */
+  /** Let the kernel read verified files without us, where the process may. */
   readonly passthrough: boolean
 }
 

@@ -199,6 +199,8 @@ export class MemoryDrive {
   answerOpen(id: number, node: number): void {
     const content = this.#contentFor(node)
     this.#handles.set(++this.#lastHandle, node)
+    if (this.#session.replyOpen(id, this.#lastHandle, content)) return
+    this.#beginWrite(node)
     this.#session.replyOpen(id, this.#lastHandle, content)
   }
 
@@ -343,8 +345,12 @@ export class MemoryDrive {
   }
 
   #beginWrite(node: number): void {
-    const { attributes, dirty } = this.#node(node)
-    this.#node(node).dirty = dirty ?? this.#files.create(node as Ino, attributes.size)
+    const { attributes, dirty, file } = this.#node(node)
+    this.#node(node).dirty =
+      dirty ??
+      (this.#session.isPassedThrough(node) && file?.cache !== undefined
+        ? this.#files.takeOver(node as Ino, file.cache)
+        : this.#files.create(node as Ino, attributes.size))
     this.#tellDirty(node)
   }
 
@@ -412,9 +418,11 @@ export class MemoryDrive {
   #contentFor(node: number): number {
     const known = this.#contents.get(node)
     if (known !== undefined) return known
-    const file = this.#node(node).file
+    const { file: whole, dirty } = this.#node(node)
+    // Without a base the cache has nothing of it.
+    const file = dirty?.hasBase === false ? { cache: '/dev/null', size: 0, verified: true } : whole
     if (file?.cache === undefined) throw new Error(`node ${node} has no content`)
-    const present = new Float64Array(file.present ?? [0, file.size])
+    const present = new Float64Array(whole?.present ?? [0, file.size])
     const content = this.#session.addContent(
       openSync(file.cache, 'r'),
       file.size,

@@ -1,4 +1,13 @@
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Fault } from '../../src/model/fault.js'
@@ -10,6 +19,7 @@ import {
   created,
   itemOf,
   opened,
+  readByKernel,
   save,
   stateOf,
   worldWith,
@@ -145,6 +155,33 @@ t.test('a deletion that came about takes its bytes with it, at the latest at the
   writeFileSync(join(world.directory, 'unsent', `${ino}.buried`), 'gone')
   const again = await next(t, world)
   t.same(readdirSync(join(world.directory, 'unsent')), [])
+  t.same(again.troubles, [])
+})
+
+t.test('a cache file that was taken over goes back where the journal does not know of it', async t => {
+  const world = await worldWith(t, { 'a.txt': bytesOf('0123456789') })
+  await contentOf(world, 'a.txt')
+  await world.hydrator.settled()
+  const { ino, generation } = await itemOf(world, 'a.txt')
+  // Killed between moving it and the transaction.
+  renameSync(world.cache.pathOf(ino, generation), join(world.directory, 'unsent', String(ino)))
+  const again = await next(t, world)
+  t.equal(await contentOf(again, 'a.txt'), '0123456789')
+  t.equal(again.remote.downloads.length, 1)
+  t.same(again.troubles, [])
+})
+
+t.test('one that the journal knows of is there after a restart', async t => {
+  const world = await worldWith(t, { 'a.txt': bytesOf('0123456789') })
+  await contentOf(world, 'a.txt')
+  await world.hydrator.settled()
+  readByKernel(world)
+  const file = await opened(world, 'a.txt')
+  await world.drive.beginWrite(file.handle, forever)
+  await writeTo(world, file, 'MID', 4)
+  const again = await next(t, world)
+  t.equal(await contentOf(again, 'a.txt'), '0123MID789')
+  t.match(again.store.owed.all(), [{ isNew: false, content: true }])
   t.same(again.troubles, [])
 })
 

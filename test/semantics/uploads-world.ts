@@ -6,6 +6,7 @@ import { PlainDirtyFile } from '../../src/dirty/plain-dirty-file.js'
 import { LocalWriter } from '../../src/fs/local-writer.js'
 import { recoverUnsent } from '../../src/fs/recover-unsent.js'
 import { hashBytes, hashFileInSlices } from '../../src/hydration/hash-in-slices.js'
+import type { DirtyFile } from '../../src/model/dirty-file.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
 import { Fault } from '../../src/model/fault.js'
 import type { Bytes, Ino, ItemId, LibraryId, TenantId } from '../../src/model/ids.js'
@@ -122,7 +123,7 @@ export class UploadsWorld {
       this.#note(made.dirty)
       return made.item.ino
     }
-    const opened = this.writer.beginContent(known, false)
+    const opened = this.writer.beginContent(known, 'empty')
     opened.file.truncate(0)
     opened.file.write(0, bytes)
     this.#note(opened)
@@ -132,10 +133,19 @@ export class UploadsWorld {
   /** Some bytes of what is there. */
   patch(path: string, offset: Bytes, text: string): Ino {
     const item = this.item(path)
-    const opened = this.writer.beginContent(item, true)
+    const opened = this.writer.beginContent(item, 'over-base')
     opened.file.write(offset, Buffer.from(text))
     this.#note(opened)
     return item.ino
+  }
+
+  /** The cache file becomes the changed one, as where a kernel reads it by itself. */
+  takeOver(path: string, change: (file: DirtyFile) => void): void {
+    const item = this.item(path)
+    const cached = cachePath(this.directory, item.ino, item.generation)
+    const opened = this.writer.beginContent(item, { takeOver: cached })
+    change(opened.file)
+    this.#note(opened)
   }
 
   mkdir(path: string): void {

@@ -349,6 +349,20 @@ t.test('equal bytes are no conflict', async t => {
   t.same(world.conflicts, [])
 })
 
+t.test('a cache file that was taken over is sent if it has other bytes, and goes back if not', async t => {
+  const world = await startWith(t, { a: '0123456789' })
+  world.patch('a', 4, 'NEW')
+  await converges(t, world, { a: '0123NEW789' })
+  const { length } = world.service.log
+  const fetched = world.fetched.length
+  world.takeOver('a', () => undefined)
+  await converges(t, world, { a: '0123NEW789' })
+  t.equal(world.service.log.length, length, 'nothing to send')
+  world.takeOver('a', file => file.write(0, Buffer.from('X')))
+  await converges(t, world, { a: 'X123NEW789' })
+  t.equal(world.fetched.length, fetched, 'all of it was here')
+})
+
 t.test('a part of a version that is nowhere any more is mixed with no other version', async t => {
   const world = await startWith(t, { a: '0123456789' })
   const ino = world.patch('a', 4, 'NEW')

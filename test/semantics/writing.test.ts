@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, fstatSync, readSync, writeSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import t from 'tap'
 import { toErrno } from '../../src/fs/errno.js'
@@ -26,6 +26,7 @@ import {
   itemOf,
   LONG,
   opened,
+  readByKernel,
   save,
   stateOf,
   worldWith,
@@ -713,6 +714,70 @@ t.test('a second mount is told of what is done by way of the first', async t => 
   t.same(told, [])
 })
 
+t.test('what the kernel reads by itself is written to in its place', async t => {
+  const world = await worldWith(t, { 'a.txt': bytesOf('0123456789') })
+  const reader = await opened(world, 'a.txt', O_RDONLY)
+  await world.read(reader, LONG)
+  await until(() => reader.content.verified)
+  const { ino, generation, modified } = await itemOf(world, 'a.txt')
+  await until(() => world.store.content.get(ino, generation)?.verified === true)
+  const detach = readByKernel(world)
+  const file = await opened(world, 'a.txt')
+  await world.drive.beginWrite(file.handle, forever)
+  t.equal(world.drive.getattr(await world.node('a.txt')).modified, modified, 'as long as nothing is written')
+  t.equal(world.store.content.get(ino, generation), undefined, 'the cache has nothing of it any more')
+  await writeTo(world, file, 'MID', 4)
+  const seen = Buffer.alloc(10)
+  readSync(reader.content.fd, seen, 0, 10, 0)
+  t.equal(seen.toString(), '0123MID789', 'in the very file that was open')
+  await world.drive.setattr(await world.node('a.txt'), { size: 6 }, undefined, CALLER, forever)
+  t.equal(fstatSync(reader.content.fd).size, 6)
+  t.equal(Buffer.from(await world.read(reader, LONG)).toString(), '0123MI')
+  world.drive.release(reader.handle)
+  close(world, file)
+  detach()
+  t.equal(await contentOf(world, 'a.txt'), '0123MI')
+  t.equal(world.remote.downloads.length, 1)
+  await world.hydrator.settled()
+  t.same(world.troubles, [])
+})
+
+t.test('what a mapping has written is noted when the file is closed', async t => {
+  const world = await worldWith(t, { 'a.txt': bytesOf('0123456789') })
+  await contentOf(world, 'a.txt')
+  await world.hydrator.settled()
+  const detach = readByKernel(world)
+  const file = await opened(world, 'a.txt')
+  await world.drive.beginWrite(file.handle, forever)
+  const { ino, modified } = await itemOf(world, 'a.txt')
+  // The kernel writes there, and the file's own time is all that tells.
+  writeSync(file.content.fd, 'X', 0)
+  close(world, file)
+  detach()
+  t.ok((await itemOf(world, 'a.txt')).modified > modified)
+  t.ok(world.store.owed.of(ino)?.content)
+  t.equal(await contentOf(world, 'a.txt'), 'X123456789')
+})
+
+t.test('a cache file whose change cannot be journaled stays what it was', async t => {
+  const world = await worldWith(t, { 'a.txt': bytesOf('0123456789') })
+  await contentOf(world, 'a.txt')
+  await world.hydrator.settled()
+  const detach = readByKernel(world)
+  const changeHere = world.store.changeHere.bind(world.store)
+  world.store.changeHere = () => {
+    throw new Fault('disk-full', 'no space')
+  }
+  const file = await opened(world, 'a.txt')
+  t.equal(await errnoOf(world.drive.beginWrite(file.handle, forever)), 'ENOSPC')
+  world.store.changeHere = changeHere
+  close(world, file)
+  detach()
+  t.equal(await contentOf(world, 'a.txt'), '0123456789')
+  t.equal(world.remote.downloads.length, 1)
+  t.ok(world.store.owed.isEmpty)
+})
+
 t.test('a library with unsent changes is removed only by who insists', async t => {
   const world = await worldWith(t, { 'a.txt': bytesOf('old') })
   const { id } = world.library()
@@ -792,7 +857,7 @@ t.test(
     world.dirty.moveTo(ino, `${world.directory}/sent`)
     world.store.owed.settle(ino)
     const item = await itemOf(world, 'new.txt')
-    const dirty = world.writer.beginContent(item, false)
+    const dirty = world.writer.beginContent(item, 'empty')
     dirty.file.write(0, bytesOf('later'))
     t.equal(Buffer.from(await world.read(reader, LONG)).toString(), 'sent')
     close(world, reader)

@@ -2,6 +2,7 @@ import { ByteRanges } from '../model/byte-ranges.js'
 import type { DriveItem } from '../model/drive-item.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName } from '../model/item-name.js'
+import { isSameSecond } from '../model/same-second.js'
 import type { ContentTable } from './content-table.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
@@ -160,8 +161,7 @@ export class SentEdit {
       webUrl: item.webUrl,
     })
     this.#listContent(ino, generation, item.size)
-    const isSameTime = Math.floor((owed.base.modified ?? -1) / 1_000) === Math.floor(item.modified / 1_000)
-    const left = { ...owed, content: false, times: !isSameTime }
+    const left = { ...owed, content: false, times: !isSameSecond(item.modified, owed.base.modified) }
     if (left.place || left.times) this.#owed.owe(left, this.#now)
     else this.#owed.settle(ino)
     return generation
@@ -415,8 +415,4 @@ export class SentEdit {
     this.#statements.moveKnown.run(folder, name, remoteName, child.ino)
     this.changes.push(vanished(child), appeared({ parent: folder, name, kind: child.kind }))
   }
-}
-
-function isSameSecond(one: Milliseconds, other: Milliseconds): boolean {
-  return Math.floor(one / 1_000) === Math.floor(other / 1_000)
 }

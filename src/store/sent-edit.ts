@@ -161,9 +161,8 @@ export class SentEdit {
       webUrl: item.webUrl,
     })
     this.#listContent(ino, generation, item.size)
-    const left = { ...owed, content: false, times: !isSameSecond(item.modified, owed.base.modified) }
-    if (left.place || left.times) this.#owed.owe(left, this.#now)
-    else this.#owed.settle(ino)
+    const times = !isSameSecond(item.modified, owed.base.modified)
+    this.#owed.leave({ ...owed, content: false, times }, this.#now)
     return generation
   }
 
@@ -185,18 +184,14 @@ export class SentEdit {
     const owed = this.#owed.of(ino)
     if (item === undefined || owed === undefined || owed.isNew) return
     if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
-    const left = { ...owed, times: owed.times && !isSameSecond(item.modified, answer.modified) }
-    if (left.content || left.place || left.times) this.#owed.owe(left, this.#now)
-    else this.#owed.settle(ino)
+    const times = owed.times && !isSameSecond(item.modified, answer.modified)
+    this.#owed.leave({ ...owed, times }, this.#now)
   }
 
   /** There is another content over there, with a time of its own. */
   timesDropped(ino: Ino): void {
     const owed = this.#owed.of(ino)
-    if (owed === undefined) return
-    const left = { ...owed, times: false }
-    if (left.content || left.place) this.#owed.owe(left, this.#now)
-    else this.#owed.settle(ino)
+    if (owed !== undefined) this.#owed.leave({ ...owed, times: false }, this.#now)
   }
 
   /** The service has another version by now, and ours may take its place: it is known, or was made of ours. */
@@ -296,8 +291,7 @@ export class SentEdit {
     if (wasNew) {
       this.#settleInto(item, left, place, answer.eTag)
       this.#takeName(item, place, answer)
-    } else if (left.place) this.#owed.owe({ ...left, base: { ...left.base, eTag: answer.eTag } }, this.#now)
-    else this.#owed.settle(item.ino)
+    } else this.#owed.leave({ ...left, base: { ...left.base, eTag: answer.eTag } }, this.#now)
     return generation
   }
 
@@ -374,9 +368,7 @@ export class SentEdit {
     const current = this.#items.byIno(item.ino) ?? item
     const parent = this.#items.byIno(current.parent)?.remoteId
     const place = parent !== at.parent || current.name !== at.name
-    const owed = { ...row, place, base: { ...row.base, ...at, eTag } }
-    if (owed.content || place || owed.times) this.#owed.owe(owed, this.#now)
-    else this.#owed.settle(item.ino)
+    this.#owed.leave({ ...row, place, base: { ...row.base, ...at, eTag } }, this.#now)
   }
 
   /** What the service has told of it meanwhile, as of another item, is of this one. */

@@ -7,7 +7,7 @@ import type { ContentTable } from './content-table.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import { storedWebUrl, type ItemEdit, type ItemStatements } from './item-edit.js'
-import { isDirectory, isLocalId, newLocalId, type ItemRecord } from './item-record.js'
+import { isDirectory, isLocalId, type ItemRecord } from './item-record.js'
 import type { ItemTable } from './item-table.js'
 import type { LocalStatements } from './local-edit.js'
 import {
@@ -220,7 +220,7 @@ export class SentEdit {
     const row = owed ?? { ...NOTHING_OWED, ino, library: item.library }
     const base = { ...NO_BASE, size: owed?.base.size ?? 0 }
     this.#owed.owe({ ...row, isNew: true, place: false, times: false, base }, this.#now)
-    this.#remoteStatements.identify.run(newLocalId(), null, null, null, null, ino)
+    this.remote.becomesOurs(ino)
   }
 
   /**
@@ -331,14 +331,7 @@ export class SentEdit {
   /** Changed since it was sent: what is there now is what the next version replaces. */
   #rebase(item: ItemRecord, owed: Owed, place: RemotePlace, answer: DriveItem): void {
     const { eTag, modified } = answer
-    this.#remoteStatements.identify.run(
-      answer.id,
-      answer.quickXorHash ?? null,
-      answer.cTag ?? null,
-      eTag ?? null,
-      storedWebUrl(answer),
-      item.ino,
-    )
+    this.remote.identify(item.ino, answer)
     const base = { ...owed.base, eTag, modified }
     if (owed.isNew) this.#settleInto(item, { ...owed, isNew: false, base }, place, eTag)
     else this.#owed.owe({ ...owed, base }, this.#now)
@@ -375,14 +368,7 @@ export class SentEdit {
   #identify(item: ItemRecord, answer: DriveItem): void {
     const twin = this.#items.byRemoteId(item.library, answer.id)
     if (twin !== undefined && twin.ino !== item.ino) this.#absorb(twin, item)
-    this.#remoteStatements.identify.run(
-      answer.id,
-      answer.quickXorHash ?? null,
-      answer.cTag ?? null,
-      answer.eTag ?? null,
-      storedWebUrl(answer),
-      item.ino,
-    )
+    this.remote.identify(item.ino, answer)
   }
 
   #absorb(twin: ItemRecord, item: ItemRecord): void {

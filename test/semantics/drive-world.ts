@@ -283,6 +283,8 @@ export class DriveWorld {
 }
 
 export function startWorld(t: Test, options: DriveWorldOptions = {}): DriveWorld {
+  // Before `t.testdir()`, which tap would remove first otherwise.
+  t.teardown(() => world.stop())
   const world = new DriveWorld({ ...options, directory: options.directory ?? t.testdir() })
   let isStopped = false
   const stop = world.stop.bind(world)
@@ -291,7 +293,6 @@ export function startWorld(t: Test, options: DriveWorldOptions = {}): DriveWorld
     isStopped = true
     await stop()
   }
-  t.teardown(() => world.stop())
   return world
 }
 

@@ -302,7 +302,10 @@ const GIVE_UP_AFTER_MILLISECONDS = 10_000
 /** Lets happen what needs no answer from the test: disk, promises. Until `condition` holds. */
 export async function until(condition: () => boolean): Promise<void> {
   const end = performance.now() + GIVE_UP_AFTER_MILLISECONDS
-  while (!condition() && performance.now() < end) await new Promise(resolve => setImmediate(resolve))
+  while (!condition()) {
+    if (performance.now() >= end) throw new Error('what was waited for did not happen')
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }
 
 /** Lets happen what would happen by now, if it happened; for what should not. */

@@ -1,7 +1,15 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { lock } from 'proper-lockfile'
 import { Fault } from '../model/fault.js'
+import type { Milliseconds } from '../model/ids.js'
+
+const STALE: Milliseconds = 10_000
+// Together a little longer than that.
+const MOST_RETRIES = 30
+const SHORTEST_WAIT: Milliseconds = 20
+const LONGEST_WAIT: Milliseconds = 500
 
 export interface DaemonLock {
   release(): Promise<void>
@@ -24,11 +32,7 @@ interface Holder {
  */
 export async function acquireDaemonLock(stateDirectory: string): Promise<DaemonLock> {
   const file = join(stateDirectory, 'daemon.lock')
-  const release = await lock(file, {
-    realpath: false,
-    stale: 10_000,
-    retries: { retries: 30, minTimeout: 20, maxTimeout: 500 },
-  })
+  const release = await lockPatiently(file)
   try {
     const holder = await readHolder(file)
     if (holder !== undefined && (await isAlive(holder))) {
@@ -43,6 +47,18 @@ export async function acquireDaemonLock(stateDirectory: string): Promise<DaemonL
     await release()
   }
   return { release: () => rm(file, { force: true }) }
+}
+
+/** Not by the package's own retries: they also wait for a disk that is full or cannot be written. */
+async function lockPatiently(file: string): Promise<() => Promise<void>> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await lock(file, { realpath: false, stale: STALE })
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code !== 'ELOCKED' || attempt === MOST_RETRIES) throw failure
+    }
+    await setTimeout(Math.min(SHORTEST_WAIT * 2 ** attempt, LONGEST_WAIT))
+  }
 }
 
 async function readHolder(file: string): Promise<Holder | undefined> {

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { DriveItem } from '../model/drive-item.js'
-import type { Bytes, Milliseconds } from '../model/ids.js'
+import type { Bytes } from '../model/ids.js'
 import { QuickXorHash } from '../model/quick-xor-hash.js'
 import type { RemoteWriter, UploadSource, UploadTarget } from '../model/remote.js'
+import { isSameSecond } from '../model/same-second.js'
 
 // Half a millisecond of hashing.
 const SLICE: Bytes = 1024 * 1024
@@ -61,11 +62,6 @@ export class Arrived {
     this.#hash ??= hashOf(this.#source, this.#signal)
     return item.quickXorHash === (await this.#hash)
   }
-}
-
-/** As precisely as SharePoint keeps times. */
-export function isSameSecond(one: Milliseconds, other: Milliseconds): boolean {
-  return Math.floor(one / 1000) === Math.floor(other / 1000)
 }
 
 /** Read again: an answer is seldom lost, and bytes that are sent need not be hashed for the other times. */

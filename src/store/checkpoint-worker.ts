@@ -6,14 +6,16 @@ const INTERVAL_MILLISECONDS = 1_000
 
 // The thread of `checkpointer.ts`. Sleeps, moves what is in the log into the database, sleeps.
 const { path, state } = workerData as CheckpointTask
-const sqlite = new Sqlite(path)
+let sqlite: Sqlite.Database | undefined
 try {
+  sqlite = new Sqlite(path)
   while (Atomics.wait(state, 0, RUNNING, INTERVAL_MILLISECONDS) === 'timed-out') {
     // PASSIVE: as far as it gets without waiting for anybody.
     sqlite.pragma('wal_checkpoint(PASSIVE)')
   }
 } finally {
-  sqlite.close()
+  sqlite?.close()
+  // Also when it fails: who waits in `close` hears of no failure.
   Atomics.store(state, 0, CLOSED)
   Atomics.notify(state, 0)
 }

@@ -201,6 +201,24 @@ export class ItemEdit {
     this.#contentOver(item, item.parent, item.name)
   }
 
+  /** The service knows what we have here as `remote`. */
+  identify(ino: Ino, remote: DriveItem): void {
+    const { id, quickXorHash, cTag, eTag } = remote
+    this.#statements.identify.run(
+      id,
+      quickXorHash ?? null,
+      cTag ?? null,
+      eTag ?? null,
+      storedWebUrl(remote),
+      ino,
+    )
+  }
+
+  /** The service does not know it any more. */
+  becomesOurs(ino: Ino): void {
+    this.#statements.identify.run(newLocalId(), null, null, null, null, ino)
+  }
+
   /** Whether `ino` is `ancestor` or below it. */
   isWithin(ino: Ino, ancestor: Ino): boolean {
     let current = ino
@@ -399,15 +417,8 @@ export class ItemEdit {
   }
 
   #recognize({ item: { ino, kind }, owed }: { item: ItemRecord; owed: Owed }, item: DriveItem): Ino {
-    const { id, parentId: parent, name, eTag, modified } = item
-    this.#statements.identify.run(
-      id,
-      item.quickXorHash ?? null,
-      item.cTag ?? null,
-      eTag ?? null,
-      storedWebUrl(item),
-      ino,
-    )
+    const { parentId: parent, name, eTag, modified } = item
+    this.identify(ino, item)
     if (kind === 'folder') {
       this.#owed.settle(ino)
       this.setListing(ino, { kind: 'unlisted' })
@@ -423,11 +434,7 @@ export class ItemEdit {
   #comesAgain(item: ItemRecord, owed: Owed): void {
     const base = { ...NO_BASE, size: owed.base.size }
     this.#owed.owe({ ...owed, isNew: true, place: false, times: false, base }, this.#now)
-    this.#becomesOurs(item.ino)
-  }
-
-  #becomesOurs(ino: Ino): void {
-    this.#statements.identify.run(newLocalId(), null, null, null, null, ino)
+    this.becomesOurs(item.ino)
   }
 
   /** Items in `root` that are to be sent, and the folders that lead to them. */
@@ -458,7 +465,7 @@ export class ItemEdit {
     if (this.#owed.of(ino)?.isNew === true) return
     const { library } = folder
     this.#owed.owe({ ...NOTHING_OWED, ino, library, isNew: true, base: NO_BASE }, this.#now)
-    this.#becomesOurs(ino)
+    this.becomesOurs(ino)
     this.setListing(ino, { kind: 'listed', at: this.#now })
   }
 

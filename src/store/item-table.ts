@@ -1,6 +1,5 @@
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { Database } from './database.js'
-import { foldedName } from '../model/item-name.js'
 import { kindFromCode, listingFromColumn, type ItemKind, type ItemRecord } from './item-record.js'
 
 /** What a listing shows of one child: enough for its attributes. */
@@ -85,7 +84,7 @@ export class ItemTable {
       `${CHILD} WHERE parent = ? AND name > ? ORDER BY name LIMIT ?`,
     )
     this.#childInos = database.preparePluck<[Ino], Ino>('SELECT ino FROM item WHERE parent = ?')
-    this.#names = database.prepareRaw<[Ino], [Ino, string]>('SELECT ino, name FROM item WHERE parent = ?')
+    this.#names = database.preparePluck<[Ino], string>('SELECT name FROM item WHERE parent = ?')
     this.#firstChild = database.preparePluck<[Ino], Ino>('SELECT ino FROM item WHERE parent = ? LIMIT 1')
     this.#renamed = database.prepare<[Ino, number], Row>(
       'SELECT * FROM item WHERE parent = ? AND remote_name IS NOT NULL ORDER BY remote_id LIMIT ?',
@@ -119,14 +118,8 @@ export class ItemTable {
     return optionalRecordOf(this.#byRemoteId.get(library, id))
   }
 
-  /** Another child whose name SharePoint would take for the same: it does not tell capital letters. */
-  twinOf(parent: Ino, name: string, except: Ino | undefined): string | undefined {
-    const folded = foldedName(name)
-    return this.#names.all(parent).find(row => row[0] !== except && foldedName(row[1]) === folded)?.[1]
-  }
-
   namesIn(parent: Ino): string[] {
-    return this.#names.all(parent).map(([, name]) => name)
+    return this.#names.all(parent)
   }
 
   /** In ascending order of ino. */

@@ -152,7 +152,7 @@ export class LocalEdit {
     if (row.isNew) {
       this.#owed.owe({ ...row, staysHere }, this.#now)
       if (item.kind === 'file' && !staysHere) this.#adopt(item.ino, parent, name)
-    } else this.#owePlace(item, row, parent, name)
+    } else this.#owePlace(row, parent, name)
     this.changes.push(attributesChanged(item))
   }
 
@@ -221,14 +221,12 @@ export class LocalEdit {
     const row = { ...owed, isNew: false, content: true, staysHere: false, base: { ...base, size: 0 } }
     const parent = this.#items.byIno(item.parent)
     if (parent === undefined) this.#owed.owe(row, this.#now)
-    else this.#owePlace(item, row, parent, item.name)
+    else this.#owePlace(row, parent, item.name)
   }
 
-  #owePlace(item: ItemRecord, row: NewOwed, parent: ItemRecord, name: string): void {
+  #owePlace(row: NewOwed, parent: ItemRecord, name: string): void {
     const isHome = row.base.parent === parent.remoteId && row.base.name === name
-    const owed = { ...row, place: !isHome }
-    if (owed.content || owed.place || owed.times) this.#owed.owe(owed, this.#now)
-    else this.#owed.settle(item.ino)
+    this.#owed.leave({ ...row, place: !isHome }, this.#now)
   }
 
   #rowOf(item: ItemRecord, owed: Owed | undefined): NewOwed {

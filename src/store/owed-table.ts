@@ -317,6 +317,12 @@ export class OwedTable {
     this.#inos.add(owed.ino)
   }
 
+  /** What is left of it, in place of what was owed before: perhaps nothing. */
+  leave(owed: NewOwed, now: Milliseconds): void {
+    if (owed.isNew || owed.content || owed.place || owed.times) this.owe(owed, now)
+    else this.settle(owed.ino)
+  }
+
   settle(ino: Ino): void {
     this.#rows.delete(ino)
     this.#remove.run(ino)

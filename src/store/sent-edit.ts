@@ -2,11 +2,12 @@ import { ByteRanges } from '../model/byte-ranges.js'
 import type { DriveItem } from '../model/drive-item.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName } from '../model/item-name.js'
+import { isSameSecond } from '../model/same-second.js'
 import type { ContentTable } from './content-table.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import { storedWebUrl, type ItemEdit, type ItemStatements } from './item-edit.js'
-import { isDirectory, isLocalId, newLocalId, type ItemRecord } from './item-record.js'
+import { isDirectory, isLocalId, type ItemRecord } from './item-record.js'
 import type { ItemTable } from './item-table.js'
 import type { LocalStatements } from './local-edit.js'
 import {
@@ -160,10 +161,8 @@ export class SentEdit {
       webUrl: item.webUrl,
     })
     this.#listContent(ino, generation, item.size)
-    const isSameTime = Math.floor((owed.base.modified ?? -1) / 1_000) === Math.floor(item.modified / 1_000)
-    const left = { ...owed, content: false, times: !isSameTime }
-    if (left.place || left.times) this.#owed.owe(left, this.#now)
-    else this.#owed.settle(ino)
+    const times = !isSameSecond(item.modified, owed.base.modified)
+    this.#owed.leave({ ...owed, content: false, times }, this.#now)
     return generation
   }
 
@@ -185,18 +184,14 @@ export class SentEdit {
     const owed = this.#owed.of(ino)
     if (item === undefined || owed === undefined || owed.isNew) return
     if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
-    const left = { ...owed, times: owed.times && !isSameSecond(item.modified, answer.modified) }
-    if (left.content || left.place || left.times) this.#owed.owe(left, this.#now)
-    else this.#owed.settle(ino)
+    const times = owed.times && !isSameSecond(item.modified, answer.modified)
+    this.#owed.leave({ ...owed, times }, this.#now)
   }
 
   /** There is another content over there, with a time of its own. */
   timesDropped(ino: Ino): void {
     const owed = this.#owed.of(ino)
-    if (owed === undefined) return
-    const left = { ...owed, times: false }
-    if (left.content || left.place) this.#owed.owe(left, this.#now)
-    else this.#owed.settle(ino)
+    if (owed !== undefined) this.#owed.leave({ ...owed, times: false }, this.#now)
   }
 
   /** The service has another version by now, and ours may take its place: it is known, or was made of ours. */
@@ -225,7 +220,7 @@ export class SentEdit {
     const row = owed ?? { ...NOTHING_OWED, ino, library: item.library }
     const base = { ...NO_BASE, size: owed?.base.size ?? 0 }
     this.#owed.owe({ ...row, isNew: true, place: false, times: false, base }, this.#now)
-    this.#remoteStatements.identify.run(newLocalId(), null, null, null, null, ino)
+    this.remote.becomesOurs(ino)
   }
 
   /**
@@ -296,8 +291,7 @@ export class SentEdit {
     if (wasNew) {
       this.#settleInto(item, left, place, answer.eTag)
       this.#takeName(item, place, answer)
-    } else if (left.place) this.#owed.owe({ ...left, base: { ...left.base, eTag: answer.eTag } }, this.#now)
-    else this.#owed.settle(item.ino)
+    } else this.#owed.leave({ ...left, base: { ...left.base, eTag: answer.eTag } }, this.#now)
     return generation
   }
 
@@ -337,14 +331,7 @@ export class SentEdit {
   /** Changed since it was sent: what is there now is what the next version replaces. */
   #rebase(item: ItemRecord, owed: Owed, place: RemotePlace, answer: DriveItem): void {
     const { eTag, modified } = answer
-    this.#remoteStatements.identify.run(
-      answer.id,
-      answer.quickXorHash ?? null,
-      answer.cTag ?? null,
-      eTag ?? null,
-      storedWebUrl(answer),
-      item.ino,
-    )
+    this.remote.identify(item.ino, answer)
     const base = { ...owed.base, eTag, modified }
     if (owed.isNew) this.#settleInto(item, { ...owed, isNew: false, base }, place, eTag)
     else this.#owed.owe({ ...owed, base }, this.#now)
@@ -374,23 +361,14 @@ export class SentEdit {
     const current = this.#items.byIno(item.ino) ?? item
     const parent = this.#items.byIno(current.parent)?.remoteId
     const place = parent !== at.parent || current.name !== at.name
-    const owed = { ...row, place, base: { ...row.base, ...at, eTag } }
-    if (owed.content || place || owed.times) this.#owed.owe(owed, this.#now)
-    else this.#owed.settle(item.ino)
+    this.#owed.leave({ ...row, place, base: { ...row.base, ...at, eTag } }, this.#now)
   }
 
   /** What the service has told of it meanwhile, as of another item, is of this one. */
   #identify(item: ItemRecord, answer: DriveItem): void {
     const twin = this.#items.byRemoteId(item.library, answer.id)
     if (twin !== undefined && twin.ino !== item.ino) this.#absorb(twin, item)
-    this.#remoteStatements.identify.run(
-      answer.id,
-      answer.quickXorHash ?? null,
-      answer.cTag ?? null,
-      answer.eTag ?? null,
-      storedWebUrl(answer),
-      item.ino,
-    )
+    this.remote.identify(item.ino, answer)
   }
 
   #absorb(twin: ItemRecord, item: ItemRecord): void {
@@ -415,8 +393,4 @@ export class SentEdit {
     this.#statements.moveKnown.run(folder, name, remoteName, child.ino)
     this.changes.push(vanished(child), appeared({ parent: folder, name, kind: child.kind }))
   }
-}
-
-function isSameSecond(one: Milliseconds, other: Milliseconds): boolean {
-  return Math.floor(one / 1_000) === Math.floor(other / 1_000)
 }

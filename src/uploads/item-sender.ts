@@ -536,11 +536,11 @@ export class ItemSender {
   }
 
   /** For ours, in its folder. */
-  #freeName({ parent, name, ino }: ItemRecord): string {
-    const { items } = this.#deps.store
+  #freeName({ parent, name }: ItemRecord): string {
+    const { twins } = this.#deps.store
     for (let attempt = 1; ; attempt++) {
       const copy = conflictName(name, this.#deps.hostName, attempt)
-      if (items.twinOf(parent, copy, ino) === undefined) return copy
+      if (twins.of(parent, copy, [name]) === undefined) return copy
     }
   }
 

@@ -1,5 +1,6 @@
 import type { DriveItem } from '../model/drive-item.js'
 import type { Milliseconds } from '../model/ids.js'
+import { isSameSecond } from '../model/same-second.js'
 
 // SharePoint writes properties of the list item into these after an upload: size and hash are others then
 // (onedrive-api-docs #935; reference C2, G13).
@@ -51,8 +52,4 @@ export function verdictOn(theirs: DriveItem, { name, base, hash, sentHash }: Our
   // Its time stays what it was set to by whoever uploaded it; a person who edits sets another.
   if (isRewritten(name) && isSameSecond(theirs.modified, base.modified)) return 'rewritten'
   return there === undefined ? 'unknown' : 'other'
-}
-
-export function isSameSecond(one: Milliseconds, other: Milliseconds | undefined): boolean {
-  return other !== undefined && Math.floor(one / 1_000) === Math.floor(other / 1_000)
 }

@@ -1,37 +1,13 @@
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { cannotMount } from '../helpers/can-mount.js'
+import { missingPrograms } from '../helpers/missing-programs.js'
 import { mountDirectory, temporaryDirectory } from '../helpers/mounted-directory.js'
+import { git, run } from '../helpers/programs.js'
 
-const execute = promisify(execFile)
-
-/** Runs a program that nobody here wrote. @throws with what it printed when it fails */
-async function run(program: string, ...args: readonly string[]): Promise<string> {
-  const limits = { timeout: 60_000, killSignal: 'SIGKILL' as const, maxBuffer: 16 << 20 }
-  const { stdout } = await execute(program, args, limits)
-  return stdout
-}
-
-const git = (...args: readonly string[]) =>
-  run(
-    'git',
-    '-c',
-    'user.name=Ann',
-    '-c',
-    'user.email=ann@fabrikam.example',
-    '-c',
-    'safe.directory=*',
-    ...args,
-  )
-
-const missing = ['git', 'sqlite3', 'zip', 'unzip', 'rsync', 'file', 'tar', 'python3'].filter(
-  program => !(process.env['PATH'] ?? '').split(':').some(folder => existsSync(join(folder, program))),
-)
-const skip = cannotMount || (missing.length > 0 && `not installed: ${missing.join(', ')}`)
+const skip =
+  cannotMount || missingPrograms('git', 'sqlite3', 'zip', 'unzip', 'rsync', 'file', 'tar', 'python3')
 
 /** One of everything that the programs below read. */
 async function fill(directory: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import {
@@ -17,22 +16,15 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import type { DaemonStatus } from '../../src/control/answers.js'
 import { cannotMount } from '../helpers/can-mount.js'
+import { missingPrograms } from '../helpers/missing-programs.js'
 import { temporaryDirectory } from '../helpers/mounted-directory.js'
+import { git, run } from '../helpers/programs.js'
 import { mountWritable } from '../helpers/writable-library.js'
 
-const execute = promisify(execFile)
 const MIB = 1024 * 1024
-
-/** @throws with what it printed when it fails */
-async function run(program: string, ...args: readonly string[]): Promise<string> {
-  const limits = { timeout: 120_000, killSignal: 'SIGKILL' as const, maxBuffer: 16 << 20 }
-  const { stdout } = await execute(program, args, limits)
-  return stdout
-}
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const nothing = { items: [], total: 0, bytes: 0 }
@@ -173,27 +165,12 @@ t.test('what is done on the drive is done at the other organization', { skip: ca
     })
     const { status } = await library.sandbox.cli('export', join(scratch, 'unsent'))
     t.equal(status, 0)
-    const { stdout } = await execute('find', [join(scratch, 'unsent'), '-name', 'unsent.txt'])
-    t.equal(await readFile(stdout.trim(), 'utf8'), 'I exist to be exported.\n')
+    const exported = await run('find', join(scratch, 'unsent'), '-name', 'unsent.txt')
+    t.equal(await readFile(exported.trim(), 'utf8'), 'I exist to be exported.\n')
   })
 })
 
-const git = (...args: readonly string[]) =>
-  run(
-    'git',
-    '-c',
-    'user.name=Ann',
-    '-c',
-    'user.email=ann@fabrikam.example',
-    '-c',
-    'safe.directory=*',
-    ...args,
-  )
-
-const missing = ['git', 'sqlite3', 'rsync', 'tar', 'vim'].filter(
-  program => !(process.env['PATH'] ?? '').split(':').some(folder => existsSync(join(folder, program))),
-)
-const skip = cannotMount || (missing.length > 0 && `not installed: ${missing.join(', ')}`)
+const skip = cannotMount || missingPrograms('git', 'sqlite3', 'rsync', 'tar', 'vim')
 
 t.test('programs that nobody here wrote write on the drive as on a disk', { skip }, async t => {
   const library = await mountWritable(t)

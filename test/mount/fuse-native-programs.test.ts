@@ -1,23 +1,18 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import type { DaemonStatus } from '../../src/control/answers.js'
 import { isDriveMounted } from '../../src/daemon/mount-table.js'
 import { cannotMountByFuseNative as skip } from '../helpers/can-mount.js'
 import { mountDirectory, temporaryDirectory } from '../helpers/mounted-directory.js'
+import { run } from '../helpers/programs.js'
 
 const MIB = 1024 * 1024
 const BY_FUSE_NATIVE = ['--transport', 'fuse-native']
 
-const execute = promisify(execFile)
-/** Runs a program that nobody here wrote. */
-async function run(program: string, ...args: readonly string[]): Promise<string> {
-  return (await execute(program, args, { timeout: 100_000, killSignal: 'SIGKILL' })).stdout
-}
 const sum = async (path: string) => (await run('sha256sum', path)).split(' ')[0]
 
 /** 200 MiB of which no MiB is like another. */

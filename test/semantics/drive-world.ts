@@ -283,6 +283,8 @@ export class DriveWorld {
 }
 
 export function startWorld(t: Test, options: DriveWorldOptions = {}): DriveWorld {
+  // Before `t.testdir()`, which tap would remove first otherwise.
+  t.teardown(() => world.stop())
   const world = new DriveWorld({ ...options, directory: options.directory ?? t.testdir() })
   let isStopped = false
   const stop = world.stop.bind(world)
@@ -291,7 +293,6 @@ export function startWorld(t: Test, options: DriveWorldOptions = {}): DriveWorld
     isStopped = true
     await stop()
   }
-  t.teardown(() => world.stop())
   return world
 }
 
@@ -301,7 +302,10 @@ const GIVE_UP_AFTER_MILLISECONDS = 10_000
 /** Lets happen what needs no answer from the test: disk, promises. Until `condition` holds. */
 export async function until(condition: () => boolean): Promise<void> {
   const end = performance.now() + GIVE_UP_AFTER_MILLISECONDS
-  while (!condition() && performance.now() < end) await new Promise(resolve => setImmediate(resolve))
+  while (!condition()) {
+    if (performance.now() >= end) throw new Error('what was waited for did not happen')
+    await new Promise(resolve => setImmediate(resolve))
+  }
 }
 
 /** Lets happen what would happen by now, if it happened; for what should not. */

@@ -340,8 +340,9 @@ function cachePath(directory: string, ino: Ino, generation: number): string {
 }
 
 export function startUploads(t: Test, options: Partial<UploadsWorldOptions> = {}): UploadsWorld {
-  const world = new UploadsWorld({ directory: t.testdir(), ...options })
+  // Before `t.testdir()`, which tap would remove first otherwise.
   t.teardown(() => world.stop())
+  const world = new UploadsWorld({ directory: t.testdir(), ...options })
   return world
 }
 

@@ -339,6 +339,14 @@ t.test('where the name of the copy is taken the next one is', async t => {
   t.same(world.tree(), world.service.tree())
 })
 
+t.test('a name that another one has with other capitals is taken, too', async t => {
+  const world = await startWith(t, { 'a.txt': 'old', 'A-Laptop.TXT': 'there' })
+  world.write('a.txt', 'ours')
+  world.service.put('a.txt', 'theirs')
+  await converges(t, world, { 'a.txt': 'theirs', 'A-Laptop.TXT': 'there', 'a-laptop-2.txt': 'ours' })
+  t.match(world.conflicts, [{ name: 'a.txt', copy: 'a-laptop-2.txt' }])
+})
+
 t.test('equal bytes are no conflict', async t => {
   const world = await startWith(t, { old: '1' })
   world.write('old', 'same')

@@ -22,6 +22,12 @@ t.test('of many that start at once, one wins', async t => {
   t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
 })
 
+t.test('where nothing can be written, that is said at once', async t => {
+  const start = performance.now()
+  await t.rejects(acquireDaemonLock(join(t.testdir(), 'missing')), { code: 'ENOENT' })
+  t.ok(performance.now() - start < 5_000)
+})
+
 t.test('a lock does not outlive its process', async t => {
   const gone = spawn('true')
   await new Promise(resolve => gone.once('exit', resolve))

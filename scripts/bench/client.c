@@ -65,6 +65,17 @@ static int read_sequentially(const char *path) {
   return 0;
 }
 
+// Out of the page cache, and back from the disk: how a file was written decides the sizes of its folios, and by that how fast
+// it is read.
+static int recache(const char *path) {
+  int fd = open(path, O_RDONLY);
+  if (fd < 0) return fail(path);
+  if (fsync(fd) != 0) return fail("fsync");
+  if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0) return fail("posix_fadvise");
+  close(fd);
+  return read_sequentially(path);
+}
+
 static int read_at(const char *path, long long offset, size_t size) {
   char *buffer = malloc(size);
   long long start = now();
@@ -145,7 +156,8 @@ int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "stat") == 0) return stat_rounds(argv[2], atoi(argv[3]));
   if (argc == 4 && strcmp(argv[1], "write") == 0) return write_sequentially(argv[2], atoi(argv[3]));
   if (argc == 5 && strcmp(argv[1], "write-at") == 0) return write_at(argv[2], atoll(argv[3]), atoll(argv[4]));
+  if (argc == 3 && strcmp(argv[1], "recache") == 0) return recache(argv[2]);
   if (argc == 3 && strcmp(argv[1], "warm") == 0) return warm(atoll(argv[2]));
-  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | stat DIR ROUNDS | warm MIB | read-at FILE OFFSET SIZE | write FILE MIB | write-at FILE OFFSET SIZE\n");
+  fprintf(stderr, "usage: client getattr FILE ROUNDS | read FILE | recache FILE | stat DIR ROUNDS | warm MIB | read-at FILE OFFSET SIZE | write FILE MIB | write-at FILE OFFSET SIZE\n");
   return 2;
 }

@@ -39,6 +39,8 @@ export interface FolderListerDeps {
 /** What happened meanwhile to items that a listing may know in an older state. */
 interface Run {
   readonly touched: Set<Ino>
+  /** See {@link LatelySettled}. */
+  readonly asked: number
 }
 
 /** Brings the children of a folder into the store. */
@@ -95,7 +97,7 @@ export class FolderLister {
 
   #run(folder: Ino, signal: AbortSignal): Promise<void> {
     return this.#flights.run(String(folder), signal, async stop => {
-      const run: Run = { touched: new Set() }
+      const run: Run = { touched: new Set(), asked: this.#deps.store.owed.lately.position }
       this.#runs.add(run)
       try {
         await this.#listFolder(folder, run, stop)
@@ -173,7 +175,7 @@ export class FolderLister {
           }
           const known = run.touched.size > 0 ? store.items.byRemoteId(library.id, item.id) : undefined
           if (known && run.touched.has(known.ino)) continue
-          const { ino, outcome } = edit.put(library.id, folder.ino, item, newFolders)
+          const { ino, outcome } = edit.put(library.id, folder.ino, item, newFolders, run.asked)
           seen.add(ino)
           store.held.forget(ino)
           if (outcome === 'cycle') onTrouble('item-contains-itself', new Error(item.id))
@@ -187,6 +189,7 @@ export class FolderLister {
     const owed = this.#deps.store.owed.of(child)
     // New here, or moved here: the service does not know yet.
     if (owed?.isNew === true || owed?.place === true) return false
+    if (this.#deps.store.owed.lately.isItemAfter(child, run.asked)) return false
     return (
       !seen.has(child) && !run.touched.has(child) && this.#deps.store.items.byIno(child)?.parent === folder
     )

@@ -8,7 +8,7 @@ import { localFault } from '../hydration/local-fault.js'
 import type { OfflineMemory } from '../hydration/offline-memory.js'
 import type { ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
-import { Fault } from '../model/fault.js'
+import { Fault, isFault } from '../model/fault.js'
 import {
   inoOf,
   nodeId,
@@ -477,7 +477,13 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   async #listed(directory: ItemRecord, signal: AbortSignal): Promise<void> {
     if (this.#deps.store.isListed(directory)) return
     this.#refuseRemoved(directory)
-    await this.#lister.list(directory.ino, signal)
+    try {
+      await this.#lister.list(directory.ino, signal)
+    } catch (failure) {
+      // What is known of it may be old in places: that is more than nothing.
+      if (directory.listing.kind !== 'doubted' || !isFault(failure)) throw failure
+      if (isFault(failure, 'stale-node', 'cancelled')) throw failure
+    }
   }
 
   /** Synchronisation finds out when it is shared again; until then nobody waits for a refusal. */

@@ -37,8 +37,11 @@ const NOWHERE = 0 as Ino
 
 export interface Put {
   readonly ino: Ino
-  /** `cycle`: nothing was written, because the item would contain itself. */
-  readonly outcome: 'new' | 'changed' | 'same' | 'cycle'
+  /**
+   * `cycle`: nothing was written, because the item would contain itself. `outdated`: nor then, because the service may have said
+   * so before it was told of what was done here; to be asked again.
+   */
+  readonly outcome: 'new' | 'changed' | 'same' | 'cycle' | 'outdated'
 }
 
 /** The statements of {@link ItemEdit}, prepared once. */
@@ -149,13 +152,16 @@ export class ItemEdit {
    *
    * @param parent of the same library
    * @param newFolders what is known of the children of a folder that was not known before
+   * @param asked position of {@link LatelySettled} when the service was asked; `undefined`: after all that was done here
    */
-  put(library: LibraryId, parent: Ino, item: DriveItem, newFolders: Listing): Put {
+  put(library: LibraryId, parent: Ino, item: DriveItem, newFolders: Listing, asked = Infinity): Put {
     const clean = cleaned(item)
     const known = this.#items.byRemoteId(library, item.id)
     if (known === undefined) {
       // Gone here; whether it comes back is found out when that is told.
       if (this.#owed.deletion(library, item.id)) return { ino: NOWHERE, outcome: 'same' }
+      if (this.#owed.lately.isDeletionAfter(library, item.id, asked))
+        return { ino: NOWHERE, outcome: 'outdated' }
       const ours = this.#madeHere(parent, clean)
       if (ours !== undefined) return { ino: this.#recognize(ours, clean), outcome: 'changed' }
       return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'new' }
@@ -164,6 +170,8 @@ export class ItemEdit {
     if (known.kind === 'library') {
       return { ino, outcome: this.#update(known, known.parent, clean, known.remoteName) }
     }
+    const isAsAnswered = item.eTag !== undefined && item.eTag === known.eTag
+    if (!isAsAnswered && this.#owed.lately.isItemAfter(ino, asked)) return { ino, outcome: 'outdated' }
     if (known.parent !== parent && isDirectory(known.kind) && this.isWithin(parent, ino)) {
       return { ino, outcome: 'cycle' }
     }

@@ -3,6 +3,7 @@ import type { FaultCode } from '../model/fault.js'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { UploadSession } from '../model/remote.js'
 import type { Database } from './database.js'
+import { LatelySettled } from './lately-settled.js'
 
 /** Why it could not be sent the last time. */
 export interface Hindrance {
@@ -146,6 +147,7 @@ const ROWS = 1_000
 
 /** The upload journal. Its rows are written in the transactions that change the items. */
 export class OwedTable {
+  readonly lately = new LatelySettled()
   readonly #get
   readonly #all
   readonly #put
@@ -319,14 +321,17 @@ export class OwedTable {
 
   /** What is left of it, in place of what was owed before: perhaps nothing. */
   leave(owed: NewOwed, now: Milliseconds): void {
-    if (owed.isNew || owed.content || owed.place || owed.times) this.owe(owed, now)
-    else this.settle(owed.ino)
+    if (owed.isNew || owed.content || owed.place || owed.times) {
+      this.owe(owed, now)
+      this.lately.item(owed.ino)
+    } else this.settle(owed.ino)
   }
 
   settle(ino: Ino): void {
     this.#rows.delete(ino)
     this.#remove.run(ino)
     this.#inos.delete(ino)
+    this.lately.item(ino)
   }
 
   setSession(ino: Ino, session: UploadSession | undefined): void {
@@ -383,6 +388,7 @@ export class OwedTable {
 
   settleDeletion(library: LibraryId, remoteId: ItemId): void {
     this.#deletionCount -= this.#removeDeletion.run(library, remoteId).changes
+    this.lately.deletion(library, remoteId)
   }
 
   setDeletionAttempts(number: number, { attempts, notBefore, hindrance }: Attempts): void {

@@ -5,7 +5,7 @@ import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ItemEdit } from '../store/item-edit.js'
 import type { DeltaPage } from '../model/remote.js'
-import { isRemoteFolder, type Listing } from '../store/item-record.js'
+import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
 import { InoSet } from './ino-set.js'
@@ -57,10 +57,14 @@ export class DeltaRound {
   /** Items came of which not even the id can be read: what did not come cannot be told. */
   #sawNameless = false
   #changed = 0
+  /** Folders of which the service may have spoken before it was told of what was done here. */
+  readonly #outdated = new Set<Ino>()
+  readonly #asked: number
 
   constructor(deps: DeltaRoundDeps) {
     this.#deps = deps
     this.#lastInoBefore = deps.store.items.lastIno()
+    this.#asked = deps.store.owed.lately.position
   }
 
   /** @throws {Fault} `disk-full`, `protocol-error`; the signal's reason */
@@ -106,11 +110,11 @@ export class DeltaRound {
    * To be called after the last page.
    *
    * @param cursor where to ask next time
-   * @returns folders reported as deleted in which something is left that was not: to be listed
+   * @returns folders to be listed: reported as deleted, with something in them that was not; or outdated
    */
   async finish(cursor: string, signal: AbortSignal): Promise<readonly Ino[]> {
     await this.#settleCyclic(signal)
-    const { guard, library } = this.#deps
+    const { guard, library, store } = this.#deps
     const orphans = this.#orphansShown()
     const removed = this.#removedInos()
     const missing = await this.#missing(signal)
@@ -125,8 +129,10 @@ export class DeltaRound {
     )
     // Children before parents: whatever came in this round keeps its folder.
     await this.#removeWhatIsEmpty(missing.filter(ino => allowed.has(ino)).reverse(), signal)
-    this.#commit(cursor, doubted)
-    return doubted
+    const unsure = new Set(doubted)
+    for (const ino of this.#outdated) if (isFolder(store.items.byIno(ino))) unsure.add(ino)
+    this.#commit(cursor, [...unsure])
+    return [...unsure]
   }
 
   /**
@@ -179,12 +185,13 @@ export class DeltaRound {
         this.#adoptLater(item)
         continue
       }
-      const { ino, outcome } = edit.put(library.id, parent, item, this.#newFolders())
+      const { ino, outcome } = edit.put(library.id, parent, item, this.#newFolders(), this.#asked)
       // Only a file that is new, or as it was, cannot have moved or removed the folder of the next one.
       if (item.kind !== 'file' || (outcome !== 'new' && outcome !== 'same')) this.#lastParent = undefined
       this.#seen.add(ino)
       store.held.forget(ino)
-      if (outcome === 'cycle') this.#cyclic.set(item.id, item)
+      if (outcome === 'outdated') this.#outdated.add(parent)
+      else if (outcome === 'cycle') this.#cyclic.set(item.id, item)
       else if (outcome !== 'same') this.#changed++
       const children = this.#orphans.get(item.id)
       if (children === undefined) continue
@@ -312,12 +319,18 @@ export class DeltaRound {
         this.#lastInoBefore,
         ITEMS_SWEPT_AT_ONCE,
       )
-      missing.push(...inos.filter(ino => !this.#seen.has(ino) && store.owed.of(ino)?.isNew !== true))
+      missing.push(...inos.filter(ino => !this.#seen.has(ino) && !this.#isOurs(ino)))
       after = inos.at(-1)
       await setImmediate()
       signal.throwIfAborted()
     }
     return missing
+  }
+
+  /** New here, and not told yet, or not long enough ago to be in what was asked for. */
+  #isOurs(ino: Ino): boolean {
+    const { owed } = this.#deps.store
+    return owed.of(ino)?.isNew === true || owed.lately.isItemAfter(ino, this.#asked)
   }
 
   #commit(cursor: string, doubted: readonly Ino[]): void {
@@ -355,4 +368,8 @@ export class DeltaRound {
       await setImmediate()
     }
   }
+}
+
+function isFolder(item: ItemRecord | undefined): item is ItemRecord {
+  return item !== undefined && isRemoteFolder(item.kind)
 }

@@ -163,6 +163,21 @@ t.test('a folder that is deleted alone counts with everything in it', async t =>
   t.same(await names(), ['Reports', 'note.txt'])
 })
 
+t.test(
+  'a folder of which not all is sure is shown as far as it is known, where nobody can be asked',
+  async t => {
+    const { remote, names, world, round } = await folderOf(t, 2)
+    remote.children = () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Fault('offline', 'no network')) }),
+    })
+    await round([removed('f1')])
+    t.match(world.store.items.byIno(world.drive.getattr(await world.node('Reports')).ino), {
+      listing: { kind: 'doubted' },
+    })
+    t.same(await names('Reports'), ['file-0.txt', 'file-1.txt'])
+  },
+)
+
 t.test('a mass deletion that is rejected stays, also over the next enumeration', async t => {
   const { round, remote, names, held, world, library } = await folderOf(t, 8)
   await round(Array.from({ length: 8 }, (_, i) => removed(`i${i}`)))

@@ -45,6 +45,8 @@ export class UploadsWorld {
   readonly troubles: string[] = []
   readonly changes: ItemChange[] = []
   readonly opened = new Set<Ino>()
+  /** Folders that had to be asked for. */
+  readonly listedAgain: string[] = []
   readonly library: LibraryId
   /** Ranges of the base that were fetched. */
   readonly fetched: ByteRange[] = []
@@ -247,21 +249,35 @@ export class UploadsWorld {
 
   /** What the service tells of its changes, since the last time. */
   async pull(): Promise<void> {
+    await this.#pull(Number(this.store.cursors.get(this.library)?.cursor ?? 0), false)
+  }
+
+  /** The service composes an answer with all items, and what happens `meanwhile` is not in it. */
+  async pullBefore(meanwhile: () => Promise<unknown>, isFull: boolean): Promise<void> {
+    await this.#pull(0, isFull, meanwhile)
+  }
+
+  async #pull(cursor: number, isFull: boolean, meanwhile?: () => Promise<unknown>): Promise<void> {
     const { store, library, clock } = this
     const record = store.libraries.byId(library)
     if (record === undefined) throw new Error('no library')
-    const cursor = Number(store.cursors.get(library)?.cursor ?? 0)
     const round = new DeltaRound({
       store,
       guard: { judge: (_, gone) => gone },
       library: record,
-      isFull: false,
+      isFull,
       now: () => clock.now(),
       onChanges: changes => void this.changes.push(...changes),
       onTrouble: event => void this.troubles.push(event),
     })
     const next = this.service.changed.length
-    await round.apply({ changes: this.service.changesSince(cursor), cursor: String(next) }, forever)
+    const root = this.service.items.get(this.service.root)
+    const changes = [
+      ...(isFull && root ? [this.service.itemOf(root)] : []),
+      ...this.service.changesSince(cursor).map(change => ({ ...change })),
+    ]
+    await meanwhile?.()
+    await round.apply({ changes, cursor: String(next) }, forever)
     await round.finish(String(next), forever)
     this.#listFolders(this.item(''))
   }
@@ -269,7 +285,9 @@ export class UploadsWorld {
   /** As whoever opens a folder of which not everything is known. */
   #listFolders(folder: ItemRecord): void {
     const { store, service, clock, library } = this
-    if (folder.listing.kind === 'unlisted' && service.items.has(folder.remoteId)) {
+    const isUnsure = folder.listing.kind === 'unlisted' || folder.listing.kind === 'doubted'
+    if (isUnsure && service.items.has(folder.remoteId)) {
+      this.listedAgain.push(folder.name)
       const key = { ...writable.root, item: folder.remoteId }
       store.change(clock.now(), edit => {
         for (const child of service.children(key)) edit.put(library, folder.ino, child, { kind: 'unlisted' })

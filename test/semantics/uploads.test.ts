@@ -380,6 +380,29 @@ t.test('a part of a version that is nowhere any more is mixed with no other vers
   t.equal(world.item('a').ino, ino, 'what was written here is still there, and can be exported')
 })
 
+for (const isFull of [false, true]) {
+  const what = isFull ? 'enumeration' : 'report of changes'
+  t.test(`an answer (${what}) from before something was sent undoes nothing of it`, async t => {
+    const world = await startWith(t, { 'd/gone': '1', moved: '2', changed: '3' })
+    world.listedAgain.length = 0
+    world.write('early', 'not told yet when it is composed')
+    const seen: Record<string, string>[] = []
+    const meanwhile = async () => {
+      world.remove('d/gone')
+      world.rename('moved', 'd/there')
+      world.write('changed', 'mine')
+      t.same(await world.drain(), [])
+      seen.push(world.tree())
+    }
+    await world.pullBefore(meanwhile, isFull)
+    const expected = { 'd/': '', 'd/there': '2', changed: 'mine', early: 'not told yet when it is composed' }
+    t.same(seen, [expected])
+    t.same(world.tree(), expected)
+    t.ok(world.listedAgain.includes('d'), 'what came too early is asked for again')
+    await converges(t, world, expected)
+  })
+}
+
 t.test('two new files of one name', async t => {
   const world = startUploads(t)
   world.write('A.txt', 'ours')

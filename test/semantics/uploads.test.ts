@@ -347,6 +347,20 @@ t.test('a name that another one has with other capitals is taken, too', async t 
   t.match(world.conflicts, [{ name: 'a.txt', copy: 'a-laptop-2.txt' }])
 })
 
+t.test('the copy of a file that is called like a copy already has another name than that', async t => {
+  // As long as a name may be: what is cut off for the host is the host.
+  const name = `${'x'.repeat(244)}-laptop.txt`
+  const world = await startWith(t, { [name]: 'base' })
+  world.write(name, 'ours')
+  world.service.put(name, 'theirs')
+  t.same(await world.drain(), [])
+  await world.pull()
+  const tree = world.service.tree()
+  t.equal(tree[name], 'theirs')
+  t.same(Object.values(tree).sort(), ['ours', 'theirs'])
+  t.same(world.tree(), tree)
+})
+
 t.test('equal bytes are no conflict', async t => {
   const world = await startWith(t, { old: '1' })
   world.write('old', 'same')
@@ -598,7 +612,7 @@ t.test('an organization that is offline is not asked for each file, others are n
     throw new Fault('offline', 'no network')
   }
   t.equal((await world.send()).length, 100)
-  t.ok(asked <= 16, `${asked} requests`)
+  t.ok(asked <= 32, `${asked} requests`)
   world.link.onStep = () => undefined
   world.clock.advance(60_000)
   await until(() => world.store.owed.isEmpty)

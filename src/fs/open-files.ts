@@ -2,6 +2,7 @@ import { constants, fstatSync } from 'node:fs'
 import type { OpenDirty } from '../dirty/dirty-files.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { Hydrator } from '../hydration/hydrator.js'
+import { readRange } from '../hydration/read-range.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault } from '../model/fault.js'
@@ -15,7 +16,6 @@ import type { Attributes, Caller, Created, LocalContent, OpenFile } from './file
 import { HandleTable, type OpenHandle } from './handle-table.js'
 import type { Admission, HydrationGate } from './hydration-gate.js'
 import { notYet, type LocalWriter } from './local-writer.js'
-import { readBytes } from './read-bytes.js'
 
 const { O_RDWR, O_TRUNC, O_WRONLY } = constants
 
@@ -112,11 +112,12 @@ export class OpenFiles {
     const { reader, dirty } = this.#handles.get(number)
     if (reader === undefined) return dirty?.file.read(range) ?? new Uint8Array(0)
     const { fd, size } = reader.file
-    if (dirty === undefined) return await readBytes(fd, range.start, Math.min(range.end, size))
+    if (dirty === undefined)
+      return await readRange(fd, { start: range.start, end: Math.min(range.end, size) })
     // What is written while the base is read is not covered by it: that is looked at afterwards, gaps before bytes.
     const parts: { readonly start: Bytes; readonly bytes: Uint8Array }[] = []
-    for (const { start, end } of dirty.file.fromBase(range)) {
-      parts.push({ start, bytes: await readBytes(fd, start, end) })
+    for (const part of dirty.file.fromBase(range)) {
+      parts.push({ start: part.start, bytes: await readRange(fd, part) })
     }
     const gaps = dirty.file.fromBase(range)
     const bytes = dirty.file.read(range)

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Ino } from '../../src/model/ids.js'
+import { Fault } from '../../src/model/fault.js'
+import type { Ino, TenantId } from '../../src/model/ids.js'
+import { SETTLING } from '../../src/uploads/plan.js'
 import { aWhile, until } from './drive-world.js'
 import { shown, type Step } from './fake-service.js'
 import { forever, restart, startUploads, startWith, type UploadsWorld } from './uploads-world.js'
@@ -208,9 +210,10 @@ t.test('a file that is changed here while it arrives there is sent again', async
   const world = await startWith(t, { old: '1' })
   world.write('old', '2')
   world.write('new', '1')
-  let changes = 0
+  const changed = new Set<string>()
   world.link.onStep = ({ operation, phase, name }) => {
-    if (operation !== 'upload' || phase !== 'answer' || changes++ >= 2) return
+    if (operation !== 'upload' || phase !== 'answer' || changed.has(name)) return
+    changed.add(name)
     world.write(name, 'changed')
   }
   await converges(t, world, { old: 'changed', new: 'changed' })
@@ -600,6 +603,28 @@ for (const [code, attention] of [
     await converges(t, next, { a: '2' })
   })
 }
+
+t.test(
+  'what waits for an organization that could not be reached goes as soon as it answers anybody',
+  async t => {
+    const world = await startWith(t, { a: '1', gone: '1' })
+    const before = world.link.onStep
+    world.link.onStep = () => Promise.reject(new Fault('offline', 'no network'))
+    world.write('a', '2')
+    world.remove('gone')
+    await world.send()
+    world.link.onStep = before
+    // Programs save in several steps.
+    world.clock.advance(SETTLING)
+    const tenant = world.store.libraries.byId(world.library)?.root.tenant ?? ('none' as TenantId)
+    world.uploader.reached('another' as TenantId)
+    t.ok(world.uploader.status().every(({ nextAttempt }) => (nextAttempt ?? 0) > world.clock.now()))
+    world.uploader.reached(tenant)
+    await until(() => world.uploader.status().length === 0)
+    t.same(world.service.tree(), { a: '2' })
+    world.uploader.reached(tenant)
+  },
+)
 
 t.test('an organization that is offline is not asked for each file, others are not kept waiting', async t => {
   const world = startUploads(t)

@@ -235,7 +235,7 @@ export class LibraryFollower {
     if (rights === undefined || isRecent) return
     this.#rightsAsked = clock.now()
     try {
-      const access = await rights.accessTo(library.root, signal)
+      const access = await rights.accessTo(library, signal)
       if (access === 'unknown' || access === library.access || signal.aborted) return
       store.libraries.setAccess(library.id, access)
       drive.rightsChanged()

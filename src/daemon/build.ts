@@ -242,6 +242,8 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     guards,
     uploadRate: () => policy.policy.uploadRate,
     massDeletion: config.massDeletionThreshold,
+    // The synchronisation is not built yet; nothing is sent before it is.
+    onDenied: library => sync.writeRefused(library),
     neverUploaded: () => policy.policy.neverUploaded,
   })
   const drive = new MountedDrive({

@@ -36,6 +36,10 @@ const LONGEST_BETWEEN_HINTS: Milliseconds = 10_000
 const WHILE_LISTENING: Milliseconds = 10 * 60_000
 // Costs as much as five other requests.
 const RIGHTS_ASKED_AGAIN: Milliseconds = 15 * 60_000
+// The root is in a delta with whatever changes in it, and seldom because of its permissions.
+const AFTER_ROOT_CHANGED: Milliseconds = 5 * 60_000
+// Many items are refused at once where one is.
+const AFTER_WRITE_REFUSED: Milliseconds = 60_000
 
 /** What synchronisation asks of the mounted drive. Implemented by `fs/mounted-drive.ts`. */
 export interface SyncedDrive {
@@ -136,6 +140,13 @@ export class LibraryFollower {
   wake(): void {
     this.#isAwake = true
     this.#rightsAsked = undefined
+    this.#nap.abort()
+  }
+
+  /** A write was refused that we took for allowed: asks soon what we may do. */
+  writeRefused(): void {
+    if (!this.#doubtRights(AFTER_WRITE_REFUSED)) return
+    this.#isAwake = true
     this.#nap.abort()
   }
 
@@ -244,6 +255,13 @@ export class LibraryFollower {
     }
   }
 
+  /** What we know may be wrong, unless it is this young. @returns whether it will be asked for because of that */
+  #doubtRights(age: Milliseconds): boolean {
+    if (this.#rightsAsked === undefined || this.#deps.clock.now() - this.#rightsAsked < age) return false
+    this.#rightsAsked = undefined
+    return true
+  }
+
   /** @returns how many items were not as the store had them */
   async #pullLibrary(library: LibraryRecord, signal: AbortSignal): Promise<number> {
     if (this.#isDeltaRefused()) return this.#refreshFolders(library, signal)
@@ -269,7 +287,9 @@ export class LibraryFollower {
     let next: string | undefined
     let isRootGone = false
     for await (const page of this.#pages(library, cursor, signal)) {
-      isRootGone ||= page.changes.some(change => change.id === library.root.item && 'removed' in change)
+      const ofRoot = page.changes.filter(change => change.id === library.root.item)
+      isRootGone ||= ofRoot.some(change => 'removed' in change)
+      if (ofRoot.length > 0) this.#doubtRights(AFTER_ROOT_CHANGED)
       await round.apply(page, signal)
       next = page.cursor
     }

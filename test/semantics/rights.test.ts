@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { LibraryRights } from '../../src/libraries/library-rights.js'
 import { SharePointRights } from '../../src/libraries/sharepoint-rights.js'
+import type { DriveChange } from '../../src/model/drive-item.js'
 import { Fault } from '../../src/model/fault.js'
 import type { LibraryAccess } from '../../src/model/library.js'
 import { aWhile, fileItem, folderItem, LIBRARY_ROOT, pattern, until } from './drive-world.js'
@@ -130,4 +131,42 @@ t.test('that nobody can be asked changes nothing', async t => {
     t.equal(await bits(), '444 555', code)
   }
   t.same(world.troubles, [])
+})
+
+t.test('what we may do is asked again when the root has changed, but not with each change in it', async t => {
+  const { remote, clock, settled, says, bits } = await untold(t)
+  const later = async (duration: number, ...changes: DriveChange[]) => {
+    const pulls = remote.cursors.length
+    remote.round(changes, 'next')
+    clock.advance(duration)
+    await until(() => remote.cursors.length > pulls)
+    await aWhile()
+    return settled()
+  }
+  t.same(await later(4 * MINUTE, rootItem), [], 'soon after it was asked')
+  t.same(await later(2 * MINUTE, { ...file, modified: 0 }), [], 'something else has changed')
+  says.viewpoint = 'read'
+  t.same(await later(2 * MINUTE, rootItem), ['permissions', 'viewpoint'])
+  t.equal(await bits(), '444 555')
+  t.same(await later(4 * MINUTE, rootItem), [])
+  says.viewpoint = 'write'
+  t.same(await later(5 * MINUTE), [])
+  t.same(await later(6 * MINUTE), ['permissions', 'viewpoint'], 'every 15 minutes anyway')
+  t.equal(await bits(), '644 755')
+})
+
+t.test('a write that is refused makes us ask, once for many', async t => {
+  const { sync, library, clock, settled, says, bits, access } = await untold(t)
+  says.viewpoint = 'read'
+  sync.writeRefused(library.id)
+  await aWhile()
+  t.same(settled(), [], 'it was asked within this minute')
+  clock.advance(MINUTE)
+  await aWhile()
+  for (let i = 0; i < 100; i++) sync.writeRefused(library.id)
+  await until(() => access() === 'read')
+  for (let i = 0; i < 100; i++) sync.writeRefused(library.id)
+  await aWhile()
+  t.same(settled(), ['permissions', 'viewpoint'])
+  t.equal(await bits(), '444 555')
 })

@@ -12,7 +12,7 @@ import { GraphWriter, type GraphWriterDeps } from '../graph/writes.js'
 import { BaseContents } from '../hydration/base-contents.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { Hydrator } from '../hydration/hydrator.js'
-import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
+import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { Store } from '../store/store.js'
 import type { NativeAddon } from '../transport/native-addon.js'
@@ -37,6 +37,7 @@ export interface WritingDeps {
   /** Bytes a second that an administrator allows. */
   readonly uploadRate: () => Bytes | undefined
   readonly massDeletion: number | undefined
+  readonly onDenied: (library: LibraryId) => void
   /** Names that an administrator lets nobody send. */
   readonly neverUploaded: () => readonly string[]
 }
@@ -111,6 +112,7 @@ export function buildWriting(deps: WritingDeps): WritingParts {
       conflicts.push({ at: clock.now(), ino, name })
       if (conflicts.length > MOST_CONFLICTS) conflicts.shift()
     },
+    onDenied: deps.onDenied,
     onTrouble,
   })
   writer.tells(uploads)

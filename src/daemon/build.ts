@@ -20,9 +20,11 @@ import { GraphContent } from '../graph/content.js'
 import { GraphDelta } from '../graph/delta.js'
 import { DownloadUrls } from '../graph/download-urls.js'
 import { GraphClient } from '../graph/graph-client.js'
+import { GraphListItems } from '../graph/list-items.js'
 import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
 import { GraphThumbnails } from '../graph/thumbnails.js'
+import { GraphViewpoint } from '../graph/viewpoint.js'
 import { HintSockets } from '../http/hint-sockets.js'
 import { HttpClient } from '../http/http-client.js'
 import { CacheLimits } from '../hydration/cache-limits.js'
@@ -33,8 +35,10 @@ import { HydrationLog } from '../hydration/hydration-log.js'
 import { Hydrator } from '../hydration/hydrator.js'
 import { LocalContents } from '../hydration/local-bytes.js'
 import { OfflineMemory } from '../hydration/offline-memory.js'
+import { LibraryRights } from '../libraries/library-rights.js'
 import { LibraryResolver } from '../libraries/resolve.js'
 import { Revival } from '../libraries/revival.js'
+import { SharePointRights } from '../libraries/sharepoint-rights.js'
 import { TenantDiscovery } from '../libraries/tenant-discovery.js'
 import { WakeUp } from '../libraries/wake-up.js'
 import type { Bytes, Ino, TenantId } from '../model/ids.js'
@@ -153,9 +157,15 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   const hints = new GraphChangeHints({ graph, connections, clock })
   const discovery = new TenantDiscovery({ cloud, http })
   const sharing = new GraphSharing({ graph, report })
+  const rights = new LibraryRights({
+    permissions: sharing,
+    viewpoint: new GraphViewpoint(graph),
+    sharePoint: new SharePointRights({ http, tokens, clock, places: new GraphListItems(graph) }),
+  })
   const resolver = new LibraryResolver({
     cloud,
     sharing,
+    rights,
     tenants: discovery,
     wakeUp,
     organizations,
@@ -232,6 +242,8 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     guards,
     uploadRate: () => policy.policy.uploadRate,
     massDeletion: config.massDeletionThreshold,
+    // The synchronisation is not built yet; nothing is sent before it is.
+    onDenied: library => sync.writeRefused(library),
     neverUploaded: () => policy.policy.neverUploaded,
   })
   const drive = new MountedDrive({
@@ -265,7 +277,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     delta,
     guard,
     hints,
-    rights: sharing,
+    rights,
     drive,
     clock,
     offline,

@@ -53,6 +53,8 @@ export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Default: `foreground`. */
   readonly priority?: Priority
+  /** `beta` may change or end any day: only for what we can do without. Of paths; a link says which it is of. */
+  readonly version?: 'v1.0' | 'beta'
 }
 
 export interface WriteRequest {
@@ -70,7 +72,7 @@ interface Sent extends Omit<WriteRequest, 'method' | 'path'> {
   readonly changing: boolean
 }
 
-/** Microsoft Graph v1.0: base address, token, throttling, retries, and refusals as Faults. */
+/** Microsoft Graph, v1.0 unless said otherwise: base address, token, throttling, retries, and refusals as Faults. */
 export class GraphClient {
   readonly #deps: GraphClientDeps
   readonly #retry: RetryPolicy
@@ -81,7 +83,7 @@ export class GraphClient {
   }
 
   /**
-   * @param address a path below `/v1.0`, or a link that an answer had, which must stay on Graph
+   * @param address a path below the version, or a link that an answer had, which must stay on Graph's v1.0
    * @throws {Fault} by {@link graphFault}; `throttled` and `server-error` after retries
    */
   async get(
@@ -100,9 +102,9 @@ export class GraphClient {
     tenant: TenantId,
     address: string,
     signal: AbortSignal,
-    { headers = {}, body, priority = 'foreground' }: GetOptions = {},
+    { headers = {}, body, priority = 'foreground', version = 'v1.0' }: GetOptions = {},
   ): Promise<HttpResponse> {
-    const url = this.#urlOf(address)
+    const url = this.#urlOf(address, version)
     const { clock, random } = this.#deps
     const method = body === undefined ? 'GET' : 'POST'
     const sent: Sent = { method, headers, changing: false, ...(body === undefined ? {} : { body }) }
@@ -229,9 +231,9 @@ export class GraphClient {
   }
 
   /** A link from an answer gets our token: it must not lead anywhere else. */
-  #urlOf(address: string): string {
+  #urlOf(address: string, version: 'v1.0' | 'beta' = 'v1.0'): string {
     const { graphHost } = this.#deps.cloud
-    if (address.startsWith('/')) return `https://${graphHost}/v1.0${address}`
+    if (address.startsWith('/')) return `https://${graphHost}/${version}${address}`
     const url = URL.canParse(address) ? new URL(address) : undefined
     if (
       url?.protocol === 'https:' &&

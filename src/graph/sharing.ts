@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../http/json.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { DriveId, ItemId, ItemKey, TenantId } from '../model/ids.js'
+import type { LibraryAccess } from '../model/library.js'
 import type { Drive, LinkTerms, RemoteSharing, SharedItem, Site } from '../model/sharing.js'
 import type { GraphClient } from './graph-client.js'
 import { displayText } from '../model/display-text.js'
@@ -100,10 +101,7 @@ export class GraphSharing implements RemoteSharing {
   }
 
   /** Guests see the permissions that apply to them, or none at all where they came through a SharePoint group. */
-  async accessTo(
-    { tenant, drive, item }: ItemKey,
-    signal: AbortSignal,
-  ): Promise<'read' | 'write' | 'unknown'> {
+  async accessTo({ tenant, drive, item }: ItemKey, signal: AbortSignal): Promise<LibraryAccess> {
     const address = `${itemPath(drive, item)}/permissions?$select=roles`
     const answer = await this.#ifShown(this.#deps.graph.get(tenant, address, signal))
     const permissions: readonly unknown[] = Array.isArray(answer?.['value']) ? answer['value'] : []

@@ -4,6 +4,7 @@ import { Fault, isFault } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
 import type { NewLibrary } from '../model/library.js'
 import type { OrganizationNames } from '../model/organization-names.js'
+import type { RemoteRights } from '../model/remote.js'
 import type { Drive, LinkTerms, RemoteSharing, SharedItem, Site } from '../model/sharing.js'
 import { parseAddress, type Address } from './address.js'
 import { libraryName } from './library-name.js'
@@ -21,6 +22,7 @@ export interface ResolvedLibrary {
 export interface LibraryResolverDeps {
   readonly cloud: Pick<Cloud, 'sharePointSuffix'>
   readonly sharing: RemoteSharing
+  readonly rights: RemoteRights
   readonly tenants: { tenantOf(host: string, signal: AbortSignal): Promise<TenantId> }
   readonly wakeUp: { visit(tenant: TenantId, host: string, site: string, signal: AbortSignal): Promise<void> }
   readonly organizations: OrganizationNames
@@ -107,22 +109,25 @@ export class LibraryResolver {
     terms: LinkTerms | undefined,
     signal: AbortSignal,
   ): Promise<ResolvedLibrary> {
-    const { sharing } = this.#deps
+    const { sharing, rights } = this.#deps
     const drive = knownDrive ?? (await ifShown(sharing.drive(tenant, shared.key.drive, signal)))
     if (drive?.kind === 'personal') throw personalDrive()
     const site = knownSite ?? (await this.#siteOf(tenant, shared, drive, signal))
     const isDriveRoot = shared.isDriveRoot || (drive !== undefined && shared.item.webUrl === drive.webUrl)
+    const place = {
+      root: shared.key,
+      scope: isDriveRoot ? 'library' : 'folder',
+      host: address.host,
+    } as const
     const [access, organization] = await Promise.all([
-      sharing.accessTo(shared.key, signal),
+      rights.accessTo(place, signal),
       this.#organization(tenant, signal),
     ])
     const library: NewLibrary = {
-      root: shared.key,
-      scope: isDriveRoot ? 'library' : 'folder',
+      ...place,
       organization,
       name: libraryName(shared, isDriveRoot, drive, site),
       webUrl: shared.item.webUrl ?? drive?.webUrl ?? site?.webUrl ?? `https://${address.host}/`,
-      host: address.host,
       access,
     }
     return {

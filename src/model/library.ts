@@ -4,6 +4,9 @@ import type { ItemKey, LibraryId } from './ids.js'
 /** Of OneDrive's scopes, the two that can be synced; single files cannot. */
 export type LibraryScope = 'library' | 'folder'
 
+/** What the service lets us do, as far as it is known. */
+export type LibraryAccess = 'read' | 'write' | 'unknown'
+
 /** One library, or one shared folder of a library, of another organization. */
 export interface Library {
   readonly id: LibraryId
@@ -17,8 +20,7 @@ export interface Library {
   readonly webUrl: string
   /** SharePoint host, for example `contoso.sharepoint.com`. */
   readonly host: string
-  /** What the service lets us do, as far as it is known. */
-  readonly access: 'read' | 'write' | 'unknown'
+  readonly access: LibraryAccess
 }
 
 export type NewLibrary = Omit<Library, 'id'>

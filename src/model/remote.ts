@@ -2,6 +2,7 @@ import type { ByteRange } from './byte-ranges.js'
 import type { DriveChange, DriveItem } from './drive-item.js'
 import type { Fault } from './fault.js'
 import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds } from './ids.js'
+import type { Library, LibraryAccess } from './library.js'
 import type { ThumbnailBox } from './thumbnail.js'
 
 /**
@@ -101,10 +102,14 @@ export interface RemoteHints {
   listen(root: ItemKey, onListening: () => void, onHint: () => void, signal: AbortSignal): Promise<void>
 }
 
-/** Implemented by `graph/sharing.ts`. */
+/** Implemented by `libraries/library-rights.ts`. */
 export interface RemoteRights {
-  /** What we may do with the item; `unknown` where the service does not tell guests. */
-  accessTo(item: ItemKey, signal: AbortSignal): Promise<'read' | 'write' | 'unknown'>
+  /**
+   * What we may do with a library; `unknown` where nobody tells guests.
+   *
+   * @throws {Fault} where the first to be asked could not be: `offline`, `throttled`, `sign-in-required`, …
+   */
+  accessTo(library: Pick<Library, 'root' | 'scope' | 'host'>, signal: AbortSignal): Promise<LibraryAccess>
 }
 
 export interface DeltaPage {

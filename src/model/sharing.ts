@@ -55,8 +55,6 @@ export interface RemoteSharing {
   /** @param path below the drive's root, decoded, without a leading slash; '' for the root itself */
   itemByPath(tenant: TenantId, drive: DriveId, path: string, signal: AbortSignal): Promise<SharedItem>
   itemById(tenant: TenantId, drive: DriveId, item: ItemId, signal: AbortSignal): Promise<SharedItem>
-  /** What we may do with the item; `unknown` where the service does not tell guests. */
-  accessTo(item: ItemKey, signal: AbortSignal): Promise<'read' | 'write' | 'unknown'>
   /** The tenant's display name; `undefined` where it is not shown to guests. */
   organizationName(tenant: TenantId, signal: AbortSignal): Promise<string | undefined>
 }

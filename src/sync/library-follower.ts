@@ -36,6 +36,10 @@ const LONGEST_BETWEEN_HINTS: Milliseconds = 10_000
 const WHILE_LISTENING: Milliseconds = 10 * 60_000
 // Costs as much as five other requests.
 const RIGHTS_ASKED_AGAIN: Milliseconds = 15 * 60_000
+// The root is in a delta with whatever changes in it, and seldom because of its permissions.
+const AFTER_ROOT_CHANGED: Milliseconds = 5 * 60_000
+// Many items are refused at once where one is.
+const AFTER_WRITE_REFUSED: Milliseconds = 60_000
 
 /** What synchronisation asks of the mounted drive. Implemented by `fs/mounted-drive.ts`. */
 export interface SyncedDrive {
@@ -139,6 +143,13 @@ export class LibraryFollower {
     this.#nap.abort()
   }
 
+  /** A write was refused that we took for allowed: asks soon what we may do. */
+  writeRefused(): void {
+    if (!this.#doubtRights(AFTER_WRITE_REFUSED)) return
+    this.#isAwake = true
+    this.#nap.abort()
+  }
+
   /** Removes what was held back, soon. */
   consent(): void {
     this.#consented = true
@@ -235,13 +246,20 @@ export class LibraryFollower {
     if (rights === undefined || isRecent) return
     this.#rightsAsked = clock.now()
     try {
-      const access = await rights.accessTo(library.root, signal)
+      const access = await rights.accessTo(library, signal)
       if (access === 'unknown' || access === library.access || signal.aborted) return
       store.libraries.setAccess(library.id, access)
       drive.rightsChanged()
     } catch (failure) {
       if (!signal.aborted) onTrouble('rights-not-known', failure)
     }
+  }
+
+  /** What we know may be wrong, unless it is this young. @returns whether it will be asked for because of that */
+  #doubtRights(age: Milliseconds): boolean {
+    if (this.#rightsAsked === undefined || this.#deps.clock.now() - this.#rightsAsked < age) return false
+    this.#rightsAsked = undefined
+    return true
   }
 
   /** @returns how many items were not as the store had them */
@@ -269,7 +287,9 @@ export class LibraryFollower {
     let next: string | undefined
     let isRootGone = false
     for await (const page of this.#pages(library, cursor, signal)) {
-      isRootGone ||= page.changes.some(change => change.id === library.root.item && 'removed' in change)
+      const ofRoot = page.changes.filter(change => change.id === library.root.item)
+      isRootGone ||= ofRoot.some(change => 'removed' in change)
+      if (ofRoot.length > 0) this.#doubtRights(AFTER_ROOT_CHANGED)
       await round.apply(page, signal)
       next = page.cursor
     }

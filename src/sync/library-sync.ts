@@ -35,6 +35,11 @@ export class LibrarySync {
     for (const [library, follower] of this.#followers) if (id === undefined || id === library) follower.wake()
   }
 
+  /** A library's service has refused a write. */
+  writeRefused(id: LibraryId): void {
+    this.#followers.get(id)?.writeRefused()
+  }
+
   /** What was held back of a library may go. */
   consent(id: LibraryId): void {
     this.#followers.get(id)?.consent()

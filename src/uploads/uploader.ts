@@ -50,6 +50,8 @@ export interface UploaderDeps {
   readonly massDeletion?: number
   /** Both sides have changed a file: the user is told. */
   readonly onConflict: (conflict: Conflict) => void
+  /** The service lets us change something less than we thought. */
+  readonly onDenied?: (library: LibraryId) => void
   /** Something went wrong that nobody waits for. */
   readonly onTrouble: (event: string, failure: unknown) => void
 }
@@ -515,6 +517,7 @@ export class Uploader {
     const { store, clock, random } = this.#deps
     const now = clock.now()
     const attempts = before + 1
+    if (fault.code === 'access-denied') this.#deps.onDenied?.(library)
     const record = store.libraries.byId(library)
     const closed = record && this.#closures.note(fault, record, now, random())
     const notBefore = closed ?? now + delayAfter(fault, attempts, random())

@@ -14,12 +14,16 @@ import { GraphContent } from '../../src/graph/content.js'
 import { GraphDelta } from '../../src/graph/delta.js'
 import { DownloadUrls } from '../../src/graph/download-urls.js'
 import { GraphClient } from '../../src/graph/graph-client.js'
+import { GraphListItems } from '../../src/graph/list-items.js'
 import { GraphSharing } from '../../src/graph/sharing.js'
 import { Throttle } from '../../src/graph/throttle.js'
 import { GraphThumbnails } from '../../src/graph/thumbnails.js'
+import { GraphViewpoint } from '../../src/graph/viewpoint.js'
 import { GraphWriter } from '../../src/graph/writes.js'
 import { HttpClient } from '../../src/http/http-client.js'
+import { LibraryRights } from '../../src/libraries/library-rights.js'
 import { LibraryResolver } from '../../src/libraries/resolve.js'
+import { SharePointRights } from '../../src/libraries/sharepoint-rights.js'
 import { TenantDiscovery } from '../../src/libraries/tenant-discovery.js'
 import { WakeUp } from '../../src/libraries/wake-up.js'
 import type { Cloud } from '../../src/model/cloud.js'
@@ -43,6 +47,11 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
   const graph = new GraphClient({ cloud, http, tokens, throttle, clock, random, organizations, retry })
   const urls = new DownloadUrls({ graph, clock, organizations })
   const sharing = new GraphSharing({ graph, report })
+  const rights = new LibraryRights({
+    permissions: sharing,
+    viewpoint: new GraphViewpoint(graph),
+    sharePoint: new SharePointRights({ http, tokens, clock, places: new GraphListItems(graph) }),
+  })
   return {
     warnings,
     http,
@@ -53,6 +62,7 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
     tokens,
     graph,
     sharing,
+    rights,
     organizations,
     folder: new GraphFolder({ graph, report }),
     delta: new GraphDelta({ graph, report }),
@@ -62,6 +72,7 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
     resolver: new LibraryResolver({
       cloud,
       sharing,
+      rights,
       tenants: new TenantDiscovery({ cloud, http }),
       wakeUp: new WakeUp({ http, tokens }),
       organizations,

@@ -126,6 +126,50 @@ t.test('a link of the Sync button leads to the drive', async t => {
   t.match(folder.json.eTag, bare('folderId').toUpperCase())
 })
 
+t.test('what a guest is told of its rights: by permissions, by beta, by SharePoint itself', async t => {
+  const lab = await openLab(t)
+  const token = await lab.token(NORTHWIND)
+  const root = await lab.graph(token, `${share(address(lab, 'northwind catalogue'))}/driveItem`)
+  const drive = String(root.json.parentReference['driveId'])
+  const list = lab.emulator.world.drive(drive)?.drive.listId ?? ''
+  const viewpoint = (path: string) =>
+    lab.graph(token, `https://graph.microsoft.com/beta/drives/${drive}${path}?$select=viewpoint`)
+  const reads = { canRead: true, canDownload: true, canUpdate: false, canDelete: false, canComment: false }
+  t.same((await viewpoint('/root')).json, {
+    '@odata.context': `https://graph.microsoft.com/v1.0/$metadata#drives('${drive}')/items/$entity`,
+    viewpoint: { accessOperations: { ...reads, canCreateFile: false, canCreateFolder: false } },
+  })
+  const [file] = (await lab.graph(token, `/drives/${drive}/root/children`)).json.value.filter(
+    item => item['file'],
+  )
+  t.same((await viewpoint(`/items/${file?.id ?? ''}`)).json['viewpoint'], { accessOperations: reads })
+  t.notOk('viewpoint' in (await lab.graph(token, `/drives/${drive}/root?$select=id,viewpoint`)).json, 'v1.0')
+
+  const scope = 'https://northwind.sharepoint.com/.default openid'
+  const own = await lab.token(NORTHWIND, { scope })
+  const bits = `https://northwind.sharepoint.com/sites/Supply/_api/web/lists('${list}')/EffectiveBasePermissions`
+  t.same((await lab.graph(own, bits)).json, { High: '176', Low: '138612833' })
+  t.equal((await lab.graph(token, bits)).status, 401, "Graph's token is not SharePoint's")
+
+  const rules = (more: object) => lab.admin('PUT', '/libraries', { drive, ...more })
+  const permissions = () => lab.graph(token, `/drives/${drive}/root/permissions`)
+  await rules({ guestPermissions: 'none', viewpoint: false })
+  t.same((await permissions()).json.value, [])
+  t.notOk('viewpoint' in (await viewpoint('/root')).json)
+  await rules({ guestPermissions: 'refused' })
+  t.match(await permissions(), { status: 403, json: { error: { code: 'accessDenied' } } })
+  t.equal((await rules({ guestPermissions: 'some' })).status, 400)
+  await rules({ guestPermissions: 'own' })
+  t.equal((await permissions()).json.value.length, 1)
+
+  const consent = (more: object) =>
+    lab.admin('POST', '/people', { do: 'consent', tenant: 'northwind', ...more })
+  t.same((await consent({ sharePoint: false })).json, { consent: 'granted', sharePoint: false })
+  t.match(await lab.signIn(NORTHWIND, { scope }), { status: 400, json: { error_codes: [65001] } })
+  t.equal((await lab.signIn(NORTHWIND)).status, 200, "Graph's consent is another")
+  t.equal((await consent({})).status, 400)
+})
+
 t.test('removed rights are gone at the next request', async t => {
   const lab = await openLab(t)
   const token = await lab.token(CONTOSO)

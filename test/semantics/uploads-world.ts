@@ -42,6 +42,8 @@ export class UploadsWorld {
   readonly link: Link
   readonly service: FakeService
   readonly conflicts: Conflict[] = []
+  /** Libraries whose service has refused a write. */
+  readonly denied: LibraryId[] = []
   readonly troubles: string[] = []
   readonly changes: ItemChange[] = []
   readonly opened = new Set<Ino>()
@@ -98,6 +100,7 @@ export class UploadsWorld {
       cachePath: placeInCache,
       ...(options.massDeletion === undefined ? {} : { massDeletion: options.massDeletion }),
       onConflict: conflict => void this.conflicts.push(conflict),
+      onDenied: library => void this.denied.push(library),
       onTrouble: (event, failure) => {
         this.troubles.push(
           event === 'uploader-bug' ? `uploader-bug ${String((failure as Error).stack)}` : event,

@@ -674,6 +674,29 @@ t.test('what may only be read by now keeps what was written before, and says so'
   await converges(t, world, { a: '1' })
 })
 
+t.test('a write that is refused keeps nothing else waiting, and makes us ask what we may do', async t => {
+  const world = await startWith(t, { a: '1', b: '1' })
+  const refused = new Fault('access-denied', 'told to')
+  const isRefused = ['a', 'b']
+  world.link.onStep = ({ name }) => (isRefused.includes(name) ? Promise.reject(refused) : Promise.resolve())
+  world.write('a', '2')
+  t.match(await world.send(), [
+    { waiting: 'later', needsAttention: true, hindrance: { code: 'access-denied' } },
+  ])
+  t.same(world.denied, [world.library])
+  world.write('c', '3')
+  await world.send()
+  t.same(world.service.tree(), { a: '1', b: '1', c: '3' }, 'elsewhere in the library it may be allowed')
+  world.denied.length = 0
+  world.remove('b')
+  await world.send()
+  t.ok(world.denied.includes(world.library), 'deletions too')
+  isRefused.length = world.denied.length = 0
+  world.clock.advance(2 * 60 * 60_000)
+  await converges(t, world, { a: '2', c: '3' })
+  t.same(world.denied, [])
+})
+
 // --- what breaks ---
 
 t.test('an answer that is lost is found out about', async t => {

@@ -15,10 +15,12 @@ export function setRules(world: World, body: Body): DriveRules {
     const fits =
       name === 'quotaBytes'
         ? value === null || typeof value === 'number'
-        : Array.isArray(known)
-          ? Array.isArray(value)
-          : typeof value === typeof known
-    if (!fits) throw new AdminError(`the rule '${name}' is of another type`)
+        : name === 'guestPermissions'
+          ? ['own', 'none', 'refused'].includes(String(value))
+          : Array.isArray(known)
+            ? Array.isArray(value)
+            : typeof value === typeof known
+    if (!fits) throw new AdminError(`the rule '${name}' takes other values`)
     Object.assign(rules, { [name]: value ?? undefined })
   }
   return rules

@@ -23,7 +23,7 @@ export function changePeople(world: World, body: Record<string, unknown>) {
       return { state: principal.state, sharePointKnows: principal.sharePointKnows }
     }
     case 'consent':
-      return { consent: (requireTenant(world, body).consent = requireConsent(body['consent'])) }
+      return consent(requireTenant(world, body), body)
     case 'refuse':
       return refuse(requireTenant(world, body), body)
     case 'allow':
@@ -69,6 +69,16 @@ export function changePeople(world: World, body: Record<string, unknown>) {
 function invite(tenant: Tenant, user: User, pending: boolean) {
   const principal = tenant.addGuest(user, pending ? 'pending' : 'redeemed')
   return { oid: principal.oid, state: principal.state }
+}
+
+function consent(tenant: Tenant, body: Record<string, unknown>) {
+  const { consent: toGraph, sharePoint } = body
+  if (toGraph !== undefined || sharePoint === undefined) tenant.consent = requireConsent(toGraph)
+  if (sharePoint !== undefined && typeof sharePoint !== 'boolean') {
+    throw new AdminError('sharePoint: true or false')
+  }
+  tenant.sharePointConsent = sharePoint ?? tenant.sharePointConsent
+  return { consent: tenant.consent, sharePoint: tenant.sharePointConsent }
 }
 
 function refuse(tenant: Tenant, body: Record<string, unknown>) {

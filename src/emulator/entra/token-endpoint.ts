@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { timestamp } from '../clock.js'
 import { type Answer, json, Refusal } from '../http/answer.js'
 import { type Exchange, formOf } from '../http/exchange.js'
-import type { User } from '../world/directory.js'
+import type { Tenant, User } from '../world/directory.js'
 import type { App, World } from '../world/world.js'
 import { aadstsBody, type EntraContext, type Fields, refuseToken } from './aadsts.js'
 import { isAlias, obstacle, obstacleCode, resolveTenant } from './policy.js'
@@ -74,6 +74,9 @@ export class TokenEndpoint {
     const foreign = this.#foreignResource(scopes, tenant.slug)
     if (foreign !== undefined) {
       throw refuseToken(500011, context, { resource: foreign, tenant: tenant.displayName })
+    }
+    if (lacksConsent(tenant, app, scopes)) {
+      throw refuseToken(65001, context, fieldsFor(tenant, redeemed.user, app))
     }
     const answer = await this.#tokens.answer({
       tenant,
@@ -160,6 +163,14 @@ export class TokenEndpoint {
     const known = ['graph.microsoft.com', `${slug}.sharepoint.com`, `${slug}-my.sharepoint.com`]
     return host !== undefined && !known.includes(host) ? `https://${host}` : undefined
   }
+}
+
+/** An app may have consent for Graph and none for SharePoint's own API. */
+function lacksConsent(tenant: Tenant, app: App, scopes: readonly string[]): boolean {
+  if (tenant.sharePointConsent || app.firstParty === true) return false
+  return [tenant.sharePointHost, tenant.oneDriveHost].some(host =>
+    scopes.some(scope => scope.startsWith(`https://${host}/`)),
+  )
 }
 
 function scopesOf(form: URLSearchParams): string[] {

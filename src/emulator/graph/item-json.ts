@@ -72,13 +72,12 @@ export function sharepointIds({ site, drive, item }: Placed): Json {
 }
 
 /** Beta only, and only when selected. */
-export function viewpoint(role: Role | undefined, mayDownload: boolean): Json {
+export function viewpoint(role: Role | undefined, mayDownload: boolean, { kind }: Item): Json {
   const write = role === 'write' || role === 'owner'
   return {
     accessOperations: {
       canComment: write,
-      canCreateFile: write,
-      canCreateFolder: write,
+      ...(kind === 'folder' && { canCreateFile: write, canCreateFolder: write }),
       canDelete: write,
       canDownload: role !== undefined && mayDownload,
       canRead: role !== undefined,

@@ -96,10 +96,11 @@ export class Items {
     if (select?.includes('publication') && placed.item.kind === 'file') {
       value['publication'] = publication(placed)
     }
-    if (request.beta && select?.includes('viewpoint')) {
+    if (request.beta && placed.drive.rules.viewpoint && select?.includes('viewpoint')) {
       value['viewpoint'] = viewpoint(
         this.#deps.access.requireItem(request.caller, placed),
         this.#mayDownload(request, placed),
+        placed.item,
       )
     }
     return pick(value, select)

@@ -4,7 +4,7 @@ import type { Grant, SharingLink } from '../world/site.js'
 import { timestamp } from '../clock.js'
 import { encodeShareId } from './address.js'
 import type { Access, PlacedItem } from './access.js'
-import { notFound } from './graph-error.js'
+import { accessDenied, notFound } from './graph-error.js'
 import type { GraphRequest } from './request.js'
 
 type Json = Record<string, unknown>
@@ -28,6 +28,11 @@ function permissionsOf(access: Access, request: GraphRequest, placed: PlacedItem
   const role = access.requireItem(request.caller, placed)
   const { site, drive, item } = placed
   const { caller } = request
+  if (caller.principal.kind === 'guest') {
+    // As for guests whose rights come from a group of SharePoint's.
+    if (drive.rules.guestPermissions === 'refused') throw accessDenied()
+    if (drive.rules.guestPermissions === 'none') return []
+  }
   const applies = (grant: Grant) => !grant.on || (grant.on.drive === drive && isWithin(item, grant.on.item))
   const grants = site.grants.filter(
     grant => applies(grant) && (role === 'owner' || grant.principal === caller.principal.oid),

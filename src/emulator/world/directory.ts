@@ -49,6 +49,8 @@ export class Tenant {
   readonly domain: string
   readonly personal: boolean
   consent: Consent = 'granted'
+  /** Whether the app's consent covers SharePoint's own API too, besides Graph. */
+  sharePointConsent = true
   sharing: SharingControl = OPEN_SHARING
   /** AADSTS code by upn, or by `*` for everybody: the answer to any token request. */
   readonly refusals = new Map<string, number>()

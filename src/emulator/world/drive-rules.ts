@@ -16,7 +16,13 @@ export interface DriveRules {
   versionOnTimes: boolean
   /** PATCH obeys `conflictBehavior=replace`. */
   replaceOnMove: boolean
+  /** What guests are shown of `permissions`: what applies to them, nothing, or 403. */
+  guestPermissions: GuestPermissions
+  /** Whether items of the library have a `viewpoint` (beta). */
+  viewpoint: boolean
 }
+
+export type GuestPermissions = 'own' | 'none' | 'refused'
 
 export function defaultRules(): DriveRules {
   return {
@@ -28,5 +34,7 @@ export function defaultRules(): DriveRules {
     refuseAuthorizedFragments: true,
     versionOnTimes: true,
     replaceOnMove: false,
+    guestPermissions: 'own',
+    viewpoint: true,
   }
 }

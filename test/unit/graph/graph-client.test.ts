@@ -27,8 +27,11 @@ t.test('a link that leads elsewhere never gets the token', async t => {
     'file:///etc/passwd',
     'nonsense',
   ]
-  for (const link of elsewhere)
-    await t.rejects(graph.get(CONTOSO, link, patient), { code: 'protocol-error' }, link)
+  for (const link of elsewhere) {
+    for (const version of ['v1.0', 'beta'] as const) {
+      await t.rejects(graph.get(CONTOSO, link, patient, { version }), { code: 'protocol-error' }, link)
+    }
+  }
   t.same(http.requests, [])
 })
 

@@ -61,7 +61,6 @@ function world(over: Partial<RemoteSharing> = {}) {
     drive: () => Promise.resolve(documents),
     itemByPath: () => Promise.resolve(root),
     itemById: () => Promise.resolve(shared('ById')),
-    accessTo: () => Promise.resolve('write'),
     organizationName: () => Promise.resolve('Contoso'),
     ...over,
   }
@@ -69,6 +68,7 @@ function world(over: Partial<RemoteSharing> = {}) {
   const resolver = new LibraryResolver({
     cloud: { sharePointSuffix: '.sharepoint.com' },
     sharing,
+    rights: { accessTo: () => Promise.resolve('write') },
     tenants: { tenantOf: () => Promise.resolve(CONTOSO) },
     wakeUp: {
       visit(_tenant, host, path) {

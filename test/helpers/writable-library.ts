@@ -105,9 +105,18 @@ export class WritableLibrary {
 const ORGANIZATION = 'contoso'
 const SITE = 'Design'
 
-/** The demo world's library of documents, which Ann may change; unmounted after the test. */
-export async function mountWritable(t: Test, options: readonly string[] = []): Promise<WritableLibrary> {
-  const sandbox = await openSandbox()
+/**
+ * The demo world's library of documents, which Ann may change; unmounted after the test.
+ *
+ * @param options for `b2bmount mount`
+ * @param program another one than `b2bmount`
+ */
+export async function mountWritable(
+  t: Test,
+  options: readonly string[] = [],
+  program?: string,
+): Promise<WritableLibrary> {
+  const sandbox = await openSandbox(program === undefined ? {} : { program })
   t.teardown(() => sandbox.close())
   return await mountIn(sandbox, options)
 }

@@ -347,6 +347,23 @@ t.test('a name that another one has with other capitals is taken, too', async t 
   t.match(world.conflicts, [{ name: 'a.txt', copy: 'a-laptop-2.txt' }])
 })
 
+for (const leave of ['renamed', 'deleted']) {
+  t.test(`theirs gets its plain name when ours, never sent, is ${leave}`, async t => {
+    const world = await startWith(t, { 'b.txt': 'b' })
+    world.service.put('a.txt', 'theirs')
+    world.write('a.txt', 'ours')
+    await world.pull()
+    t.equal(world.read('a.txt'), 'ours')
+    if (leave === 'deleted') world.remove('a.txt')
+    else world.rename('a.txt', 'c.txt')
+    t.notOk('a.txt' in world.tree(), 'but not while a program may be about to make it anew')
+    world.clock.advance(2_000)
+    await until(() => 'a.txt' in world.tree())
+    await world.drain()
+    t.same(world.tree(), { 'a.txt': 'theirs', 'b.txt': 'b', ...(leave === 'renamed' && { 'c.txt': 'ours' }) })
+  })
+}
+
 t.test('equal bytes are no conflict', async t => {
   const world = await startWith(t, { old: '1' })
   world.write('old', 'same')

@@ -347,6 +347,15 @@ t.test('a name that another one has with other capitals is taken, too', async t 
   t.match(world.conflicts, [{ name: 'a.txt', copy: 'a-laptop-2.txt' }])
 })
 
+t.test('nor is it sent in part when the other side has deleted the file', async t => {
+  const world = await startWith(t, { a: '0123456789' })
+  const ino = world.patch('a', 4, 'NEW')
+  world.service.remove('a')
+  t.match(await world.drain(), [{ ino, needsAttention: true, hindrance: { code: 'not-supported' } }])
+  t.same(world.service.tree(), {})
+  t.equal(world.item('a').ino, ino, 'what was written here is still there, and can be exported')
+})
+
 for (const leave of ['renamed', 'deleted']) {
   t.test(`theirs gets its plain name when ours, never sent, is ${leave}`, async t => {
     const world = await startWith(t, { 'b.txt': 'b' })

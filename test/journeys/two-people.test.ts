@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import t from 'tap'
 import type { DaemonStatus } from '../../src/control/answers.js'
 import { cannotMount } from '../helpers/can-mount.js'
@@ -13,6 +14,58 @@ const BEGINNING = 'I exist to be changed by two people.\n'
 const HOST = hostname().replace(/\..*|[^\p{L}\p{N}_-]/gu, '')
 
 const copyOf = (stem: string, ending = '') => `${stem}-${HOST}${ending === '' ? '' : `.${ending}`}`
+
+const DEEDS = 150
+const NAMES = ['a.txt', 'b.txt', 'x/a.txt', 'x/b.txt', 'y/a.txt', 'y/z/a.txt']
+const FOLDERS = ['x', 'y', 'y/z', 'w']
+
+/**
+ * Writes, saves, renames and deletes in no order, as often as not where the other one is doing the same.
+ *
+ * @returns how much of it could be done: names come and go
+ */
+async function doesWhatever(library: WritableLibrary, who: string, seed: number): Promise<number> {
+  const random = seededRandom(seed)
+  const one = (names: readonly string[]) =>
+    library.on(FOLDER, names[Math.floor(random() * names.length)] ?? '')
+  let done = 0
+  for (let i = 0; i < DEEDS; i++) {
+    const [path, other] = [one(NAMES), one(NAMES)]
+    const deeds = [
+      async () => {
+        await mkdir(dirname(path), { recursive: true })
+        await writeFile(path, `${who} ${i}\n`)
+      },
+      async () => {
+        await writeFile(`${path}.new`, `${who} ${i}\n`)
+        await rename(`${path}.new`, path)
+      },
+      () => rename(path, other),
+      () => unlink(path),
+      () => rename(one(FOLDERS), one(FOLDERS)),
+      () => rm(one(FOLDERS), { recursive: true }),
+      () => library.sandbox.cli('sync'),
+    ]
+    try {
+      // The first ones more often.
+      await deeds[Math.floor(random() ** 1.5 * deeds.length)]?.()
+      done++
+    } catch (failure) {
+      if (!/^(ENOENT|ENOTEMPTY|EINVAL|ESTALE)$/.test((failure as NodeJS.ErrnoException).code ?? ''))
+        throw failure
+    }
+  }
+  return done
+}
+
+/** From 0 to 1, the same for the same seed. */
+function seededRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
 
 t.test('two people change one library at the same time', { skip: cannotMount }, async t => {
   const ann = await mountWritable(t)
@@ -164,6 +217,12 @@ t.test('two people change one library at the same time', { skip: cannotMount }, 
     ])
     const tree = await agreed()
     t.same([tree['taken.txt'], tree[copyOf('taken', 'txt')]].sort(), ["Bob's\n", BEGINNING])
+  })
+
+  await t.test('both do whatever they like: in the end all see the same', async t => {
+    const [mine, yours] = await Promise.all([doesWhatever(ann, 'Ann', 1), doesWhatever(bob, 'Bob', 2)])
+    t.ok(mine > 20 && yours > 20, `${mine} and ${yours} things were done`)
+    await t.resolves(agreed())
   })
 
   await t.test('diff finds nothing', async t => {

@@ -163,7 +163,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
 
   const cacheDirectory = join(paths.cacheDirectory, 'content')
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 })
-  const offline = new OfflineMemory(clock)
+  const offline = new OfflineMemory(clock, tenant => uploads.reached(tenant))
   const hashes = {
     hashFile: addon.found?.quickXorHashFile ?? hashFileInSlices,
     hashBytes: addon.found?.quickXorHash ?? hashBytes,

@@ -11,8 +11,7 @@ import type { Attributes, Entry } from './file-system.js'
 export interface DriveNodesDeps {
   readonly store: Pick<Store, 'items' | 'libraries' | 'content' | 'owed'>
   readonly cache: Pick<ContentCache, 'opened'>
-  /** Absent: nothing can be changed here. */
-  readonly dirty: DirtyFiles | undefined
+  readonly dirty: DirtyFiles
 }
 
 /** What the kernel's nodes stand for, and how that looks: by the store, and where a file is open by what it is now. */
@@ -78,8 +77,7 @@ export class DriveNodes {
   isLocal(item: ItemRecord): boolean {
     const { store, dirty } = this.#deps
     const owed = store.owed.of(item.ino)
-    if (dirty === undefined || owed?.content !== true)
-      return this.#hasContent(item, { start: 0, end: item.size }, item.size)
+    if (owed?.content !== true) return this.#hasContent(item, { start: 0, end: item.size }, item.size)
     const opened = dirty.open(item.ino, owed.base.size)
     try {
       const missing = opened.file.fromBase({ start: 0, end: opened.file.size })
@@ -90,7 +88,6 @@ export class DriveNodes {
   }
 
   #rightsIn(library: LibraryId): Rights {
-    if (this.#deps.dirty === undefined) return 'read'
     const { access, accessRemoved: removed } = this.#deps.store.libraries.byId(library) ?? {}
     // Unknown: it is tried, and what the service refuses is refused.
     return access === undefined || access === 'read' || removed !== undefined ? 'read' : 'write'
@@ -99,7 +96,7 @@ export class DriveNodes {
   /** As it is now, where it was changed here. */
   #changedHere(item: Shown): { readonly shown: Shown; readonly localBytes: Bytes } | undefined {
     const { store, dirty } = this.#deps
-    if (dirty === undefined || store.owed.isEmpty) return undefined
+    if (store.owed.isEmpty) return undefined
     const { ino, generation } = item
     const opened = dirty.opened(ino)
     if (opened !== undefined) {

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.js'
 import type { DriveNodes } from './drive-nodes.js'
 import type { AttributeChanges, Attributes, Caller, Created } from './file-system.js'
 import type { HydrationGate } from './hydration-gate.js'
-import { notYet, type LocalWriter } from './local-writer.js'
+import type { LocalWriter } from './local-writer.js'
 import type { OpenFiles } from './open-files.js'
 
 const { O_EXCL } = constants
@@ -17,8 +17,7 @@ export interface LocalChangesDeps {
   readonly nodes: DriveNodes
   readonly files: OpenFiles
   readonly gate: Pick<HydrationGate, 'admit' | 'openLocal' | 'withRoom'>
-  /** Absent: nothing can be changed here. */
-  readonly writer: LocalWriter | undefined
+  readonly writer: LocalWriter
   /** Resolves when all names in a folder are known. @throws {Fault} as `lookup` */
   readonly listed: (directory: ItemRecord, signal: AbortSignal) => Promise<void>
   /** This program has changed something. */
@@ -45,7 +44,6 @@ export class LocalChanges {
     signal: AbortSignal,
   ): Promise<Created> {
     const { store, nodes, files, gate } = this.#deps
-    this.#writer()
     const admission = await gate.admit(caller, flags)
     const directory = await this.#known(parent, signal)
     const there = store.items.byName(directory.ino, name)
@@ -56,7 +54,7 @@ export class LocalChanges {
       return { ...opened, attributes: nodes.attributes(nodes.item(node)) }
     }
     const { item, dirty } = await gate.withRoom(() => {
-      const made = this.#writer().create(nodes.directory(parent), name, 'file', permissions)
+      const made = this.#deps.writer.create(nodes.directory(parent), name, 'file', permissions)
       this.#deps.onChanges(made.changes)
       return made
     })
@@ -65,7 +63,7 @@ export class LocalChanges {
   }
 
   async mkdir(parent: NodeId, name: string, permissions: number, signal: AbortSignal): Promise<Attributes> {
-    const writer = this.#writer()
+    const writer = this.#deps.writer
     const directory = await this.#known(parent, signal)
     const { item, changes } = writer.create(directory, name, 'folder', permissions)
     this.#deps.onChanges(changes)
@@ -73,7 +71,7 @@ export class LocalChanges {
   }
 
   async remove(parent: NodeId, name: string, kind: 'file' | 'folder', signal: AbortSignal): Promise<void> {
-    const writer = this.#writer()
+    const writer = this.#deps.writer
     await this.#knownFolder(parent, name, kind === 'folder', signal)
     const item = this.#child(this.#deps.nodes.directory(parent), name)
     this.#deps.onChanges(writer.remove(item, kind))
@@ -87,7 +85,7 @@ export class LocalChanges {
     flags: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const writer = this.#writer()
+    const writer = this.#deps.writer
     const { store, nodes } = this.#deps
     await this.#known(parent, signal)
     // What is to be replaced must be empty.
@@ -102,7 +100,7 @@ export class LocalChanges {
   }
 
   async setattr(node: NodeId, changes: AttributeChanges, handle: number | undefined): Promise<Attributes> {
-    const writer = this.#writer()
+    const writer = this.#deps.writer
     const { nodes, files, gate, onChanges } = this.#deps
     const { size } = changes
     if (size !== undefined) {
@@ -115,12 +113,6 @@ export class LocalChanges {
     if (item !== undefined) onChanges(writer.setAttributes(item, changes))
     const attributes = item === undefined ? files.attributesOf(node) : nodes.attributes(nodes.item(node))
     return attributes ?? nodes.attributes(nodes.item(node))
-  }
-
-  #writer(): LocalWriter {
-    const { writer } = this.#deps
-    if (writer === undefined) throw notYet()
-    return writer
   }
 
   async #known(parent: NodeId, signal: AbortSignal): Promise<ItemRecord> {

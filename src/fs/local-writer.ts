@@ -346,11 +346,6 @@ export interface Made {
   readonly changes: readonly ItemChange[]
 }
 
-/** Where nothing is written at all. */
-export function notYet(): Fault {
-  return new Fault('read-only', 'Files on this drive cannot be changed yet')
-}
-
 /** @throws {Fault} `local-io` */
 function setTime(fd: number, modified: Milliseconds): void {
   locally(() => futimesSync(fd, modified / 1000, modified / 1000))

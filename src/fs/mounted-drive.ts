@@ -80,8 +80,7 @@ export interface MountedDriveDeps {
   /** Something went wrong that nobody waits for. `event` in kebab case. */
   readonly onTrouble: (event: string, failure: unknown) => void
   readonly watcher?: DriveWatcher
-  /** Absent: nothing can be changed here, as if every library were shared for reading. */
-  readonly writer?: LocalWriter
+  readonly writer: LocalWriter
 }
 
 /** The drive: the libraries of the store, with content as it is needed. Knows no kernel. */
@@ -97,7 +96,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   constructor(deps: MountedDriveDeps) {
     this.#deps = deps
     const { store, cache, gate, hydrator, writer, folders, guard, clock, offline, onTrouble } = deps
-    const nodes = new DriveNodes({ store, cache, dirty: writer?.dirty })
+    const nodes = new DriveNodes({ store, cache, dirty: writer.dirty })
     this.#nodes = nodes
     this.#kernels = new KernelCaches(store, item => nodes.attributes(item))
     const onLocalChanges = (changes: readonly ItemChange[]) => this.#carryOutHere(changes)
@@ -333,7 +332,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     if (!anyway) this.checkNothingUnsent(id)
     const { inos } = store.owed.ofLibrary(id)
     this.#carryOut(store.removeLibrary(id, clock.now()))
-    for (const ino of inos) writer?.forget(ino)
+    for (const ino of inos) writer.forget(ino)
   }
 
   /** Deletes what libraries left behind that were removed, now or before a crash. Yields between small steps. */
@@ -407,7 +406,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
     this.#lister.close()
     this.#files.releaseAll()
-    await this.#deps.writer?.settled()
+    await this.#deps.writer.settled()
     await this.#deps.hydrator.settled()
   }
 

@@ -2,6 +2,7 @@ import { constants, fstatSync } from 'node:fs'
 import type { OpenDirty } from '../dirty/dirty-files.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { Hydrator } from '../hydration/hydrator.js'
+import { readRange } from '../hydration/read-range.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault } from '../model/fault.js'
@@ -14,8 +15,7 @@ import { nodeOf, type DriveNodes } from './drive-nodes.js'
 import type { Attributes, Caller, Created, LocalContent, OpenFile } from './file-system.js'
 import { HandleTable, type OpenHandle } from './handle-table.js'
 import type { Admission, HydrationGate } from './hydration-gate.js'
-import { notYet, type LocalWriter } from './local-writer.js'
-import { readBytes } from './read-bytes.js'
+import type { LocalWriter } from './local-writer.js'
 
 const { O_RDWR, O_TRUNC, O_WRONLY } = constants
 
@@ -27,8 +27,7 @@ export interface OpenFilesDeps {
   readonly cache: Pick<ContentCache, 'pathOf' | 'supersede'>
   /** Whether a kernel reads the cache file of this node by itself. */
   readonly isPassedThrough: (node: NodeId) => boolean
-  /** Absent: nothing can be changed here. */
-  readonly writer: LocalWriter | undefined
+  readonly writer: LocalWriter
   /** This program has changed something. */
   readonly onChanges: (changes: readonly ItemChange[]) => void
   /** Whoever has the file of this node open reads and writes by way of it from now on. */
@@ -75,14 +74,14 @@ export class OpenFiles {
       this.truncate(item, 0)
       return this.#openLocally(nodes.file(node), mayWrite, admission)
     }
-    const { dirty } = this.#deps.writer ?? {}
-    const changed = dirty && this.#openDirty(item)
+    const { dirty } = this.#deps.writer
+    const changed = this.#openDirty(item)
     try {
       if (changed?.hasBase !== false) return await this.#openWithBase(item, mayWrite, admission)
       gate.openLocal(item, admission)
       return this.#openLocally(item, mayWrite, admission)
     } finally {
-      if (changed !== undefined) dirty?.release(changed)
+      if (changed !== undefined) dirty.release(changed)
     }
   }
 
@@ -112,11 +111,12 @@ export class OpenFiles {
     const { reader, dirty } = this.#handles.get(number)
     if (reader === undefined) return dirty?.file.read(range) ?? new Uint8Array(0)
     const { fd, size } = reader.file
-    if (dirty === undefined) return await readBytes(fd, range.start, Math.min(range.end, size))
+    if (dirty === undefined)
+      return await readRange(fd, { start: range.start, end: Math.min(range.end, size) })
     // What is written while the base is read is not covered by it: that is looked at afterwards, gaps before bytes.
     const parts: { readonly start: Bytes; readonly bytes: Uint8Array }[] = []
-    for (const { start, end } of dirty.file.fromBase(range)) {
-      parts.push({ start, bytes: await readBytes(fd, start, end) })
+    for (const part of dirty.file.fromBase(range)) {
+      parts.push({ start: part.start, bytes: await readRange(fd, part) })
     }
     const gaps = dirty.file.fromBase(range)
     const bytes = dirty.file.read(range)
@@ -167,7 +167,7 @@ export class OpenFiles {
       signal.throwIfAborted()
       // What the handle reads must be what the file has: else what is written would belong to another content.
       const opened = this.#begin(this.#deps.nodes.item(this.#writable(number).node), true)
-      this.#writer().dirty.release(opened)
+      this.#deps.writer.dirty.release(opened)
       return opened.file
     })
   }
@@ -186,7 +186,7 @@ export class OpenFiles {
       opened.file.truncate(size)
       this.#note(opened, nodeOf(item))
     } finally {
-      this.#writer().dirty.release(opened)
+      this.#deps.writer.dirty.release(opened)
     }
   }
 
@@ -202,7 +202,7 @@ export class OpenFiles {
     const { dirty, node } = number === undefined ? {} : this.#handles.get(number)
     if (dirty !== undefined && node !== undefined) {
       this.#note(dirty, node)
-      await this.#writer().dirty.sync(dirty)
+      await this.#deps.writer.dirty.sync(dirty)
     }
     await this.#deps.store.flushed()
   }
@@ -217,7 +217,7 @@ export class OpenFiles {
       if (dirty === undefined && blocks !== attributes.blocks)
         this.#deps.onHydrated(ino, file.generation, file.verified)
     }
-    if (mayWrite && !this.isOpenForWriting(ino)) this.#deps.writer?.uploads.wake()
+    if (mayWrite && !this.isOpenForWriting(ino)) this.#deps.writer.uploads.wake()
   }
 
   releaseAll(): void {
@@ -252,32 +252,26 @@ export class OpenFiles {
   #add(item: ItemRecord, opened: Omit<OpenHandle, 'node' | 'ino' | 'attributes'>): number {
     const attributes = this.#deps.nodes.attributes(item)
     // From the first byte on nobody tells us of what is written: natively, into a file that was changed here before.
-    if (opened.mayWrite && opened.dirty !== undefined) this.#writer().beforeWriting(item.ino)
+    if (opened.mayWrite && opened.dirty !== undefined) this.#deps.writer.beforeWriting(item.ino)
     return this.#handles.add({ ...opened, node: nodeOf(item), ino: item.ino, attributes })
   }
 
   #checkOpen(item: ItemRecord, changes: boolean): void {
-    if (changes) this.#writer().checkWritable(item.library)
+    if (changes) this.#deps.writer.checkWritable(item.library)
   }
 
   /** To be given back. */
   #openDirty({ ino }: ItemRecord): OpenDirty | undefined {
     const { store, writer } = this.#deps
-    const owed = writer && store.owed.of(ino)
+    const owed = store.owed.of(ino)
     if (owed?.content !== true) return undefined
-    return writer?.dirty.open(ino, owed.base.size)
+    return writer.dirty.open(ino, owed.base.size)
   }
 
   #writable(number: number): OpenHandle {
     const handle = this.#handles.get(number)
     if (!handle.mayWrite) throw new Fault('bad-handle', 'This file is not open for writing')
     return handle
-  }
-
-  #writer(): LocalWriter {
-    const { writer } = this.#deps
-    if (writer === undefined) throw notYet()
-    return writer
   }
 
   #isUnchanged(item: ItemRecord, size: Bytes): boolean {
@@ -287,7 +281,7 @@ export class OpenFiles {
 
   /** To be given back. Whoever has the file open is told. */
   #begin(item: ItemRecord, fromBase: boolean): OpenDirty {
-    const writer = this.#writer()
+    const writer = this.#deps.writer
     const node = nodeOf(item)
     const opened = this.#deps.isPassedThrough(node)
       ? this.#takeOver(item)
@@ -303,7 +297,7 @@ export class OpenFiles {
   #takeOver(item: ItemRecord): OpenDirty {
     const { cache } = this.#deps
     const { ino, generation } = item
-    const opened = this.#writer().beginContent(item, { takeOver: cache.pathOf(ino, generation) })
+    const opened = this.#deps.writer.beginContent(item, { takeOver: cache.pathOf(ino, generation) })
     cache.supersede(ino, generation, false)
     return opened
   }
@@ -320,7 +314,7 @@ export class OpenFiles {
     const { revision } = file
     const isMapped = dirty.isTakenOver && this.#isWrittenByMapping(dirty)
     if (file.noted === revision && !isMapped) return
-    this.#deps.onChanges(this.#writer().noteContent(dirty))
+    this.#deps.onChanges(this.#deps.writer.noteContent(dirty))
     file.noted = revision
     this.#deps.onBytes(node, isMapped)
   }
@@ -332,7 +326,7 @@ export class OpenFiles {
       // The bytes are there, and the next start finds them.
       this.#deps.onTrouble('change-not-noted', failure)
     }
-    this.#writer().dirty.release(dirty)
+    this.#deps.writer.dirty.release(dirty)
   }
 
   #contentOf({ fd, file }: OpenDirty): LocalContent {

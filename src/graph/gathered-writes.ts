@@ -6,7 +6,7 @@ import { LARGEST_BATCH } from './batch.js'
 import type { GraphClient, WriteRequest } from './graph-client.js'
 
 // While one is under way the next one fills.
-const BATCHES_AT_ONCE = 2
+const BATCHES_AT_ONCE = 3
 
 interface Waiting {
   readonly request: WriteRequest

@@ -1,12 +1,8 @@
-import { read } from 'node:fs'
-import { promisify } from 'node:util'
 import type { ByteRange } from '../model/byte-ranges.js'
 import type { Bytes } from '../model/ids.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Hydrator } from './hydrator.js'
-import { localFault } from './local-fault.js'
-
-const readAt = promisify(read)
+import { readRange } from './read-range.js'
 
 /** Contents that were changed here, as they were: what the changes do not cover is fetched as far as it is not local. */
 export class BaseContents {
@@ -22,7 +18,7 @@ export class BaseContents {
     return {
       read: async (range, signal) => {
         await this.#hydrator.ensure(reader, range, signal)
-        return readWhole(reader.file.fd, range)
+        return readRange(reader.file.fd, range)
       },
       close: () => this.#hydrator.release(reader),
     }
@@ -33,18 +29,4 @@ export interface OpenContent {
   /** Exactly the bytes of `range`, which is within the size. @throws {Fault} as {@link Hydrator.ensure} */
   read(range: ByteRange, signal: AbortSignal): Promise<Uint8Array>
   close(): void
-}
-
-async function readWhole(fd: number, { start, end }: ByteRange): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(end - start)
-  try {
-    for (let done = 0; done < bytes.length;) {
-      const { bytesRead } = await readAt(fd, bytes, done, bytes.length - done, start + done)
-      if (bytesRead === 0) throw new Error('the cache file is shorter than its content')
-      done += bytesRead
-    }
-  } catch (failure) {
-    throw localFault(failure)
-  }
-  return bytes
 }

@@ -1,11 +1,7 @@
-import { read } from 'node:fs'
-import { promisify } from 'node:util'
 import type { Bytes, Ino } from '../model/ids.js'
 import type { Store } from '../store/store.js'
 import type { ContentCache } from './content-cache.js'
-import { localFault } from './local-fault.js'
-
-const readAt = promisify(read)
+import { readRange } from './read-range.js'
 
 /**
  * Whole contents that are here and verified, for who wants to look at them without fetching anything. Of the service's; not of
@@ -33,15 +29,9 @@ export class LocalContents {
     const file = this.#cache.open(ino, generation, size)
     try {
       if (!file.verified) return undefined
-      const bytes = Buffer.allocUnsafe(size)
-      for (let done = 0; done < size;) {
-        const { bytesRead } = await readAt(file.fd, bytes, done, size - done, done)
-        if (bytesRead === 0) return undefined
-        done += bytesRead
-      }
-      return bytes
-    } catch (failure) {
-      throw localFault(failure)
+      const bytes = await readRange(file.fd, { start: 0, end: size })
+      // Meanwhile somebody may have begun to write to it.
+      return file.verified ? bytes : undefined
     } finally {
       this.#cache.release(file)
     }

@@ -12,10 +12,13 @@ const REMEMBERED: Milliseconds = 3_000
  */
 export class OfflineMemory {
   readonly #clock: Clock
+  readonly #onReached: (tenant: TenantId) => void
   readonly #faults = new Map<TenantId, { readonly fault: Fault; readonly until: Milliseconds }>()
 
-  constructor(clock: Clock) {
+  /** @param onReached somebody had an answer */
+  constructor(clock: Clock, onReached: (tenant: TenantId) => void = () => undefined) {
     this.#clock = clock
+    this.#onReached = onReached
   }
 
   /** Why asking `tenant` now would be in vain; `undefined` when it is worth trying. */
@@ -35,5 +38,6 @@ export class OfflineMemory {
 
   noteSuccess(tenant: TenantId): void {
     this.#faults.delete(tenant)
+    this.#onReached(tenant)
   }
 }

@@ -1,4 +1,4 @@
-import { Fault } from '../model/fault.js'
+import { Fault, type FaultCode } from '../model/fault.js'
 import type { LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import { accessRemoved } from '../model/library.js'
 import { delayAfter, patienceWith } from '../model/upload-patience.js'
@@ -42,6 +42,13 @@ export class Closures {
     if (usedSpace) this.#entries.delete(libraryKey(library.id, true))
   }
 
+  /** The tenant has answered somebody. @returns whether it was closed because it had not */
+  reached(tenant: TenantId): boolean {
+    const known = this.#entries.get(tenantKey(tenant))
+    if (known === undefined || !isUnreached(known.fault.code)) return false
+    return this.#entries.delete(tenantKey(tenant))
+  }
+
   openAll(): void {
     this.#entries.clear()
   }
@@ -56,6 +63,11 @@ export class Closures {
     ]
     return entries.find(entry => entry !== undefined && entry.until > now)
   }
+}
+
+/** Nobody was there to refuse it. */
+export function isUnreached(code: FaultCode | undefined): boolean {
+  return code === 'offline' || code === 'timed-out'
 }
 
 /** What is known before anything is sent. */

@@ -540,7 +540,8 @@ export class ItemSender {
     const { twins } = this.#deps.store
     for (let attempt = 1; ; attempt++) {
       const copy = conflictName(name, this.#deps.hostName, attempt)
-      if (twins.of(parent, copy, [name]) === undefined) return copy
+      // Its own name, too, is taken: by theirs.
+      if (twins.of(parent, copy, []) === undefined) return copy
     }
   }
 

@@ -2,13 +2,13 @@ import type { Clock } from '../concurrency/clock.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import type { DirtyFiles } from '../dirty/dirty-files.js'
 import { Fault, isFault } from '../model/fault.js'
-import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import type { Bytes, Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.js'
 import { delayAfter, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { Attempts, Hindrance, Owed } from '../store/owed-table.js'
 import type { Store } from '../store/store.js'
-import { Closures, type Closure } from './closures.js'
+import { Closures, isUnreached, type Closure } from './closures.js'
 import { DeletionSender } from './deletion-sender.js'
 import { exportUnsent, type Exported } from './export-unsent.js'
 import { ItemSender, type Conflict, type Sending } from './item-sender.js'
@@ -187,6 +187,19 @@ export class Uploader {
     }
     for (const deletion of owed.deletions()) {
       if (deletion.notBefore > 0) owed.setDeletionAttempts(deletion.number, { ...deletion, notBefore: 0 })
+    }
+    this.#planBy(this.#deps.clock.now())
+  }
+
+  /** The tenant has answered somebody: what could not be sent because it had not goes now. */
+  reached(tenant: TenantId): void {
+    if (!this.#closures.reached(tenant)) return
+    const { owed, libraries } = this.#deps.store
+    const isFree = ({ library, notBefore, hindrance }: Attempts & { readonly library: LibraryId }) =>
+      notBefore > 0 && isUnreached(hindrance?.code) && libraries.byId(library)?.root.tenant === tenant
+    for (const row of owed.all().filter(isFree)) owed.setAttempts(row.ino, { ...row, notBefore: 0 })
+    for (const deletion of owed.deletions().filter(isFree)) {
+      owed.setDeletionAttempts(deletion.number, { ...deletion, notBefore: 0 })
     }
     this.#planBy(this.#deps.clock.now())
   }

@@ -198,7 +198,7 @@ export class DriveWorld {
       room: this.limits,
       ...administrator,
     })
-    this.#library = options.writable === true ? { ...projects, access: 'write' } : projects
+    this.#library = { ...projects, access: options.writable === true ? 'write' : 'read' }
     this.dirty = new DirtyFiles({
       directory: join(this.directory, 'unsent'),
       boot: options.boot ?? 1n,
@@ -207,7 +207,7 @@ export class DriveWorld {
     const owner = { uid: OWNER, gid: OWNER }
     this.writer = new LocalWriter({ store, dirty: this.dirty, clock, owner, onTrouble })
     this.drive = new MountedDrive({
-      ...(options.writable === true ? { writer: this.writer } : {}),
+      writer: this.writer,
       store,
       cache: this.cache,
       hydrator: this.hydrator,

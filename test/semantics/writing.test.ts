@@ -226,16 +226,6 @@ t.test('a library that is shared for reading, and everything above libraries, is
   t.equal(await errnoOf(world.drive.mkdir(nodeId(1 as never, 0), 'new', 0o755, CALLER, forever)), 'EROFS')
 })
 
-t.test('a drive without a writer is read-only', async t => {
-  const world = startWorld(t)
-  world.library()
-  world.remote.put(fileItem('a', 'a.txt', bytesOf('old')), bytesOf('old'))
-  world.store.libraries.setAccess(world.library().id, 'write')
-  t.equal(await errnoOf(opened(world, 'a.txt')), 'EROFS')
-  t.equal(await errnoOf(created(world, 'new')), 'EROFS')
-  t.equal(world.drive.getattr(await world.node('a.txt')).permissions, 0o444)
-})
-
 t.test('when access was removed nothing can be changed', async t => {
   const world = await worldWith(t, { 'a.txt': bytesOf('old') })
   world.store.libraries.setAccessRemoved(world.library().id, 1)

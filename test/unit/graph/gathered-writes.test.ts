@@ -10,6 +10,8 @@ import { CONTOSO, fakeGraph, fakeGraphWith, graphError, patient, toResponse } fr
 const session = (i: number): WriteRequest => ({ method: 'POST', path: `/s/${i}`, body: '{"item":{}}' })
 const opened = (id: number) => ({ id: String(id), status: 200, body: { uploadUrl: `https://sp/${id}` } })
 
+const own = () => new AbortController().signal
+
 /** A Graph that answers when it is told to. */
 function heldGraph() {
   const asked: { tenant: TenantId; paths: string[]; signal: AbortSignal; answer: () => void }[] = []
@@ -28,19 +30,18 @@ const turn = () => new Promise(resolve => setImmediate(() => setImmediate(resolv
 
 t.test('what is asked for together goes together, twenty at a time', async t => {
   const { writes, asked } = heldGraph()
-  const all = Array.from({ length: 45 }, (_, i) => writes.write(CONTOSO, session(i), patient))
+  const all = Array.from({ length: 65 }, (_, i) => writes.write(CONTOSO, session(i), own()))
   await turn()
   t.same(
     asked.map(({ paths }) => paths.length),
-    [20, 20],
-    'and no more than two requests at once',
+    [20, 20, 20],
+    'and no more than three requests at once',
   )
   asked[0]?.answer()
   await all[0]
   await turn()
-  t.same(asked[2]?.paths, ['/s/40', '/s/41', '/s/42', '/s/43', '/s/44'])
-  asked[1]?.answer()
-  asked[2]?.answer()
+  t.same(asked[3]?.paths, ['/s/60', '/s/61', '/s/62', '/s/63', '/s/64'])
+  for (const { answer } of asked) answer()
   const bodies = (await Promise.all(all)).map(tryJsonObjectOf)
   t.same(
     bodies,
@@ -117,7 +118,7 @@ t.test('each has its own answer', async t => {
     { reason: { code: 'throttled', retryAfterSeconds: 7 } },
   ])
   t.same(http.paths, ['/v1.0/$batch'])
-  const { requests } = JSON.parse(String(http.requests[0]?.body)) as { requests: unknown[] }
+  const { requests } = JSON.parse(http.requests[0]?.body as string) as { requests: unknown[] }
   t.match(requests[3], {
     id: '3',
     method: 'POST',

@@ -1,13 +1,13 @@
 import { read } from 'node:fs'
 import { promisify } from 'node:util'
-import { localFault } from '../hydration/local-fault.js'
+import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
-import type { Bytes } from '../model/ids.js'
+import { localFault } from './local-fault.js'
 
 const readAt = promisify(read)
 
-/** Of a cache file, where they are known to be. @throws {Fault} `local-io` */
-export async function readBytes(fd: number, start: Bytes, end: Bytes): Promise<Uint8Array> {
+/** All of a range of a cache file, where it is known to be. @throws {Fault} `local-io` */
+export async function readRange(fd: number, { start, end }: ByteRange): Promise<Uint8Array> {
   const length = Math.max(0, end - start)
   const bytes = Buffer.allocUnsafe(length)
   try {

@@ -37,6 +37,7 @@ export interface Sandbox {
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly cloudFile: string
+  readonly cloud: EmulatedCloud
   /** Runs `b2bmount …` to its end, whatever its exit status. */
   cli(...args: readonly string[]): Promise<Finished>
   /** Runs `b2bmount … --json`. @throws when it fails */
@@ -47,12 +48,14 @@ export interface Sandbox {
   adminBytes(path: string, headers?: Readonly<Record<string, string>>): Promise<Buffer>
   /** The network goes away and does not come back: connections break, new ones are refused. */
   cutOff(): Promise<void>
-  /** Ends the daemon and the emulator, unmounts, removes everything. Never throws. */
+  /** Ends the daemon and, if it is its own, the emulator; unmounts, removes everything. Never throws. */
   close(): Promise<void>
 }
 
 export interface SandboxOptions {
-  /** More arguments for the emulator, for example `--library`, `contoso/Projects=/srv/projects`. */
+  /** The cloud of another sandbox: two people's machines, one Microsoft 365. That one has to be closed last. */
+  readonly cloud?: EmulatedCloud
+  /** More arguments for the emulator, if it is its own, for example `--library`, `contoso/Projects=/srv/projects`. */
   readonly emulator?: readonly string[]
   /** Who sits at the browser. */
   readonly user?: string
@@ -70,28 +73,29 @@ interface EmulatorReady {
   readonly ca: string
 }
 
+/** The emulator that a sandbox has started. */
+export interface EmulatedCloud {
+  readonly child: ChildProcess
+  readonly ready: EmulatorReady
+}
+
 export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   // Unix sockets below it need a short path.
   const home = await mkdtemp(join(tmpdir(), 'b2b-'))
-  let emulator: RunningEmulator | undefined
+  let own: EmulatedCloud | undefined
   try {
-    emulator = await startEmulator(join(home, 'emulator'), options.emulator ?? [])
-    const env = await privateEnvironment(home, emulator.ready.cloud, options.user ?? DEMO_USER)
-    const ca = await readFile(emulator.ready.ca)
-    return new OpenSandbox(home, env, emulator, ca, options)
+    const cloud = options.cloud ?? (own = await startEmulator(join(home, 'emulator'), options.emulator ?? []))
+    const env = await privateEnvironment(home, cloud.ready.cloud, options.user ?? DEMO_USER)
+    const ca = await readFile(cloud.ready.ca)
+    return new OpenSandbox(home, env, cloud, ca, options)
   } catch (failure) {
-    emulator?.child.kill('SIGKILL')
+    own?.child.kill('SIGKILL')
     await rm(home, { recursive: true, force: true })
     throw failure
   }
 }
 
-interface RunningEmulator {
-  readonly child: ChildProcess
-  readonly ready: EmulatorReady
-}
-
-async function startEmulator(directory: string, args: readonly string[]): Promise<RunningEmulator> {
+async function startEmulator(directory: string, args: readonly string[]): Promise<EmulatedCloud> {
   const child = spawn(
     ENV,
     [...PLAIN_NODE, EMULATOR, '--directory', directory, '--json', '--exit-with-parent', ...args],
@@ -110,6 +114,15 @@ async function startEmulator(directory: string, args: readonly string[]): Promis
   }
 }
 
+async function stopEmulator({ child }: EmulatedCloud): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  await gone
+  clearTimeout(timer)
+}
+
 async function privateEnvironment(home: string, cloudFile: string, user: string): Promise<NodeJS.ProcessEnv> {
   const browser = join(home, 'browser')
   const command = [process.execPath, PERSON, '--cloud', cloudFile, '--as', user].map(shellQuote).join(' ')
@@ -125,21 +138,23 @@ class OpenSandbox implements Sandbox {
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly cloudFile: string
-  readonly #emulator: RunningEmulator
+  readonly cloud: EmulatedCloud
+  readonly #ownsCloud: boolean
   readonly #ca: Buffer
   readonly #command: readonly [string, ...string[]]
 
   constructor(
     home: string,
     env: NodeJS.ProcessEnv,
-    emulator: RunningEmulator,
+    cloud: EmulatedCloud,
     ca: Buffer,
-    { program = CLI, within: [runner, ...rest] = [] }: SandboxOptions,
+    { cloud: others, program = CLI, within: [runner, ...rest] = [] }: SandboxOptions,
   ) {
     this.home = home
     this.env = env
-    this.cloudFile = emulator.ready.cloud
-    this.#emulator = emulator
+    this.cloudFile = cloud.ready.cloud
+    this.cloud = cloud
+    this.#ownsCloud = others === undefined
     this.#ca = ca
     const command = [ENV, ...PLAIN_NODE, program] as const
     this.#command = runner === undefined ? command : [runner, ...rest, ...command]
@@ -173,7 +188,7 @@ class OpenSandbox implements Sandbox {
   }
 
   async cutOff(): Promise<void> {
-    const { child } = this.#emulator
+    const { child } = this.cloud
     if (child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise(resolve => child.once('exit', resolve))
     child.kill('SIGKILL')
@@ -185,11 +200,7 @@ class OpenSandbox implements Sandbox {
     for (const directory of await mountsBelow(this.home)) {
       await detachMount(directory).catch(() => undefined)
     }
-    this.#emulator.child.kill('SIGTERM')
-    const gone = new Promise(resolve => this.#emulator.child.once('exit', resolve))
-    const timer = setTimeout(() => this.#emulator.child.kill('SIGKILL'), 5_000)
-    if (this.#emulator.child.exitCode === null && this.#emulator.child.signalCode === null) await gone
-    clearTimeout(timer)
+    if (this.#ownsCloud) await stopEmulator(this.cloud)
     if ((await mountsBelow(this.home)).length === 0) await rm(this.home, { recursive: true, force: true })
   }
 
@@ -203,7 +214,7 @@ class OpenSandbox implements Sandbox {
       const asked = request(
         {
           host: '127.0.0.1',
-          port: this.#emulator.ready.port,
+          port: this.cloud.ready.port,
           ca: this.#ca,
           method,
           path: `/_emulator${path}`,

@@ -55,6 +55,8 @@ export class LocalStatements {
  */
 export class LocalEdit {
   readonly changes: ItemChange[] = []
+  /** Folders in which something has left a name that the service was never told of. */
+  readonly namesLeft = new Set<Ino>()
   readonly #items: ItemTable
   readonly #owed: OwedTable
   readonly #statements: LocalStatements
@@ -150,6 +152,7 @@ export class LocalEdit {
     this.changes.push(vanished(item), appeared({ parent: parent.ino, name, kind: item.kind }))
     const row = this.#rowOf(item, this.#owed.of(item.ino))
     if (row.isNew) {
+      this.namesLeft.add(item.parent)
       this.#owed.owe({ ...row, staysHere }, this.#now)
       if (item.kind === 'file' && !staysHere) this.#adopt(item.ino, parent, name)
     } else this.#owePlace(row, parent, name)
@@ -166,7 +169,10 @@ export class LocalEdit {
     const owed = this.#owed.of(item.ino)
     const heir = successor ?? this.#heirOf(item, owed)
     this.#drop(item)
-    if (owed?.isNew === true) return
+    if (owed?.isNew === true) {
+      this.namesLeft.add(item.parent)
+      return
+    }
     const base = this.#baseOf(item, owed)
     if (heir !== undefined) return this.#inherit(heir, item, base)
     if (base.parent === undefined || base.name === undefined) return

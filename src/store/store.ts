@@ -39,6 +39,7 @@ export class Store {
   readonly #database: Database
   readonly #statements: ItemStatements
   readonly #localStatements: LocalStatements
+  readonly #namesLeft = new Map<Ino, Milliseconds>()
   readonly #sentStatements: SentStatements
   readonly #watchers = new Set<() => void>()
 
@@ -76,8 +77,26 @@ export class Store {
     return this.#written(() => {
       const edit = new LocalEdit(this.items, this.owed, this.#localStatements, this.#statements, now)
       work(edit)
+      for (const folder of edit.namesLeft) this.#namesLeft.set(folder, now)
       return edit.changes
     })
+  }
+
+  /**
+   * Others get the plain names that were left here, not at once: programs that save move the old file away and make a new one.
+   *
+   * @param until when a name has to have been left
+   */
+  settleNamesLeft(now: Milliseconds, until: Milliseconds): readonly ItemChange[] {
+    const folders = [...this.#namesLeft].filter(([, left]) => left <= until).map(([folder]) => folder)
+    if (folders.length === 0) return []
+    for (const folder of folders) this.#namesLeft.delete(folder)
+    return this.change(now, edit => folders.forEach(folder => edit.nameLeft(folder)))
+  }
+
+  /** When the name was left that waits the longest for another one to get it. */
+  get firstNameLeft(): Milliseconds | undefined {
+    return this.#namesLeft.size === 0 ? undefined : Math.min(...this.#namesLeft.values())
   }
 
   /** The same for what the service answers to what was done here. */

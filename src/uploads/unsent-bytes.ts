@@ -4,7 +4,7 @@ import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { UploadSource } from '../model/remote.js'
-import type { ItemRecord } from '../store/item-record.js'
+import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import type { Owed } from '../store/owed-table.js'
 
 /** Goes in one request, from memory: what is written meanwhile does not matter. */
@@ -103,7 +103,11 @@ export class UnsentBytes {
   async #complete(opened: OpenDirty, item: ItemRecord, owed: Owed, signal: AbortSignal): Promise<void> {
     const { file } = opened
     const gaps = file.fromBase({ start: 0, end: file.size })
-    if (gaps.length > 0) await this.#fill(file, gaps, this.#deps.base.open(item, owed.base.size), signal)
+    try {
+      if (gaps.length > 0) await this.#fill(file, gaps, this.#deps.base.open(item, owed.base.size), signal)
+    } catch (failure) {
+      throw isOver(failure, item, owed) ? neverWhole(failure) : failure
+    }
     await this.#deps.dirty.sync(opened)
   }
 
@@ -117,7 +121,7 @@ export class UnsentBytes {
       for (const gap of gaps) {
         for (let start = gap.start; start < gap.end; start += PIECE) {
           const end = Math.min(gap.end, start + PIECE)
-          file.fill(start, await readBase(base, { start, end }, signal))
+          file.fill(start, await base.read({ start, end }, signal))
           signal.throwIfAborted()
         }
       }
@@ -127,17 +131,19 @@ export class UnsentBytes {
   }
 }
 
-/** @throws {Fault} `not-supported`: these bytes are nowhere any more */
-async function readBase(base: OpenBase, range: ByteRange, signal: AbortSignal): Promise<Uint8Array> {
-  try {
-    return await base.read(range, signal)
-  } catch (failure) {
-    if (!isFault(failure, 'stale-content')) throw failure
-    const sentence =
-      'The other side has replaced this file, and what was not changed here cannot be had any more'
-    throw new Fault('not-supported', sentence, {
-      nextStep: 'Get what was written here out with:  b2bmount export DIRECTORY',
-      cause: failure,
-    })
-  }
+/** Whether bytes of the base are nowhere any more. */
+function isOver(failure: unknown, item: ItemRecord, owed: Owed): failure is Fault {
+  if (isFault(failure, 'stale-content')) return true
+  // "Not found" comes and goes, unless the service has said that it is deleted.
+  const isDeleted = isLocalId(item.remoteId) || owed.hindrance?.code === 'item-not-found'
+  return isFault(failure, 'item-not-found') && isDeleted
+}
+
+function neverWhole(cause: Fault): Fault {
+  const sentence =
+    'The other side has replaced or deleted this file, and what was not changed here cannot be had any more'
+  return new Fault('not-supported', sentence, {
+    nextStep: 'Get what was written here out with:  b2bmount export DIRECTORY',
+    cause,
+  })
 }

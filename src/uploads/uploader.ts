@@ -367,6 +367,7 @@ export class Uploader {
 
   #replan(): void {
     const began = performance.now()
+    this.#settleNames()
     const plan = this.#plan(TASKS_PLANNED)
     const { libraries } = this.#deps.store
     this.#queue.fill(plan.tasks, library => libraries.byId(library)?.root.tenant)
@@ -376,6 +377,14 @@ export class Uploader {
     // While a program makes one file after the other, one of them has always just settled.
     if (plan.next !== undefined) this.#planBy(Math.max(plan.next, this.#deps.clock.now() + this.#pause))
     if (this.isIdle) for (const idler of [...this.#idlers]) idler()
+  }
+
+  #settleNames(): void {
+    const { store, clock } = this.#deps
+    const now = clock.now()
+    const changes = store.settleNamesLeft(now, now - SETTLING)
+    if (changes.length > 0) this.#owner.changed(changes)
+    if (store.firstNameLeft !== undefined) this.#planBy(store.firstNameLeft + SETTLING)
   }
 
   /** Until the next plan, unless something happens. */

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import type { Test } from 'tap'
 import { openSandbox, type Sandbox } from '../../scripts/sandbox.js'
 import type { UnsentReport } from '../../src/control/answers.js'
@@ -7,14 +7,17 @@ import type { UnsentReport } from '../../src/control/answers.js'
 interface World {
   readonly tenants: readonly {
     readonly slug: string
-    readonly sites: readonly {
-      readonly title: string
-      readonly libraries: readonly {
-        readonly name: string
-        readonly driveId: string
-        readonly webUrl: string
-      }[]
-    }[]
+    readonly sites: readonly SiteThere[]
+  }[]
+}
+
+interface SiteThere {
+  readonly id: string
+  readonly title: string
+  readonly libraries: readonly {
+    readonly name: string
+    readonly driveId: string
+    readonly webUrl: string
   }[]
 }
 
@@ -22,11 +25,15 @@ interface World {
 export interface ItemThere {
   readonly id: string
   readonly name: string
+  readonly kind: 'file' | 'folder' | 'package'
   readonly size: number
   readonly modified: number
   readonly versions?: number
   readonly children?: readonly string[]
 }
+
+/** Of a folder's files, by their path in it, what is in them; of its folders `null`. */
+export type Texts = Readonly<Record<string, string | null>>
 
 /** A library that the other organization lets its guest change, on a mounted drive; and how it looks over there. */
 export class WritableLibrary {
@@ -63,6 +70,30 @@ export class WritableLibrary {
     return this.sandbox.admin('POST', '/items', { drive: this.driveId, ...change })
   }
 
+  /** What is in a folder, as the drive shows it. */
+  async texts(folder: string): Promise<Texts> {
+    const texts: Record<string, string | null> = {}
+    for (const entry of await readdir(this.on(folder), { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name)
+      texts[relative(this.on(folder), path)] = entry.isFile() ? await readFile(path, 'utf8') : null
+    }
+    return texts
+  }
+
+  /** What is in a folder at the other organization. */
+  async textsThere(folder: string): Promise<Texts> {
+    const texts: Record<string, string | null> = {}
+    for (const name of (await this.there(folder)).children ?? []) {
+      const path = `${folder}/${name}`
+      const isFile = (await this.there(path)).kind === 'file'
+      texts[name] = isFile ? (await this.bytesThere(path)).toString() : null
+      if (isFile) continue
+      for (const [below, text] of Object.entries(await this.textsThere(path)))
+        texts[`${name}/${below}`] = text
+    }
+    return texts
+  }
+
   /** Until everything has been sent, or only what cannot be is left. */
   async sync(): Promise<UnsentReport> {
     const { status, stdout, stderr } = await this.sandbox.cli('sync', '--wait', '--json')
@@ -71,16 +102,43 @@ export class WritableLibrary {
   }
 }
 
-/** The demo world's library of documents, which Ann may change; unmounted after the test. */
-export async function mountWritable(t: Test, options: readonly string[] = []): Promise<WritableLibrary> {
-  const sandbox = await openSandbox()
+const ORGANIZATION = 'contoso'
+const SITE = 'Design'
+
+/**
+ * The demo world's library of documents, which Ann may change; unmounted after the test.
+ *
+ * @param options for `b2bmount mount`
+ * @param program another one than `b2bmount`
+ */
+export async function mountWritable(
+  t: Test,
+  options: readonly string[] = [],
+  program?: string,
+): Promise<WritableLibrary> {
+  const sandbox = await openSandbox(program === undefined ? {} : { program })
   t.teardown(() => sandbox.close())
+  return await mountIn(sandbox, options)
+}
+
+/** The same library on the machine of somebody else, whom the other organization lets change it, too. */
+export async function mountBeside(
+  t: Test,
+  { sandbox: first }: WritableLibrary,
+  user: string,
+): Promise<WritableLibrary> {
+  const { id } = await siteOf(first)
+  const person = { tenant: ORGANIZATION, user }
+  await first.admin('POST', '/people', { do: 'invite', ...person })
+  await first.admin('POST', '/people', { do: 'grant', ...person, site: id, role: 'write' })
+  const sandbox = await openSandbox({ cloud: first.cloud, user })
+  t.teardown(() => sandbox.close())
+  return await mountIn(sandbox, [])
+}
+
+async function mountIn(sandbox: Sandbox, options: readonly string[]): Promise<WritableLibrary> {
   await sandbox.json('sign-in')
-  const { tenants } = await sandbox.admin<World>('GET', '/world')
-  const found = tenants
-    .find(({ slug }) => slug === 'contoso')
-    ?.sites.find(({ title }) => title === 'Design')
-    ?.libraries.find(({ name }) => name === 'Documents')
+  const found = (await siteOf(sandbox)).libraries.find(({ name }) => name === 'Documents')
   if (found === undefined) throw new Error('the demo world has no such library')
   const { library } = await sandbox.json<{ library: { organization: string; name: string } }>(
     'add',
@@ -90,4 +148,11 @@ export async function mountWritable(t: Test, options: readonly string[] = []): P
   await mkdir(drive)
   await sandbox.json('mount', drive, ...options)
   return new WritableLibrary(sandbox, drive, join(drive, library.organization, library.name), found.driveId)
+}
+
+async function siteOf(sandbox: Sandbox): Promise<SiteThere> {
+  const { tenants } = await sandbox.admin<World>('GET', '/world')
+  const found = tenants.find(({ slug }) => slug === ORGANIZATION)?.sites.find(({ title }) => title === SITE)
+  if (found === undefined) throw new Error('the demo world has no such site')
+  return found
 }

@@ -350,6 +350,23 @@ t.test('a name that another one has with other capitals is taken, too', async t 
   t.match(world.conflicts, [{ name: 'a.txt', copy: 'a-laptop-2.txt' }])
 })
 
+for (const leave of ['renamed', 'deleted']) {
+  t.test(`theirs gets its plain name when ours, never sent, is ${leave}`, async t => {
+    const world = await startWith(t, { 'b.txt': 'b' })
+    world.service.put('a.txt', 'theirs')
+    world.write('a.txt', 'ours')
+    await world.pull()
+    t.equal(world.read('a.txt'), 'ours')
+    if (leave === 'deleted') world.remove('a.txt')
+    else world.rename('a.txt', 'c.txt')
+    t.notOk('a.txt' in world.tree(), 'but not while a program may be about to make it anew')
+    world.clock.advance(2_000)
+    await until(() => 'a.txt' in world.tree())
+    await world.drain()
+    t.same(world.tree(), { 'a.txt': 'theirs', 'b.txt': 'b', ...(leave === 'renamed' && { 'c.txt': 'ours' }) })
+  })
+}
+
 t.test('the copy of a file that is called like a copy already has another name than that', async t => {
   // As long as a name may be: what is cut off for the host is the host.
   const name = `${'x'.repeat(244)}-laptop.txt`
@@ -394,6 +411,15 @@ t.test('a part of a version that is nowhere any more is mixed with no other vers
   world.service.put('a', 'theirs')
   t.match(await world.drain(), [{ ino, needsAttention: true, hindrance: { code: 'not-supported' } }])
   t.same(world.service.tree(), { a: 'theirs' })
+  t.equal(world.item('a').ino, ino, 'what was written here is still there, and can be exported')
+})
+
+t.test('nor is it sent in part when the other side has deleted the file', async t => {
+  const world = await startWith(t, { a: '0123456789' })
+  const ino = world.patch('a', 4, 'NEW')
+  world.service.remove('a')
+  t.match(await world.drain(), [{ ino, needsAttention: true, hindrance: { code: 'not-supported' } }])
+  t.same(world.service.tree(), {})
   t.equal(world.item('a').ino, ino, 'what was written here is still there, and can be exported')
 })
 

@@ -1,0 +1,3 @@
+import { followClockAhead } from './clock-ahead.js'
+
+followClockAhead(process.env['HOME'] ?? '')

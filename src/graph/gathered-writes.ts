@@ -59,12 +59,12 @@ export class GatheredWrites {
     lane.running++
     // What is asked for in the same turn goes together.
     await setImmediate()
-    for (let next = this.#next(lane); next.length > 0; next = this.#next(lane)) await this.#send(tenant, next)
+    while (lane.waiting.length > 0) {
+      // Without those who have given up.
+      const next = lane.waiting.splice(0, LARGEST_BATCH).filter(({ signal }) => !signal.aborted)
+      if (next.length > 0) await this.#send(tenant, next)
+    }
     lane.running--
-  }
-
-  #next(lane: Lane): Waiting[] {
-    return lane.waiting.splice(0, LARGEST_BATCH).filter(({ signal }) => !signal.aborted)
   }
 
   async #send(tenant: TenantId, batch: readonly Waiting[]): Promise<void> {

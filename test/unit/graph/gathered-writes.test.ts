@@ -86,6 +86,23 @@ t.test('who gives up waits no longer; the request ends when nobody waits', async
   t.equal(asked.length, 1)
 })
 
+t.test('who waits behind many that have given up is not forgotten', async t => {
+  const { writes, asked } = heldGraph()
+  const busy = Array.from({ length: 60 }, (_, i) => writes.write(CONTOSO, session(i), own()))
+  await turn()
+  const change = new AbortController()
+  const given = Array.from({ length: 20 }, (_, i) => writes.write(CONTOSO, session(100 + i), change.signal))
+  const last = writes.write(CONTOSO, session(200), own())
+  change.abort(new Fault('cancelled', 'changed'))
+  t.ok((await Promise.allSettled(given)).every(({ status }) => status === 'rejected'))
+  for (const { answer } of asked) answer()
+  await Promise.all(busy)
+  await turn()
+  t.same(asked.at(-1)?.paths, ['/s/200'])
+  asked.at(-1)?.answer()
+  await last
+})
+
 t.test('a single change goes as it is', async t => {
   const { graph, http } = fakeGraph({ status: 200, body: {} })
   await new GatheredWrites(graph).write(CONTOSO, session(1), patient)

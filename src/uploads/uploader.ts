@@ -182,26 +182,29 @@ export class Uploader {
 
   /** Whatever waits for a better time is tried now: the network is back, somebody has signed in. */
   retry(): void {
-    const { owed } = this.#deps.store
     this.#closures.openAll()
-    for (const row of owed.all()) {
-      if (row.notBefore > 0) owed.setAttempts(row.ino, { ...row, notBefore: 0 })
-    }
-    for (const deletion of owed.deletions()) {
-      if (deletion.notBefore > 0) owed.setDeletionAttempts(deletion.number, { ...deletion, notBefore: 0 })
-    }
-    this.#planBy(this.#deps.clock.now())
+    this.#retryThose(() => true)
   }
 
   /** The tenant has answered somebody: what could not be sent because it had not goes now. */
   reached(tenant: TenantId): void {
     if (!this.#closures.reached(tenant)) return
-    const { owed, libraries } = this.#deps.store
-    const isFree = ({ library, notBefore, hindrance }: Attempts & { readonly library: LibraryId }) =>
-      notBefore > 0 && isUnreached(hindrance?.code) && libraries.byId(library)?.root.tenant === tenant
-    for (const row of owed.all().filter(isFree)) owed.setAttempts(row.ino, { ...row, notBefore: 0 })
-    for (const deletion of owed.deletions().filter(isFree)) {
-      owed.setDeletionAttempts(deletion.number, { ...deletion, notBefore: 0 })
+    const { libraries } = this.#deps.store
+    this.#retryThose(
+      ({ library, hindrance }) =>
+        isUnreached(hindrance?.code) && libraries.byId(library)?.root.tenant === tenant,
+    )
+  }
+
+  #retryThose(isMeant: (row: Attempts & { readonly library: LibraryId }) => boolean): void {
+    const { owed } = this.#deps.store
+    for (const row of owed.all()) {
+      if (row.notBefore > 0 && isMeant(row)) owed.setAttempts(row.ino, { ...row, notBefore: 0 })
+    }
+    for (const deletion of owed.deletions()) {
+      if (deletion.notBefore > 0 && isMeant(deletion)) {
+        owed.setDeletionAttempts(deletion.number, { ...deletion, notBefore: 0 })
+      }
     }
     this.#planBy(this.#deps.clock.now())
   }

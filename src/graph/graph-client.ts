@@ -153,16 +153,10 @@ export class GraphClient {
       response = await this.#send(url, sent, fresh, signal)
     }
     throttle.heed(tenant, response.headers)
-    this.#refuse(tenant, response, who)
-    return response
-  }
-
-  /** @throws {Fault} where the service has refused */
-  #refuse(tenant: TenantId, response: HttpResponse, who: Omit<Refused, 'tenant'>): void {
-    if (response.status < 400) return
-    const fault = graphFault(response, { tenant, ...who })
+    if (response.status < 400) return response
+    const fault = graphFault(response, who)
     if (isFault(fault, 'throttled') && fault.retryAfterSeconds !== undefined) {
-      this.#deps.throttle.pause(tenant, fault.retryAfterSeconds)
+      throttle.pause(tenant, fault.retryAfterSeconds)
     }
     throw fault
   }

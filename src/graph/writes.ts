@@ -15,6 +15,7 @@ import { childPath, itemPath } from './paths.js'
 import { ifMatch, putContent, uploadPath } from './put-content.js'
 import { SessionUpload } from './session-upload.js'
 import type { Throttle } from './throttle.js'
+import { UploadUrl } from './upload-url.js'
 import { ITEM_FIELDS, parseDriveItem, parseTopItem, tryItemId, UnusableItem } from './wire.js'
 
 // Dates that JavaScript and SharePoint can both write.
@@ -70,6 +71,10 @@ export class GraphWriter implements RemoteWriter {
       if (source.size <= FIRST_FRAGMENT) return await inOneRequest()
       throw new Fault('locked', 'An upload of this file that broke off has not ended yet', { cause: failure })
     }
+  }
+
+  async endUpload(tenant: TenantId, sessionUrl: string, signal: AbortSignal): Promise<void> {
+    await new UploadUrl(this.#deps, tenant, sessionUrl).cancel(signal)
   }
 
   async createFolder(parent: ItemKey, name: string, signal: AbortSignal): Promise<DriveItem> {

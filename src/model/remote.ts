@@ -1,7 +1,7 @@
 import type { ByteRange } from './byte-ranges.js'
 import type { DriveChange, DriveItem } from './drive-item.js'
 import type { Fault } from './fault.js'
-import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds } from './ids.js'
+import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds, TenantId } from './ids.js'
 import type { Library, LibraryAccess } from './library.js'
 import type { ThumbnailBox } from './thumbnail.js'
 
@@ -203,6 +203,8 @@ export interface RemoteWriter {
   update(item: ItemKey, update: ItemUpdate, eTag: string | undefined, signal: AbortSignal): Promise<DriveItem>
   /** Into the recycle bin of the site; what is gone already is well. @throws {Fault} as {@link RemoteWriter.upload} */
   delete(item: ItemKey, eTag: string | undefined, signal: AbortSignal): Promise<void>
+  /** Nothing of it arrives any more that has not arrived already. @throws {Fault} as {@link RemoteWriter.upload} */
+  endUpload(tenant: TenantId, sessionUrl: string, signal: AbortSignal): Promise<void>
   /** As it is now. @throws {Fault} `item-not-found`, … */
   item(item: ItemKey, signal: AbortSignal): Promise<DriveItem>
   /** What has this name in a folder; `undefined`: nothing. */

@@ -12,11 +12,21 @@ import { nameIndex } from './migrations/0004-name-index.js'
 import { itemCounts } from './migrations/0006-item-counts.js'
 import { otherSide } from './migrations/0007-other-side.js'
 import { owed } from './migrations/0008-owed.js'
+import { sent } from './migrations/0009-sent.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
 
-const MIGRATIONS: readonly Migration[] = [items, thumbnails, policy, nameIndex, itemCounts, otherSide, owed]
+const MIGRATIONS: readonly Migration[] = [
+  items,
+  thumbnails,
+  policy,
+  nameIndex,
+  itemCounts,
+  otherSide,
+  owed,
+  sent,
+]
 
 // After a burst it would stay as large as the burst was.
 const LARGEST_LOG_AT_REST = 64 * 1024 * 1024

@@ -8,6 +8,7 @@ import {
   type Milliseconds,
 } from '../model/ids.js'
 import { distinctName, hasBetterClaim, shownName } from '../model/item-name.js'
+import { isOfSent } from '../model/rewritten.js'
 import { joinedEvidence, sameContent } from '../model/same-content.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
@@ -22,7 +23,7 @@ import {
   type Listing,
 } from './item-record.js'
 import type { ItemTable } from './item-table.js'
-import { NO_BASE, NOTHING_OWED, type Owed, type OwedTable } from './owed-table.js'
+import { mayBe, NO_BASE, NOTHING_OWED, type Owed, type OwedTable } from './owed-table.js'
 
 // A path of more folders than this cannot be named on Linux (PATH_MAX), so whatever is deeper is an attack.
 const DEEPEST = 4_096
@@ -163,7 +164,8 @@ export class ItemEdit {
       if (this.#owed.lately.isDeletionAfter(library, item.id, asked))
         return { ino: NOWHERE, outcome: 'outdated' }
       const ours = this.#madeHere(parent, clean)
-      if (ours !== undefined) return { ino: this.#recognize(ours, clean), outcome: 'changed' }
+      if (ours !== undefined) return { ino: this.#recognize(ours, parent, clean), outcome: 'changed' }
+      if (this.#wasDeletedHere(library, parent, clean)) return { ino: NOWHERE, outcome: 'same' }
       return { ino: this.#insert(library, parent, clean, clean.kind, newFolders), outcome: 'new' }
     }
     const { ino } = known
@@ -418,24 +420,53 @@ export class ItemEdit {
     if (this.#owed.isEmpty) return undefined
     const holder = this.#items.byName(parent, item.name)
     const owed = holder && this.#owed.of(holder.ino)
-    if (owed?.isNew !== true || owed.staysHere || holder?.kind !== item.kind) return undefined
     const isOurs =
-      item.kind === 'folder' || (owed.sentHash !== undefined && owed.sentHash === item.quickXorHash)
-    return isOurs ? { item: holder, owed } : undefined
+      owed?.isNew === true &&
+      !owed.staysHere &&
+      holder?.kind === item.kind &&
+      (item.kind === 'folder' || isOfSent(item, owed.sentHash, holder.modified))
+    return isOurs ? { item: holder, owed } : this.#sentFromHere(parent, item)
   }
 
-  #recognize({ item: { ino, kind }, owed }: { item: ItemRecord; owed: Owed }, item: DriveItem): Ino {
-    const { parentId: parent, name, eTag, modified } = item
-    this.identify(ino, item)
-    if (kind === 'folder') {
-      this.#owed.settle(ino)
-      this.setListing(ino, { kind: 'unlisted' })
-    } else {
-      // Whether its bytes have been changed since is found out when they are sent.
-      const base = { ...owed.base, eTag, parent, name, modified }
-      this.#owed.owe({ ...owed, isNew: false, base }, this.#now)
+  /** The same of what is elsewhere by now. */
+  #sentFromHere(
+    parent: Ino,
+    item: DriveItem,
+  ): { readonly item: ItemRecord; readonly owed: Owed } | undefined {
+    const folder = this.#items.byIno(parent)
+    if (folder === undefined) return undefined
+    for (const owed of this.#owed.sentTo({ parent: folder.remoteId, name: item.name })) {
+      const known = this.#items.byIno(owed.ino)
+      if (known?.kind !== item.kind || known.library !== folder.library) continue
+      if (item.kind === 'folder' || isOfSent(item, owed.sentHash, known.modified))
+        return { item: known, owed }
     }
+    return undefined
+  }
+
+  #recognize({ item: known, owed }: { item: ItemRecord; owed: Owed }, parent: Ino, item: DriveItem): Ino {
+    const { ino, kind } = known
+    const { eTag, name, modified } = item
+    const at = this.#items.byIno(parent)?.remoteId
+    this.identify(ino, item)
+    const place = known.parent !== parent || known.name !== name
+    // Whether its bytes have been changed since is found out when they are sent.
+    const base = { ...owed.base, eTag, parent: at, name, modified }
+    this.#owed.leave({ ...owed, isNew: false, place, base }, this.#now)
+    if (kind === 'folder') this.setListing(ino, { kind: 'unlisted' })
     return ino
+  }
+
+  /** It was being sent when it was deleted here, and has arrived. */
+  #wasDeletedHere(library: LibraryId, parent: Ino, item: DriveItem): boolean {
+    const folder = this.#items.byIno(parent)
+    if (folder === undefined) return false
+    const deletion = this.#owed
+      .deletionsAt(library, { parent: folder.remoteId, name: item.name })
+      .find(each => mayBe(each, item))
+    if (deletion === undefined) return false
+    this.#owed.oweDeletionOf(deletion, item, this.#now)
+    return true
   }
 
   /** The other side has deleted it, and will be sent it anew. */

@@ -2,7 +2,14 @@ import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.j
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import type { ItemStatements } from './item-edit.js'
-import { codeOfKind, columnOfListing, isDirectory, newLocalId, type ItemRecord } from './item-record.js'
+import {
+  codeOfKind,
+  columnOfListing,
+  isDirectory,
+  isLocalId,
+  newLocalId,
+  type ItemRecord,
+} from './item-record.js'
 import type { ItemTable } from './item-table.js'
 import { NO_BASE, NOTHING_OWED, type Base, type NewOwed, type Owed, type OwedTable } from './owed-table.js'
 
@@ -171,6 +178,7 @@ export class LocalEdit {
     this.#drop(item)
     if (owed?.isNew === true) {
       this.namesLeft.add(item.parent)
+      this.#mayHaveArrived(item, owed)
       return
     }
     const base = this.#baseOf(item, owed)
@@ -188,7 +196,10 @@ export class LocalEdit {
 
   /** A file that was deleted from here, or moved away and then deleted, comes again: programs save so. */
   #adopt(ino: Ino, parent: ItemRecord, name: string): void {
-    const deletion = this.#owed.deletionAt(parent.library, parent.remoteId, name)
+    const place = { parent: parent.remoteId, name }
+    const deletion = this.#owed
+      .deletionsAt(parent.library, place)
+      .find(({ isFolder, remoteId }) => !isFolder && !isLocalId(remoteId))
     if (deletion === undefined) return
     this.#owed.settleDeletion(deletion.library, deletion.remoteId)
     const { remoteId, eTag, quickXorHash, modified } = deletion
@@ -223,11 +234,34 @@ export class LocalEdit {
     const item = this.#items.byIno(heir)
     const owed = this.#owed.of(heir)
     if (item === undefined || owed === undefined) return
+    this.#mayHaveArrived(item, owed)
     // Nothing of the old bytes is in the new ones.
     const row = { ...owed, isNew: false, content: true, staysHere: false, base: { ...base, size: 0 } }
     const parent = this.#items.byIno(item.parent)
     if (parent === undefined) this.#owed.owe(row, this.#now)
     else this.#owePlace(row, parent, item.name)
+  }
+
+  /** It was being sent, and nobody has heard what became of it: if it has arrived, it goes again. */
+  #mayHaveArrived({ library, kind, modified }: ItemRecord, { isNew, base, sentHash, session }: Owed): void {
+    const { parent, name } = base
+    if (!isNew || parent === undefined || name === undefined) return
+    this.#owed.oweDeletion(
+      {
+        library,
+        remoteId: newLocalId(),
+        isFolder: isDirectory(kind),
+        eTag: undefined,
+        parent,
+        name,
+        quickXorHash: sentHash,
+        modified,
+        // Nobody over there has ever heard of it.
+        consented: true,
+        sessionUrl: session?.url,
+      },
+      this.#now,
+    )
   }
 
   #owePlace(row: NewOwed, parent: ItemRecord, name: string): void {

@@ -1,8 +1,11 @@
 import { LRUCache } from 'lru-cache'
+import type { DriveItem } from '../model/drive-item.js'
 import type { FaultCode } from '../model/fault.js'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { UploadSession } from '../model/remote.js'
+import { isOfSent } from '../model/rewritten.js'
 import type { Database } from './database.js'
+import { isLocalId } from './item-record.js'
 import { LatelySettled } from './lately-settled.js'
 
 /** Why it could not be sent the last time. */
@@ -83,6 +86,7 @@ export const NOTHING_OWED = {
 export interface OwedDeletion extends Attempts {
   readonly number: number
   readonly library: LibraryId
+  /** Ours, of something that was being sent when it was deleted: it is not known whether it has arrived. */
   readonly remoteId: ItemId
   readonly isFolder: boolean
   readonly eTag: string | undefined
@@ -93,13 +97,25 @@ export interface OwedDeletion extends Attempts {
   readonly modified: Milliseconds | undefined
   /** Somebody wants it to go, although many go with it. */
   readonly consented: boolean
+  /** The upload that may still bring it there. A secret. */
+  readonly sessionUrl: string | undefined
   readonly since: Milliseconds
+}
+
+/** Whether it is this item that was being sent when it was deleted here. */
+export function mayBe(
+  { remoteId, isFolder, quickXorHash, modified }: OwedDeletion,
+  item: DriveItem,
+): boolean {
+  if (!isLocalId(remoteId)) return false
+  return isFolder ? item.kind === 'folder' : isOfSent(item, quickXorHash, modified)
 }
 
 export type NewDeletion = Pick<
   OwedDeletion,
   'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name' | 'quickXorHash' | 'modified'
->
+> &
+  Partial<Pick<OwedDeletion, 'consented' | 'sessionUrl'>>
 
 interface AttemptRow {
   readonly attempts: number
@@ -140,6 +156,7 @@ interface DeletionRow extends AttemptRow {
   readonly hash: string | null
   readonly modified: number | null
   readonly consented: number
+  readonly session_url: string | null
   readonly since: number
 }
 
@@ -156,7 +173,8 @@ export class OwedTable {
   readonly #setSent
   readonly #setAttempts
   readonly #deletion
-  readonly #deletionAt
+  readonly #deletionsAt
+  readonly #sentTo
   readonly #deletions
   readonly #putDeletion
   readonly #removeDeletion
@@ -208,7 +226,7 @@ export class OwedTable {
     this.#setSession = database.prepare<[string | null, number | null, Ino]>(
       'UPDATE owed SET session_url = ?, session_expires = ? WHERE ino = ?',
     )
-    this.#setSent = database.prepare<[string, string | null, string | null, Ino]>(
+    this.#setSent = database.prepare<[string | null, string | null, string | null, Ino]>(
       `UPDATE owed SET sent_hash = ?, base_parent = coalesce(?, base_parent), base_name = coalesce(?, base_name)
        WHERE ino = ?`,
     )
@@ -218,8 +236,11 @@ export class OwedTable {
     this.#deletion = database.prepare<[LibraryId, ItemId], DeletionRow>(
       'SELECT * FROM owed_deletion WHERE library = ? AND remote_id = ?',
     )
-    this.#deletionAt = database.prepare<[LibraryId, ItemId, string], DeletionRow>(
-      'SELECT * FROM owed_deletion WHERE library = ? AND parent = ? AND name = ? AND is_folder = 0',
+    this.#deletionsAt = database.prepare<[LibraryId, ItemId, string], DeletionRow>(
+      'SELECT * FROM owed_deletion WHERE library = ? AND parent = ? AND name = ?',
+    )
+    this.#sentTo = database.preparePluck<[ItemId, string], Ino>(
+      'SELECT ino FROM owed WHERE base_parent = ? AND base_name = ? AND is_new = 1 AND base_parent IS NOT NULL',
     )
     this.#deletions = database.prepare<[], DeletionRow>('SELECT * FROM owed_deletion ORDER BY number')
     this.#putDeletion = database.prepare<
@@ -232,12 +253,14 @@ export class OwedTable {
         name: string,
         hash: string | null,
         modified: Milliseconds | null,
+        consented: number,
+        sessionUrl: string | null,
         since: Milliseconds,
       ]
     >(
-      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, modified, consented, since,
-                                  attempts, not_before)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0) ON CONFLICT DO NOTHING`,
+      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, modified, consented,
+                                  session_url, since, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
     )
     this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
       'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
@@ -340,13 +363,22 @@ export class OwedTable {
   }
 
   /**
-   * Bytes are about to be sent.
-   * @param hash theirs, QuickXorHash
+   * It is about to be sent.
+   * @param hash of the bytes, QuickXorHash; `undefined`: it is a folder
    * @param place of a new item: where it will be
    */
-  setSent(ino: Ino, hash: string, place: RemotePlace | undefined): void {
+  setSent(ino: Ino, hash: string | undefined, place: RemotePlace | undefined): void {
     this.#rows.delete(ino)
-    this.#setSent.run(hash, place?.parent ?? null, place?.name ?? null, ino)
+    this.#setSent.run(hash ?? null, place?.parent ?? null, place?.name ?? null, ino)
+  }
+
+  /** New items that were sent to this place, whatever became of it, and whatever they are called by now. */
+  sentTo({ parent, name }: RemotePlace): Owed[] {
+    if (this.isEmpty) return []
+    return this.#sentTo
+      .all(parent, name)
+      .map(ino => this.of(ino))
+      .filter(owed => owed !== undefined)
   }
 
   setAttempts(ino: Ino, { attempts, notBefore, hindrance }: Attempts): void {
@@ -360,11 +392,10 @@ export class OwedTable {
     return row && deletionOf(row)
   }
 
-  /** A file that has this name at the service, and is gone here. */
-  deletionAt(library: LibraryId, parent: ItemId, name: string): OwedDeletion | undefined {
-    if (this.#deletionCount === 0) return undefined
-    const row = this.#deletionAt.get(library, parent, name)
-    return row && deletionOf(row)
+  /** What has this name at the service, or may have it, and is gone here. */
+  deletionsAt(library: LibraryId, { parent, name }: RemotePlace): OwedDeletion[] {
+    if (this.#deletionCount === 0) return []
+    return this.#deletionsAt.all(library, parent, name).map(deletionOf)
   }
 
   deletions(): OwedDeletion[] {
@@ -373,6 +404,7 @@ export class OwedTable {
 
   oweDeletion(deletion: NewDeletion, now: Milliseconds): void {
     const { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified } = deletion
+    const { consented = false, sessionUrl } = deletion
     this.#deletionCount += this.#putDeletion.run(
       library,
       remoteId,
@@ -382,8 +414,21 @@ export class OwedTable {
       name,
       quickXorHash ?? null,
       modified ?? null,
+      Number(consented),
+      sessionUrl ?? null,
       now,
     ).changes
+  }
+
+  /** What is to be deleted is this item, as it is now. */
+  oweDeletionOf(
+    deletion: OwedDeletion,
+    item: Pick<DriveItem, 'id' | 'eTag' | 'modified' | 'quickXorHash'>,
+    now: Milliseconds,
+  ): void {
+    const { id: remoteId, eTag, modified, quickXorHash } = item
+    this.settleDeletion(deletion.library, deletion.remoteId)
+    this.oweDeletion({ ...deletion, remoteId, eTag, modified, quickXorHash, sessionUrl: undefined }, now)
   }
 
   settleDeletion(library: LibraryId, remoteId: ItemId): void {
@@ -466,6 +511,7 @@ function deletionOf(row: DeletionRow): OwedDeletion {
     quickXorHash: row.hash ?? undefined,
     modified: row.modified ?? undefined,
     consented: row.consented === 1,
+    sessionUrl: row.session_url ?? undefined,
     since: row.since,
     ...attemptsOf(row),
   }

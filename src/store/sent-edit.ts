@@ -11,6 +11,7 @@ import { isDirectory, isLocalId, type ItemRecord } from './item-record.js'
 import type { ItemTable } from './item-table.js'
 import type { LocalStatements } from './local-edit.js'
 import {
+  mayBe,
   NO_BASE,
   NOTHING_OWED,
   type Owed,
@@ -261,10 +262,11 @@ export class SentEdit {
   }
 
   /** It is to be deleted after all, as it is now. */
-  deletionOf(deletion: OwedDeletion, { eTag, modified, quickXorHash }: DriveItem): void {
-    this.#owed.settleDeletion(deletion.library, deletion.remoteId)
-    this.#owed.oweDeletion({ ...deletion, eTag, modified, quickXorHash }, this.#now)
-    if (deletion.consented) this.#owed.consent(deletion.library)
+  deletionOf(deletion: OwedDeletion, theirs: DriveItem): void {
+    this.#owed.oweDeletionOf(deletion, theirs, this.#now)
+    // It came before anybody could tell that it was ours.
+    const shown = this.#items.byRemoteId(deletion.library, theirs.id)
+    if (shown !== undefined) this.remote.removeAlone(shown.ino)
   }
 
   #putTheirs(library: LibraryId, theirs: DriveItem): void {
@@ -347,8 +349,12 @@ export class SentEdit {
     else if (wasNew && heir === undefined) this.#goesAgain(library, place, answer)
   }
 
-  #goesAgain(library: LibraryId, { parent, name }: RemotePlace, answer: DriveItem): void {
+  #goesAgain(library: LibraryId, place: RemotePlace, answer: DriveItem): void {
+    const { parent, name } = place
     const { id: remoteId, eTag, quickXorHash, modified } = answer
+    for (const deletion of this.#owed.deletionsAt(library, place)) {
+      if (mayBe(deletion, answer)) this.#owed.settleDeletion(library, deletion.remoteId)
+    }
     const isFolder = isDirectory(answer.kind)
     this.#owed.oweDeletion(
       { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified },

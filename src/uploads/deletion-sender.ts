@@ -1,12 +1,14 @@
 import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
-import type { ItemKey, Milliseconds } from '../model/ids.js'
+import type { ItemId, ItemKey, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder, RemoteWriter } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
-import type { OwedDeletion } from '../store/owed-table.js'
+import { isLocalId } from '../store/item-record.js'
+import type { LibraryRecord } from '../store/library-table.js'
+import { mayBe, type OwedDeletion } from '../store/owed-table.js'
 import type { SentEdit } from '../store/sent-edit.js'
 import type { Store } from '../store/store.js'
-import { verdictOn } from './verdict.js'
+import { verdictOn, WAITS_FOR_HASH } from './verdict.js'
 
 // Whoever changes it that often wants to keep it.
 const MOST_TRIES = 3
@@ -33,6 +35,7 @@ export class DeletionSender {
     const library = this.#deps.store.libraries.byId(id)
     if (library === undefined) return
     const key = { ...library.root, item: remoteId }
+    if (isLocalId(remoteId)) return await this.#findOut(library, remoteId, signal)
     for (let tries = 0; ; tries++) {
       const deletion = this.#deps.store.owed.deletion(id, remoteId)
       if (deletion === undefined) return
@@ -50,6 +53,26 @@ export class DeletionSender {
         this.#change(edit => edit.deletionOf(deletion, theirs))
       }
     }
+  }
+
+  /**
+   * It was being sent when it was deleted. What has arrived of it is to be deleted from now on.
+   * @throws {Fault} `server-error`: the service does not say yet what the bytes are
+   */
+  async #findOut({ id, root }: LibraryRecord, localId: ItemId, signal: AbortSignal): Promise<void> {
+    const { store, writer } = this.#deps
+    const deletion = store.owed.deletion(id, localId)
+    if (deletion === undefined) return
+    const { parent, name, sessionUrl } = deletion
+    // After this nothing arrives any more.
+    if (sessionUrl !== undefined) await writer.endUpload(root.tenant, sessionUrl, signal)
+    const theirs = await writer.child({ ...root, item: parent }, name, signal)
+    if (theirs === undefined || !isWhatWasSent(deletion, theirs)) {
+      return this.#change(edit => edit.deletionSent(deletion))
+    }
+    const known = store.items.byRemoteId(id, theirs.id)
+    const isInUse = known !== undefined && store.owed.of(known.ino) !== undefined
+    this.#change(edit => (isInUse ? edit.deletionSent(deletion) : edit.deletionOf(deletion, theirs)))
   }
 
   /**
@@ -92,6 +115,15 @@ export class DeletionSender {
   #change(work: (edit: SentEdit) => void): void {
     this.#deps.onChanges(this.#deps.store.changeSent(this.#deps.now(), work))
   }
+}
+
+/** @throws {Fault} `server-error` */
+function isWhatWasSent(deletion: OwedDeletion, theirs: DriveItem): boolean {
+  const isHashLate = theirs.kind === 'file' && theirs.quickXorHash === undefined && !deletion.isFolder
+  if (isHashLate && deletion.attempts < WAITS_FOR_HASH) {
+    throw new Fault('server-error', 'The service does not know yet what has arrived')
+  }
+  return mayBe(deletion, theirs)
 }
 
 /** Whether only what does not matter has changed since. */

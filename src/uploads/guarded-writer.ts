@@ -52,6 +52,11 @@ export class GuardedWriter implements RemoteWriter {
     await this.#remote.delete(item, eTag, signal)
   }
 
+  async endUpload(tenant: TenantId, sessionUrl: string, signal: AbortSignal): Promise<void> {
+    await this.#check(tenant, signal)
+    await this.#remote.endUpload(tenant, sessionUrl, signal)
+  }
+
   async item(item: ItemKey, signal: AbortSignal): Promise<DriveItem> {
     await this.#check(item.tenant, signal)
     return await this.#remote.item(item, signal)

@@ -4,6 +4,7 @@ import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, ItemKey, Milliseconds } from '../model/ids.js'
 import { conflictName, distinctName } from '../model/item-name.js'
 import { accessRemoved } from '../model/library.js'
+import { isRewritten } from '../model/rewritten.js'
 import type { ItemUpdate, RemoteWriter, UploadSession } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
@@ -12,12 +13,10 @@ import type { Owed, RemotePlace } from '../store/owed-table.js'
 import type { SentEdit } from '../store/sent-edit.js'
 import type { Store } from '../store/store.js'
 import type { UnsentBytes, UnsentContent } from './unsent-bytes.js'
-import { isRewritten, verdictOn, type Verdict } from './verdict.js'
+import { verdictOn, WAITS_FOR_HASH, type Verdict } from './verdict.js'
 
 // Name, content, and each once more because something was found out.
 const MOST_STEPS = 8
-// How often a hash is waited for before two files of one name count as different.
-const WAITS_FOR_HASH = 3
 
 /** Two versions of one file, both of which are kept. */
 export interface Conflict {
@@ -114,8 +113,10 @@ export class ItemSender {
   // --- new items ---
 
   async #makeFolder(item: ItemRecord, owed: Owed, target: Target, { signal }: Sending): Promise<boolean> {
-    const { writer } = this.#deps
+    const { writer, store } = this.#deps
     const { parent, place } = target
+    if (await this.#folderArrivedBefore(item, owed, target, signal)) return true
+    store.owed.setSent(item.ino, undefined, place)
     let wasThere = false
     let answer: DriveItem
     try {
@@ -130,6 +131,23 @@ export class ItemSender {
       wasThere = true
     }
     this.#change(edit => edit.madeFolder(item.ino, item.library, place, answer, wasThere))
+    return true
+  }
+
+  /** It was to be made elsewhere before, and may be there although nobody heard of it. */
+  async #folderArrivedBefore(
+    { ino, library }: ItemRecord,
+    { base }: Owed,
+    { parent, place }: Target,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (base.parent === undefined || base.name === undefined) return false
+    if (base.parent === place.parent && base.name === place.name) return false
+    const { writer, store } = this.#deps
+    const theirs = await writer.child({ ...parent, item: base.parent }, base.name, signal)
+    if (theirs?.kind !== 'folder' || store.items.byRemoteId(library, theirs.id) !== undefined) return false
+    const at = { parent: base.parent, name: base.name }
+    this.#change(edit => edit.madeFolder(ino, library, at, theirs, true))
     return true
   }
 
@@ -180,19 +198,13 @@ export class ItemSender {
     // An empty file is like any other one.
     if ((isSamePlace && sentHash === hash) || (!isSamePlace && source.size === 0)) return false
     const { writer, store } = this.#deps
-    let theirs: DriveItem | undefined
-    try {
-      theirs = await writer.child({ ...parent, item: base.parent }, base.name, signal)
-    } catch (failure) {
-      if (!isFault(failure, 'item-not-found')) throw failure
-    }
+    const theirs = await writer.child({ ...parent, item: base.parent }, base.name, signal)
     if (theirs?.kind !== 'file' || theirs.quickXorHash !== sentHash) return false
     const known = store.items.byRemoteId(item.library, theirs.id)
     // Known before ours was made: somebody else's, with the same bytes.
     if (known !== undefined && (known.ino < item.ino || store.owed.of(known.ino) !== undefined)) return false
-    const found = theirs
     const at = { parent: base.parent, name: base.name }
-    this.#change(edit => edit.foundOurs(item.ino, found, at))
+    this.#change(edit => edit.foundOurs(item.ino, theirs, at))
     return true
   }
 

@@ -1,16 +1,10 @@
 import type { DriveItem } from '../model/drive-item.js'
 import type { Milliseconds } from '../model/ids.js'
+import { isRewritten } from '../model/rewritten.js'
 import { isSameSecond } from '../model/same-second.js'
 
-// SharePoint writes properties of the list item into these after an upload: size and hash are others then
-// (onedrive-api-docs #935; reference C2, G13).
-const REWRITTEN =
-  /\.(do[ct][xm]?|xl[st][xmb]?|pp[st][xm]?|pot[xm]?|vsd[xm]?|one|pdf|html?|aspx|jpe?g|msg|eml)$/i
-
-/** Whether SharePoint makes something else of what it is sent. */
-export function isRewritten(name: string): boolean {
-  return REWRITTEN.test(name)
-}
+/** How often a hash is waited for before two files of one name count as different. */
+export const WAITS_FOR_HASH = 3
 
 /** What is known of a content over there, as of the last time that it was sure. */
 export interface KnownContent {

@@ -2,7 +2,7 @@ import { QuickXorHash } from '../../src/model/quick-xor-hash.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
 import type { DriveChange, DriveItem } from '../../src/model/drive-item.js'
 import { Fault, type FaultCode } from '../../src/model/fault.js'
-import type { Bytes, ItemId, ItemKey, Milliseconds } from '../../src/model/ids.js'
+import type { Bytes, ItemId, ItemKey, Milliseconds, TenantId } from '../../src/model/ids.js'
 import { foldedName } from '../../src/model/item-name.js'
 import type {
   ItemUpdate,
@@ -41,7 +41,8 @@ interface Held {
   contentVersion: number
 }
 
-export type Operation = 'upload' | 'createFolder' | 'update' | 'delete' | 'item' | 'child' | 'children'
+export type Operation =
+  'upload' | 'endUpload' | 'createFolder' | 'update' | 'delete' | 'item' | 'child' | 'children'
 
 /** A request as it reaches the service, and once more when its answer leaves. */
 export interface Step {
@@ -228,7 +229,7 @@ export class FakeService {
   }
 
   child(parent: ItemKey, name: string): DriveItem | undefined {
-    const child = this.#childNamed(this.#get(parent).id, name)
+    const child = this.items.has(parent.item) ? this.#childNamed(parent.item, name) : undefined
     return child && this.itemOf(child)
   }
 
@@ -414,6 +415,12 @@ export class Link implements RemoteWriter, RemoteFolder {
         await Promise.resolve()
       }
       return await this.service.upload(target, source, progress, check)
+    })
+  }
+
+  async endUpload(_: TenantId, sessionUrl: string, signal: AbortSignal): Promise<void> {
+    await this.#carry('endUpload', sessionUrl, signal, () => {
+      this.service.sessions.delete(sessionUrl)
     })
   }
 

@@ -758,6 +758,122 @@ t.test('a change after an answer that was lost replaces what had arrived', async
   t.same(next.conflicts, [])
 })
 
+/** What was being sent has arrived, and the program was killed before it heard of that. */
+async function killedAtAnswer(t: Test, world: UploadsWorld, of: string): Promise<UploadsWorld> {
+  world.link.onStep = async ({ operation, phase, name }) => {
+    if (!(operation === 'upload' || operation === 'createFolder') || phase !== 'answer' || name !== of) return
+    world.link.isDead = true
+    await new Promise<never>(() => undefined)
+  }
+  void world.send().catch(() => undefined)
+  await until(() => world.link.isDead)
+  return restart(t, world)
+}
+
+t.test('what has arrived unheard is shown once, wherever it is by now', async t => {
+  const base = t.testdir()
+  for (const kind of ['file', 'folder'] as const) {
+    for (const isToldFirst of [true, false]) {
+      const world = await startWith(t, { 'd/': '' }, { directory: `${base}/${kind}-${isToldFirst}` })
+      if (kind === 'file') world.write('a', 'sent')
+      else world.mkdir('a')
+      const next = await killedAtAnswer(t, world, 'a')
+      next.rename('a', 'd/b')
+      const expected = kind === 'file' ? { 'd/': '', 'd/b': 'sent' } : { 'd/': '', 'd/b/': '' }
+      if (isToldFirst) {
+        const before = next.item('d/b').ino
+        await next.pull()
+        t.same(next.tree(), expected, `${kind}: nothing is there again`)
+        t.equal(next.item('d/b').ino, before)
+      }
+      await converges(t, next, expected)
+      t.equal(next.service.log.filter(line => line.startsWith('new')).length, kind === 'file' ? 1 : 0)
+      await next.stop()
+    }
+  }
+})
+
+t.test('what has arrived unheard, and was deleted here, goes', async t => {
+  const base = t.testdir()
+  const deeds = {
+    deleted: (world: UploadsWorld) => world.remove('a'),
+    'saved over another': (world: UploadsWorld) => world.rename('a', 'other'),
+    'deleted, and made anew': (world: UploadsWorld) => {
+      world.remove('a')
+      world.write('a', 'anew')
+    },
+  }
+  const after: Record<keyof typeof deeds, Record<string, string>> = {
+    deleted: { other: '1' },
+    'saved over another': { other: 'sent' },
+    'deleted, and made anew': { other: '1', a: 'anew' },
+  }
+  for (const [what, deed] of Object.entries(deeds) as [keyof typeof deeds, (world: UploadsWorld) => void][]) {
+    for (const told of ['at once', 'with its hash later', 'at the end'] as const) {
+      const directory = `${base}/${what}-${told}`
+      const world = await startWith(t, { other: '1' }, { directory, massDeletion: 0 })
+      world.write('a', 'sent')
+      const next = await killedAtAnswer(t, world, 'a')
+      deed(next)
+      next.service.hashes = told !== 'with its hash later'
+      if (told !== 'at the end') await next.pull()
+      if (told === 'at once') t.same(next.tree(), after[what], `${what}: it is not there again`)
+      next.service.hashes = true
+      await converges(t, next, after[what])
+      await next.stop()
+    }
+  }
+})
+
+t.test('a folder that has arrived unheard, and was deleted here, goes', async t => {
+  const base = t.testdir()
+  for (const isToldFirst of [true, false]) {
+    const world = startUploads(t, { directory: `${base}/folder-${isToldFirst}` })
+    world.mkdir('a')
+    const next = await killedAtAnswer(t, world, 'a')
+    next.remove('a')
+    if (isToldFirst) await next.pull()
+    t.same(next.tree(), {})
+    await converges(t, next, {})
+    await next.stop()
+  }
+})
+
+t.test('what others have put where ours may have arrived is not ours', async t => {
+  const world = await startWith(t, {})
+  world.write('a', 'ours')
+  world.link.onStep = async ({ operation, phase }) => {
+    if (operation !== 'upload' || phase !== 'request') return
+    world.link.isDead = true
+    await new Promise<never>(() => undefined)
+  }
+  void world.send().catch(() => undefined)
+  await until(() => world.link.isDead)
+  const next = restart(t, world)
+  next.remove('a')
+  next.service.put('a', 'theirs')
+  await next.pull()
+  await converges(t, next, { a: 'theirs' })
+})
+
+t.test('an upload that may still arrive is ended before it is found out about', async t => {
+  const world = startUploads(t)
+  world.write('a', large)
+  const { owed } = world.store
+  const setSession = owed.setSession.bind(owed)
+  owed.setSession = (ino, session) => {
+    setSession(ino, session)
+    world.link.isDead ||= session !== undefined
+  }
+  void world.send().catch(() => undefined)
+  await until(() => world.link.isDead)
+  const next = restart(t, world)
+  t.equal(next.service.sessions.size, 1)
+  next.remove('a')
+  await converges(t, next, {})
+  t.equal(next.service.sessions.size, 0)
+})
+
 /** Everything that there is to send at once. */
 function doEverything(world: UploadsWorld): Record<string, string> {
   world.mkdir('new')

@@ -40,6 +40,9 @@ class FakeWriter {
     delete: async () => {
       await this.#called('delete')
     },
+    endUpload: async () => {
+      await this.#called('endUpload')
+    },
     item: () => this.#called('item'),
     child: () => this.#called('child'),
   } satisfies RemoteWriter
@@ -56,6 +59,7 @@ function everyCall(writer: RemoteWriter): Promise<unknown>[] {
     writer.createFolder(key, 'folder', signal),
     writer.update(key, { name: 'b.bin' }, undefined, signal),
     writer.delete(key, undefined, signal),
+    writer.endUpload(key.tenant, 'https://upload.example', signal),
     writer.item(key, signal),
     writer.child(key, 'a.bin', signal),
   ]
@@ -70,7 +74,7 @@ t.test('nothing is asked of an organization that is blocked', async t => {
   t.same(fake.calls, [])
   refusal = undefined
   await Promise.all(everyCall(writer))
-  t.same(fake.calls.sort(), ['child', 'createFolder', 'delete', 'item', 'update', 'upload'])
+  t.same(fake.calls.sort(), ['child', 'createFolder', 'delete', 'endUpload', 'item', 'update', 'upload'])
 })
 
 t.test('uploads together are as fast as they may be, from now on also when that changes', async t => {

@@ -9,6 +9,7 @@ import type { TransportName } from '../model/transport-name.js'
 import { runDaemon } from './daemon.js'
 import type { ActiveMount, OpenServices } from './daemon-services.js'
 import { JsonLog } from './json-log.js'
+import { LastMountFile } from './last-mount.js'
 import type { Log } from './log.js'
 import { MountPoints } from './mount-point.js'
 import { detachMount, probeMount } from './mount-probe.js'
@@ -53,7 +54,12 @@ export async function runDaemonProcess(options: DaemonProcessOptions): Promise<v
         ...rest,
         environment: { cloud, config, paths, log, clock: systemClock },
         version: productVersion(),
-        mountPoints: new MountPoints({ mountTable: readMountTable, probe: probeMount, detach: detachMount }),
+        mountPoints: new MountPoints({
+          mountTable: readMountTable,
+          probe: probeMount,
+          detach: detachMount,
+          lastMount: new LastMountFile(paths.stateDirectory),
+        }),
         onReady: mount => onReady(mount, log),
       },
       ending.signal,

@@ -91,7 +91,7 @@ async function serve(
   const { directory, transport, environment, mountPoints, onReady } = options
   try {
     if (directory === undefined) {
-      void removeLeftovers(mountPoints, environment.log)
+      void removeLeftover(mountPoints, environment.log)
       onReady(undefined)
       const isBusy = () => server.clientCount > 0 || services.isBusy()
       await untilIdle(
@@ -113,10 +113,10 @@ async function serve(
 }
 
 /** Never rejects. */
-async function removeLeftovers(mountPoints: MountPoints, log: Log): Promise<void> {
+async function removeLeftover(mountPoints: MountPoints, log: Log): Promise<void> {
   try {
-    const detached = await mountPoints.detachAllDead(process.getuid?.() ?? 0)
-    if (detached.length > 0) log.info('leftover-mounts-removed', { detached })
+    const directory = await mountPoints.detachLeftover()
+    if (directory !== undefined) log.info('leftover-mount-removed', { directory })
   } catch (failure) {
     log.warn('leftover-mount-stays', { failure })
   }

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { makeDirectory } from '../control/make-directory.js'
 import { shellQuote } from '../control/shell-quote.js'
 import { Fault, type FaultCode } from '../model/fault.js'
+import type { LastMount } from './last-mount.js'
 import { DRIVE_TYPE, type MountEntry } from './mount-table.js'
 import type { MountHealth } from './mount-probe.js'
 
@@ -10,13 +11,14 @@ export interface MountPointDeps {
   readonly mountTable: () => Promise<readonly MountEntry[]>
   readonly probe: (directory: string) => Promise<MountHealth>
   readonly detach: (directory: string) => Promise<void>
+  readonly lastMount: LastMount
 }
 
 /** The rules for where a drive may be mounted. */
 export class MountPoints {
   readonly #deps: MountPointDeps
   /**
-   * The clean-up of {@link detachAllDead}, settled or not; everything else waits for it. Two who see the same dead mount
+   * The clean-up of {@link detachLeftover}, settled or not; everything else waits for it. Two who see the same dead mount
    * must not both unmount there: the second would fail, or hit what has been mounted since.
    */
   #cleaning: Promise<unknown> = Promise.resolve()
@@ -59,6 +61,7 @@ export class MountPoints {
    */
   async mount<Mounted>(directory: string, mount: (path: string) => Promise<Mounted>): Promise<Mounted> {
     const { path, isNew } = await this.#prepare(directory)
+    await this.#deps.lastMount.write(path)
     try {
       return await mount(path)
     } catch (failure) {
@@ -73,9 +76,14 @@ export class MountPoints {
     return await this.#detachIfDead(directory)
   }
 
-  /** Unmounts everything that killed daemons of this user left behind. @returns where */
-  async detachAllDead(userId: number): Promise<readonly string[]> {
-    const detached = this.#detachAllDead(userId)
+  /**
+   * Unmounts what a killed daemon of this state left behind. Of others, nothing: where one of them is dead now, its successor may
+   * have mounted before we unmount.
+   *
+   * @returns where
+   */
+  async detachLeftover(): Promise<string | undefined> {
+    const detached = this.#detachLeftover()
     this.#cleaning = detached.catch(() => {})
     return await detached
   }
@@ -102,14 +110,9 @@ export class MountPoints {
     return true
   }
 
-  async #detachAllDead(userId: number): Promise<readonly string[]> {
-    const drives = (await this.#deps.mountTable()).filter(
-      entry => entry.type === DRIVE_TYPE && entry.userId === userId,
-    )
-    const detached = await Promise.all(
-      drives.map(async ({ mountPoint }) => ((await this.#detachIfDead(mountPoint)) ? [mountPoint] : [])),
-    )
-    return detached.flat()
+  async #detachLeftover(): Promise<string | undefined> {
+    const last = await this.#deps.lastMount.read()
+    return last !== undefined && (await this.#detachIfDead(last)) ? last : undefined
   }
 
   async #topmost(directory: string): Promise<MountEntry | undefined> {

@@ -6,8 +6,6 @@ export interface MountEntry {
   readonly mountPoint: string
   /** `ext4`, `fuse.b2bmount` */
   readonly type: string
-  /** Of a FUSE mount: who made it. */
-  readonly userId: number | undefined
 }
 
 /** Our own file system type, as the kernel shows it. */
@@ -40,12 +38,8 @@ export function parseMountInfo(mountInfo: string): readonly MountEntry[] {
   return mountInfo.split('\n').flatMap(line => {
     const [before, after] = line.split(' - ')
     const mountPoint = before?.split(' ')[4]
-    const [type, , options] = after?.split(' ') ?? []
-    if (mountPoint === undefined || type === undefined) return []
-    const userId = /(?:^|,)user_id=(\d+)/.exec(options ?? '')?.[1]
-    return [
-      { mountPoint: unescape(mountPoint), type, userId: userId === undefined ? undefined : Number(userId) },
-    ]
+    const [type] = after?.split(' ') ?? []
+    return mountPoint === undefined || type === undefined ? [] : [{ mountPoint: unescape(mountPoint), type }]
   })
 }
 

@@ -34,6 +34,7 @@ async function startServer(test: Test) {
       services,
       mountPoints: new MountPoints({
         mountTable: async () => [],
+        lastMount: { read: async () => undefined, write: async () => undefined },
         probe: async () => 'answers',
         detach: async () => {},
       }),

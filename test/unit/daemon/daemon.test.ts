@@ -37,6 +37,7 @@ function daemon(test: Test, more: Partial<DaemonOptions> = {}) {
     openServices: async () => services,
     mountPoints: new MountPoints({
       mountTable: async () => [],
+      lastMount: { read: async () => undefined, write: async () => undefined },
       probe: async () => 'answers',
       detach: async () => {},
     }),

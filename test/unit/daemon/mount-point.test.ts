@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { LastMountFile } from '../../../src/daemon/last-mount.js'
 import { MountPoints } from '../../../src/daemon/mount-point.js'
 import type { MountHealth } from '../../../src/daemon/mount-probe.js'
 import { parseMountInfo, type MountEntry } from '../../../src/daemon/mount-table.js'
@@ -19,13 +20,11 @@ import { becomeOrdinaryUser } from '../../helpers/ordinary-user.js'
 /** Mounts as the kernel would list them; detaching takes the topmost away. */
 function world(test: Test, mounted: Readonly<Record<string, MountHealth>> = {}, type = 'fuse.b2bmount') {
   const base = realpathSync(test.testdir())
-  let table: MountEntry[] = Object.keys(mounted).map(name => ({
-    mountPoint: join(base, name),
-    type,
-    userId: 1000,
-  }))
+  let table: MountEntry[] = Object.keys(mounted).map(name => ({ mountPoint: join(base, name), type }))
   const detached: string[] = []
+  const lastMount = new LastMountFile(base)
   const mountPoints = new MountPoints({
+    lastMount,
     mountTable: async () => table,
     probe: async directory => mounted[directory.slice(base.length + 1)] ?? 'answers',
     detach: async directory => {
@@ -33,7 +32,13 @@ function world(test: Test, mounted: Readonly<Record<string, MountHealth>> = {}, 
       table = table.filter(({ mountPoint }) => mountPoint !== directory)
     },
   })
-  return { base, mountPoints, detached, mount: (path: string) => mountPoints.prepare(join(base, path)) }
+  return {
+    base,
+    mountPoints,
+    detached,
+    lastMount,
+    mount: (path: string) => mountPoints.prepare(join(base, path)),
+  }
 }
 
 t.test('a directory that does not exist is created, with its parents', async t => {
@@ -153,19 +158,32 @@ t.test('beside a drive, a name that begins like it is no matter', async t => {
   t.equal(await mount('drive2'), join(base, 'drive2'))
 })
 
-t.test('at its start, a daemon removes what dead ones of the same user have left', async t => {
-  const { base, mountPoints, detached } = world(t, { one: 'dead', two: 'answers', three: 'silent' })
-  t.same(await mountPoints.detachAllDead(1000), [join(base, 'one')])
-  t.same(detached, ['one'])
-  t.same(await mountPoints.detachAllDead(1001), [])
+t.test('at its start, a daemon removes what the one before it has left, and nobody else', async t => {
+  const mounted = { one: 'dead', two: 'dead', three: 'answers' } as const
+  const { base, mountPoints, detached, lastMount } = world(t, mounted)
+  t.equal(await mountPoints.detachLeftover(), undefined)
+  await lastMount.write(join(base, 'three'))
+  t.equal(await mountPoints.detachLeftover(), undefined)
+  await lastMount.write(join(base, 'two'))
+  t.equal(await mountPoints.detachLeftover(), join(base, 'two'))
+  t.same(detached, ['two'])
+})
+
+t.test('where the drive is mounted is known to the next daemon', async t => {
+  const { base, mountPoints, lastMount } = world(t)
+  await mountPoints.mount(join(base, 'drive'), path => Promise.resolve(path))
+  t.equal(await lastMount.read(), join(base, 'drive'))
+  t.equal(await new LastMountFile(join(base, 'nowhere')).read(), undefined)
+  await new LastMountFile(join(base, 'nowhere')).write('cannot be written')
 })
 
 t.test('a drive is mounted only after that clean-up, which would unmount it again', async t => {
   const base = realpathSync(t.testdir())
-  let table: MountEntry[] = [{ mountPoint: base, type: 'fuse.b2bmount', userId: 1000 }]
+  let table: MountEntry[] = [{ mountPoint: base, type: 'fuse.b2bmount' }]
   const probes: (() => void)[] = []
   let detached = 0
   const mountPoints = new MountPoints({
+    lastMount: { read: async () => base, write: async () => undefined },
     mountTable: async () => table,
     probe: () => new Promise(resolve => probes.push(() => resolve('dead'))),
     detach: async () => {
@@ -173,20 +191,21 @@ t.test('a drive is mounted only after that clean-up, which would unmount it agai
       table = []
     },
   })
-  const cleaning = mountPoints.detachAllDead(1000)
+  const cleaning = mountPoints.detachLeftover()
   const preparing = mountPoints.prepare(base)
   await new Promise(setImmediate)
   t.equal(probes.length, 1, 'only one of them looks')
   probes.forEach(answer => answer())
-  t.same(await cleaning, [base])
+  t.equal(await cleaning, base)
   t.equal(await preparing, base)
   t.equal(detached, 1)
 })
 
 t.test('a leftover that somebody else has unmounted meanwhile is none', async t => {
   const base = realpathSync(t.testdir())
-  let table: MountEntry[] = [{ mountPoint: base, type: 'fuse.b2bmount', userId: 1000 }]
+  let table: MountEntry[] = [{ mountPoint: base, type: 'fuse.b2bmount' }]
   const mountPoints = new MountPoints({
+    lastMount: new LastMountFile(base),
     mountTable: async () => table,
     probe: async () => 'dead',
     detach: async () => {
@@ -200,7 +219,8 @@ t.test('a leftover that somebody else has unmounted meanwhile is none', async t 
 t.test('a leftover that cannot be unmounted is named with the command that may', async t => {
   const base = realpathSync(t.testdir())
   const mountPoints = new MountPoints({
-    mountTable: async () => [{ mountPoint: base, type: 'fuse.b2bmount', userId: 0 }],
+    lastMount: new LastMountFile(base),
+    mountTable: async () => [{ mountPoint: base, type: 'fuse.b2bmount' }],
     probe: async () => 'dead',
     detach: async () => Promise.reject(new Error('exit code 1')),
   })
@@ -218,8 +238,8 @@ t.test('the mount table is read as the kernel writes it', t => {
     '',
   ].join('\n')
   t.same(parseMountInfo(mountInfo), [
-    { mountPoint: '/', type: 'ext4', userId: undefined },
-    { mountPoint: '/home/ann/My B2B\\\tx', type: 'fuse.b2bmount', userId: 1000 },
+    { mountPoint: '/', type: 'ext4' },
+    { mountPoint: '/home/ann/My B2B\\\tx', type: 'fuse.b2bmount' },
   ])
   t.end()
 })

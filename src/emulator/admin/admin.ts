@@ -227,7 +227,11 @@ export class Admin {
       eTag,
       cTag,
       modified: fileTimes?.modified ?? modified,
-      ...(content && { quickXorHash: content.quickXorHash(), versions: history.length + 1 }),
+      ...(content && {
+        quickXorHash: content.quickXorHash(),
+        versions: history.length + 1,
+        contents: new Set([content, ...history.map(version => version.content)]).size,
+      }),
       ...(kind === 'folder' && { children: item.children.map(child => child.name) }),
     }
   }

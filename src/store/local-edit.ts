@@ -11,7 +11,15 @@ import {
   type ItemRecord,
 } from './item-record.js'
 import type { ItemTable } from './item-table.js'
-import { NO_BASE, NOTHING_OWED, type Base, type NewOwed, type Owed, type OwedTable } from './owed-table.js'
+import {
+  NO_BASE,
+  NOTHING_OWED,
+  type Base,
+  type NewOwed,
+  type Owed,
+  type OwedTable,
+  type SentBytes,
+} from './owed-table.js'
 
 /** The statements that only {@link LocalEdit} has, prepared once. */
 export class LocalStatements {
@@ -182,14 +190,15 @@ export class LocalEdit {
       return
     }
     const base = this.#baseOf(item, owed)
-    if (heir !== undefined) return this.#inherit(heir, item, base)
+    const sent = sentOf(item, owed)
+    if (heir !== undefined) return this.#inherit(heir, item, base, sent?.hash)
     if (base.parent === undefined || base.name === undefined) return
     const { library, remoteId, kind } = item
     const isFolder = isDirectory(kind)
     const { eTag, parent, name, modified } = base
     const { quickXorHash } = item
     this.#owed.oweDeletion(
-      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified },
+      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified, sent },
       this.#now,
     )
   }
@@ -202,9 +211,10 @@ export class LocalEdit {
       .find(({ isFolder, remoteId }) => !isFolder && !isLocalId(remoteId))
     if (deletion === undefined) return
     this.#owed.settleDeletion(deletion.library, deletion.remoteId)
-    const { remoteId, eTag, quickXorHash, modified } = deletion
+    const { remoteId, eTag, quickXorHash, modified, sent } = deletion
     const from = { remoteId, quickXorHash, cTag: undefined, webUrl: undefined }
-    this.#inherit(ino, from, { eTag, size: 0, parent: deletion.parent, name: deletion.name, modified })
+    const base = { eTag, size: 0, parent: deletion.parent, name: deletion.name, modified }
+    this.#inherit(ino, from, base, sent?.hash)
   }
 
   /** The new file that stands where the service has `item`. */
@@ -221,6 +231,7 @@ export class LocalEdit {
     heir: Ino,
     from: Pick<ItemRecord, 'remoteId' | 'quickXorHash' | 'cTag' | 'webUrl'>,
     base: Base,
+    sentHash: string | undefined,
   ): void {
     const { remoteId, quickXorHash, cTag, webUrl } = from
     this.#itemStatements.identify.run(
@@ -240,10 +251,14 @@ export class LocalEdit {
     const parent = this.#items.byIno(item.parent)
     if (parent === undefined) this.#owed.owe(row, this.#now)
     else this.#owePlace(row, parent, item.name)
+    // What comes after it knows its own by that.
+    this.#owed.setSent(heir, sentHash, undefined)
   }
 
   /** It was being sent, and nobody has heard what became of it: if it has arrived, it goes again. */
-  #mayHaveArrived({ library, kind, modified }: ItemRecord, { isNew, base, sentHash, session }: Owed): void {
+  #mayHaveArrived(item: ItemRecord, owed: Owed): void {
+    const { library, kind } = item
+    const { isNew, base, session } = owed
     const { parent, name } = base
     if (!isNew || parent === undefined || name === undefined) return
     this.#owed.oweDeletion(
@@ -254,10 +269,11 @@ export class LocalEdit {
         eTag: undefined,
         parent,
         name,
-        quickXorHash: sentHash,
-        modified,
+        quickXorHash: undefined,
+        modified: undefined,
         // Nobody over there has ever heard of it.
         consented: true,
+        sent: sentOf(item, owed),
         sessionUrl: session?.url,
       },
       this.#now,
@@ -292,4 +308,8 @@ export class LocalEdit {
     this.#itemStatements.remove.run(item.ino)
     this.changes.push(vanished(item), { kind: 'vanished', ino: item.ino, generation: item.generation, local })
   }
+}
+
+function sentOf({ modified }: ItemRecord, owed: Owed | undefined): SentBytes | undefined {
+  return owed?.sentHash === undefined ? undefined : { hash: owed.sentHash, modified }
 }

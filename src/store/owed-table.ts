@@ -97,25 +97,31 @@ export interface OwedDeletion extends Attempts {
   readonly modified: Milliseconds | undefined
   /** Somebody wants it to go, although many go with it. */
   readonly consented: boolean
+  /** What was being sent of it when it was deleted; it is not known whether that has arrived. */
+  readonly sent: SentBytes | undefined
   /** The upload that may still bring it there. A secret. */
   readonly sessionUrl: string | undefined
   readonly since: Milliseconds
 }
 
+/** Of a file, as it was sent. */
+export interface SentBytes {
+  /** QuickXorHash */
+  readonly hash: string
+  readonly modified: Milliseconds
+}
+
 /** Whether it is this item that was being sent when it was deleted here. */
-export function mayBe(
-  { remoteId, isFolder, quickXorHash, modified }: OwedDeletion,
-  item: DriveItem,
-): boolean {
+export function mayBe({ remoteId, isFolder, sent }: OwedDeletion, item: DriveItem): boolean {
   if (!isLocalId(remoteId)) return false
-  return isFolder ? item.kind === 'folder' : isOfSent(item, quickXorHash, modified)
+  return isFolder ? item.kind === 'folder' : isOfSent(item, sent?.hash, sent?.modified)
 }
 
 export type NewDeletion = Pick<
   OwedDeletion,
   'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name' | 'quickXorHash' | 'modified'
 > &
-  Partial<Pick<OwedDeletion, 'consented' | 'sessionUrl'>>
+  Partial<Pick<OwedDeletion, 'consented' | 'sent' | 'sessionUrl'>>
 
 interface AttemptRow {
   readonly attempts: number
@@ -156,6 +162,8 @@ interface DeletionRow extends AttemptRow {
   readonly hash: string | null
   readonly modified: number | null
   readonly consented: number
+  readonly sent_hash: string | null
+  readonly sent_modified: number | null
   readonly session_url: string | null
   readonly since: number
 }
@@ -254,13 +262,15 @@ export class OwedTable {
         hash: string | null,
         modified: Milliseconds | null,
         consented: number,
+        sentHash: string | null,
+        sentModified: Milliseconds | null,
         sessionUrl: string | null,
         since: Milliseconds,
       ]
     >(
       `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, modified, consented,
-                                  session_url, since, attempts, not_before)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
+                                  sent_hash, sent_modified, session_url, since, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
     )
     this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
       'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
@@ -404,7 +414,7 @@ export class OwedTable {
 
   oweDeletion(deletion: NewDeletion, now: Milliseconds): void {
     const { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified } = deletion
-    const { consented = false, sessionUrl } = deletion
+    const { consented = false, sent, sessionUrl } = deletion
     this.#deletionCount += this.#putDeletion.run(
       library,
       remoteId,
@@ -415,6 +425,8 @@ export class OwedTable {
       quickXorHash ?? null,
       modified ?? null,
       Number(consented),
+      sent?.hash ?? null,
+      sent?.modified ?? null,
       sessionUrl ?? null,
       now,
     ).changes
@@ -511,6 +523,7 @@ function deletionOf(row: DeletionRow): OwedDeletion {
     quickXorHash: row.hash ?? undefined,
     modified: row.modified ?? undefined,
     consented: row.consented === 1,
+    sent: row.sent_hash === null ? undefined : { hash: row.sent_hash, modified: row.sent_modified ?? 0 },
     sessionUrl: row.session_url ?? undefined,
     since: row.since,
     ...attemptsOf(row),

@@ -1,6 +1,7 @@
 import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { ItemId, ItemKey, Milliseconds } from '../model/ids.js'
+import { isOfSent } from '../model/rewritten.js'
 import type { RemoteFolder, RemoteWriter } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isLocalId } from '../store/item-record.js'
@@ -128,8 +129,9 @@ function isWhatWasSent(deletion: OwedDeletion, theirs: DriveItem): boolean {
 
 /** Whether only what does not matter has changed since. */
 function isAsDeleted(deletion: OwedDeletion, theirs: DriveItem): boolean {
-  const { name, parent, quickXorHash, eTag, modified } = deletion
+  const { name, parent, quickXorHash, eTag, modified, sent } = deletion
   if (deletion.isFolder) return theirs.name === name && theirs.parentId === parent
+  if (isOfSent(theirs, sent?.hash, sent?.modified)) return true
   const base = { quickXorHash, cTag: undefined, eTag, modified }
   const verdict = verdictOn(theirs, { name, base, hash: undefined, sentHash: undefined })
   return verdict === 'base' || verdict === 'rewritten'

@@ -825,6 +825,50 @@ t.test('what has arrived unheard, and was deleted here, goes', async t => {
   }
 })
 
+t.test(
+  'a version that has arrived unheard is ours when the file was deleted or replaced meanwhile',
+  async t => {
+    const base = t.testdir()
+    const deeds: Record<string, (world: UploadsWorld) => Record<string, string>> = {
+      deleted(world) {
+        world.remove('a')
+        return { other: '1' }
+      },
+      replaced(world) {
+        world.write('new', 'n')
+        world.rename('new', 'a')
+        return { other: '1', a: 'n' }
+      },
+      'made anew'(world) {
+        world.remove('a')
+        world.write('a', 'anew')
+        return { other: '1', a: 'anew' }
+      },
+      'moved over another'(world) {
+        world.rename('a', 'other')
+        return { other: 'sent' }
+      },
+    }
+    for (const [what, deed] of Object.entries(deeds)) {
+      for (const isToldFirst of [true, false]) {
+        const world = await startWith(
+          t,
+          { a: 'before', other: '1' },
+          { directory: `${base}/${what}-${isToldFirst}` },
+        )
+        world.write('a', 'sent')
+        const next = await killedAtAnswer(t, world, 'a')
+        const expected = deed(next)
+        if (isToldFirst) await next.pull()
+        t.same(next.tree(), expected, `${what}: nothing is there again`)
+        await converges(t, next, expected)
+        t.same(next.conflicts, [], what)
+        await next.stop()
+      }
+    }
+  },
+)
+
 t.test('a folder that has arrived unheard, and was deleted here, goes', async t => {
   const base = t.testdir()
   for (const isToldFirst of [true, false]) {

@@ -97,6 +97,7 @@ function deletion(
     quickXorHash: undefined,
     modified: undefined,
     consented: false,
+    sent: undefined,
     sessionUrl: undefined,
     since: NOW - 5_000,
     attempts: 0,

@@ -22,11 +22,32 @@ export async function batch(
   priority: Priority,
   signal: AbortSignal,
 ): Promise<HttpResponse[]> {
-  const requests = paths.map((url, i) => ({ id: String(i), method: 'GET', url }))
-  const answer = await graph.get(tenant, '/$batch', signal, { body: JSON.stringify({ requests }), priority })
+  const body = batchOf(paths.map(url => ({ method: 'GET', url })))
+  const answer = await graph.get(tenant, '/$batch', signal, { body, priority })
+  return partsOf(answer, paths.length)
+}
+
+export interface BatchPart {
+  readonly method: string
+  /** Below `/v1.0`. */
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+}
+
+/** The body of a `$batch`. */
+export function batchOf(parts: readonly BatchPart[]): string {
+  return JSON.stringify({ requests: parts.map((part, i) => ({ id: String(i), ...part })) })
+}
+
+/**
+ * @param answer to {@link batchOf}
+ * @throws {Fault} `protocol-error` where a part was not answered
+ */
+export function partsOf(answer: JsonObject, count: number): HttpResponse[] {
   const responses = Array.isArray(answer['responses']) ? (answer['responses'] as readonly unknown[]) : []
   const byId = new Map(responses.filter(isJsonObject).map(response => [response['id'], response]))
-  return requests.map(({ id }) => partOf(byId.get(id)))
+  return Array.from({ length: count }, (_, i) => partOf(byId.get(String(i))))
 }
 
 function partOf(response: JsonObject | undefined): HttpResponse {

@@ -7,6 +7,7 @@ import { Fault, isFault } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
+import { batchOf, partsOf, type BatchPart } from './batch.js'
 import { claimsChallengeOf } from './claims-challenge.js'
 import { graphFault, type Refused } from './graph-fault.js'
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from './retry.js'
@@ -123,6 +124,47 @@ export class GraphClient {
     return await this.#inTurn(tenant, this.#urlOf(path), { ...sent, changing: true }, 'background', signal)
   }
 
+  /**
+   * {@link write} of several, in one request where there are.
+   *
+   * @param requests at most {@link LARGEST_BATCH}, without bodies or with JSON
+   * @returns for each what {@link write} would return or throw
+   * @throws {Fault} as {@link write}, of all of them
+   */
+  async writeAll(
+    tenant: TenantId,
+    requests: readonly WriteRequest[],
+    signal: AbortSignal,
+  ): Promise<(HttpResponse | Fault)[]> {
+    const [only] = requests
+    if (only !== undefined && requests.length === 1) return [await this.write(tenant, only, signal)]
+    const body = batchOf(requests.map(partOf))
+    const answer = await this.write(tenant, { method: 'POST', path: '/$batch', body }, signal)
+    const parts = partsOf(jsonObjectOf(answer, this.#deps.cloud.graphHost), requests.length)
+    return await Promise.all(
+      requests.map(async (request, i) => await this.#partAnswer(tenant, request, parts[i], signal)),
+    )
+  }
+
+  async #partAnswer(
+    tenant: TenantId,
+    request: WriteRequest,
+    part: HttpResponse | undefined,
+    signal: AbortSignal,
+  ): Promise<HttpResponse | Fault> {
+    try {
+      // A guest who was forgotten, or has to prove something: who asks alone finds out.
+      if (part === undefined || part.status === 401 || part.status === 403) {
+        return await this.write(tenant, request, signal)
+      }
+      this.#refuse(tenant, part, { organization: this.#deps.organizations.nameOf(tenant), changing: true })
+      return part
+    } catch (failure) {
+      if (failure instanceof Fault) return failure
+      throw failure
+    }
+  }
+
   #inTurn(
     tenant: TenantId,
     url: string,
@@ -153,10 +195,16 @@ export class GraphClient {
       response = await this.#send(url, sent, fresh, signal)
     }
     throttle.heed(tenant, response.headers)
-    if (response.status < 400) return response
-    const fault = graphFault(response, who)
+    this.#refuse(tenant, response, who)
+    return response
+  }
+
+  /** @throws {Fault} where the service has refused */
+  #refuse(tenant: TenantId, response: HttpResponse, who: Omit<Refused, 'tenant'>): void {
+    if (response.status < 400) return
+    const fault = graphFault(response, { tenant, ...who })
     if (isFault(fault, 'throttled') && fault.retryAfterSeconds !== undefined) {
-      throttle.pause(tenant, fault.retryAfterSeconds)
+      this.#deps.throttle.pause(tenant, fault.retryAfterSeconds)
     }
     throw fault
   }
@@ -197,4 +245,11 @@ export class GraphClient {
     }
     throw new Fault('protocol-error', `${graphHost} sent a link that leads elsewhere`)
   }
+}
+
+function partOf({ method, path, headers, body }: WriteRequest): BatchPart {
+  if (body === undefined) return { method, url: path, ...(headers && { headers }) }
+  if (typeof body !== 'string') throw new Error('only JSON goes into a batch')
+  const json = JSON.parse(body) as unknown
+  return { method, url: path, headers: { ...headers, 'content-type': 'application/json' }, body: json }
 }

@@ -5,7 +5,8 @@ import type { Milliseconds, TenantId } from '../model/ids.js'
 import type { UploadSession, UploadTarget } from '../model/remote.js'
 import type { Arrived } from './arrived.js'
 import { checkedUrl } from './download-urls.js'
-import type { GraphClient, WriteRequest } from './graph-client.js'
+import type { GatheredWrites } from './gathered-writes.js'
+import type { WriteRequest } from './graph-client.js'
 import { WRITE_RETRY, type WriteTiming } from './lost-answers.js'
 import { Patience } from './patience.js'
 import { expiryOf } from './upload-url.js'
@@ -14,7 +15,8 @@ import { expiryOf } from './upload-url.js'
 const USUAL_LIFETIME: Milliseconds = 15 * 60_000
 
 export interface OpenSessionDeps extends WriteTiming {
-  readonly graph: GraphClient
+  /** Of small files there are many, and each needs a session. */
+  readonly sessions: Pick<GatheredWrites, 'write'>
 }
 
 export interface SessionOrder {
@@ -37,14 +39,14 @@ export class NameHeld extends Error {
  * @throws {Fault} as `RemoteWriter.upload`
  */
 export async function openSession(
-  { graph, clock, random, retry = WRITE_RETRY }: OpenSessionDeps,
+  { sessions, clock, random, retry = WRITE_RETRY }: OpenSessionDeps,
   { tenant, target, creation, arrived }: SessionOrder,
   signal: AbortSignal,
 ): Promise<{ readonly session: UploadSession } | { readonly there: DriveItem }> {
   const patience = new Patience(retry, { clock, random })
   for (;;) {
     try {
-      const answer = jsonObjectOf(await graph.write(tenant, creation, signal), 'The service')
+      const answer = jsonObjectOf(await sessions.write(tenant, creation, signal), 'The service')
       const expires = expiryOf(answer) ?? clock.now() + USUAL_LIFETIME
       return { session: { url: checkedUrl(answer['uploadUrl']), expires } }
     } catch (failure) {

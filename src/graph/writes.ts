@@ -8,6 +8,7 @@ import type { ItemUpdate, RemoteWriter, UploadProgress, UploadSource, UploadTarg
 import { isSameSecond } from '../model/same-second.js'
 import { Arrived } from './arrived.js'
 import { FIRST_FRAGMENT } from './fragments.js'
+import { GatheredWrites } from './gathered-writes.js'
 import type { GraphClient, WriteRequest } from './graph-client.js'
 import { untilKnown, type WriteTiming } from './lost-answers.js'
 import { NameHeld } from './open-session.js'
@@ -39,9 +40,11 @@ export interface GraphWriterDeps extends WriteTiming {
  */
 export class GraphWriter implements RemoteWriter {
   readonly #deps: GraphWriterDeps
+  readonly #sessions: GatheredWrites
 
   constructor(deps: GraphWriterDeps) {
     this.#deps = deps
+    this.#sessions = new GatheredWrites(deps.graph)
   }
 
   async upload(
@@ -53,7 +56,7 @@ export class GraphWriter implements RemoteWriter {
     const key = target.kind === 'new' ? target.parent : target.item
     const arrived = new Arrived(this, target, source, signal)
     const itemOf = (answer: JsonObject) => this.#itemOf(key, answer, signal)
-    const deps = { ...this.#deps, itemOf }
+    const deps = { ...this.#deps, sessions: this.#sessions, itemOf }
     const inOneRequest = () => putContent(deps, this, { target, source, arrived }, signal)
     if (source.size === 0) return await inOneRequest()
     const order = {

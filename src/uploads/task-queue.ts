@@ -3,7 +3,7 @@ import type { Task } from './plan.js'
 import { SMALL } from './unsent-bytes.js'
 
 /** Of one tenant. Its own throttling is behind that; another tenant's has nothing to do with it. */
-const SMALL_AT_ONCE = 16
+const SMALL_AT_ONCE = 48
 /** They share a link, and the files that wait behind them are small. */
 const LARGE_AT_ONCE = 2
 

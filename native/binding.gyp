@@ -12,6 +12,7 @@
             "arguments.cc",
             "byte_ranges.cc",
             "content.cc",
+            "descriptors.cc",
             "device.cc",
             "directory_writer.cc",
             "dirty_file.cc",

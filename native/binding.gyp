@@ -12,6 +12,7 @@
             "arguments.cc",
             "byte_ranges.cc",
             "content.cc",
+            "descriptors.cc",
             "device.cc",
             "directory_writer.cc",
             "dirty_file.cc",
@@ -19,6 +20,7 @@
             "dirty_nodes.cc",
             "echo.cc",
             "exit_guard.cc",
+            "lifeline.cc",
             "mounting.cc",
             "node_record.cc",
             "node_table.cc",
@@ -41,5 +43,18 @@
         }]
       ]
     }
+  ],
+  "conditions": [
+    ["OS=='linux'", {
+      "targets": [
+        {
+          "target_name": "b2bmount-lifeline",
+          "type": "executable",
+          "sources": ["descriptors.cc", "lifeline_main.cc"],
+          "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-Werror"],
+          "ldflags": ["-Wl,--as-needed"]
+        }
+      ]
+    }]
   ]
 }

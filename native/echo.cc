@@ -1,6 +1,5 @@
 #include "echo.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -9,11 +8,9 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
-#include <memory>
 #include <utility>
-#include <vector>
 
+#include "descriptors.h"
 #include "watches.h"
 
 namespace b2bmount {
@@ -24,20 +21,6 @@ constexpr size_t kMostQueued = 4096;
 // Finding out who watches costs some ten milliseconds on a desktop. What comes in between waits, so that no watch is missed.
 constexpr auto kBetweenScans = std::chrono::milliseconds(500);
 constexpr int kMostAttempts = 3;
-
-// In the table of this thread only: see unshare(2).
-void CloseAllDescriptors() {
-#ifdef SYS_close_range
-  if (syscall(SYS_close_range, 0u, ~0u, 0u) == 0) return;
-#endif
-  std::vector<int> open;
-  {
-    const std::unique_ptr<DIR, int (*)(DIR*)> descriptors(opendir("/proc/thread-self/fd"), closedir);
-    if (descriptors == nullptr) return;
-    while (const dirent* entry = readdir(descriptors.get())) open.push_back(atoi(entry->d_name));
-  }
-  for (const int descriptor : open) close(descriptor);
-}
 
 }  // namespace
 
@@ -75,7 +58,7 @@ std::optional<Announcement> Echo::Current() const {
 void Echo::Run() {
   // Where that is refused nobody is told anything, and nothing can hang.
   if (unshare(CLONE_FILES) != 0) return;
-  CloseAllDescriptors();
+  CloseDescriptorsFrom(0);
   thread_id_ = static_cast<pid_t>(syscall(SYS_gettid));
   auto next_scan = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);

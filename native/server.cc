@@ -73,6 +73,8 @@ std::optional<MountError> Server::Start() {
     Stop();
     return error;
   }
+  // Before the notifier: from then on this process may have to be survived.
+  lifeline_.Start(mounting_.device_number());
   mounting_.RaiseReadAhead(kReadAheadKibibytes);
   protocol_.epoch = device_.IncrementEpoch() == 0;
   files_ = std::make_unique<OpenFiles>(device_, protocol_.passthrough, protocol_.direct_writes);
@@ -209,6 +211,7 @@ std::optional<MountError> Server::StopOnce() {
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
   for (const auto& reader : readers_) reader->Join();
+  lifeline_.End();
   return error;
 }
 

@@ -18,6 +18,7 @@
 #include "directory_writer.h"
 #include "dirty_nodes.h"
 #include "echo.h"
+#include "lifeline.h"
 #include "mounting.h"
 #include "node_table.h"
 #include "notifier.h"
@@ -70,7 +71,7 @@ class Server {
   Server(Mounting mounting, const ServerOptions& options, Hooks hooks);
   ~Server() { Stop(); }
 
-  // Answers INIT and starts the threads.
+  // Answers INIT and starts the lifeline and the threads. By the JavaScript thread.
   std::optional<MountError> Start();
   // Unmounts, answers what is open, ends the threads. Blocks for milliseconds, so not on the JavaScript thread unless
   // the process ends. The first call does it, others wait for it. The device is closed by the destructor, on the
@@ -219,6 +220,7 @@ class Server {
   const ServerOptions options_;
   const Hooks hooks_;
   Device device_;
+  Lifeline lifeline_;
   Protocol protocol_;
 
   NodeTable nodes_;

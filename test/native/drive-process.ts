@@ -82,6 +82,14 @@ export function mountedAt(directory: string): { device: string; type: string; op
   return { device: fields[2] ?? '', type, options: fields[5] ?? '' }
 }
 
+/** @param device as {@link mountedAt} says it. Of a connection that has gone, somebody else's mount may have it by now. */
+export function abortConnection(device: string): Promise<Outcome> {
+  const number = device.split(':')[1] ?? ''
+  if (!isRoot) return run('sh', '-c', `echo 1 > /sys/fs/fuse/connections/${number}/abort`)
+  // The control file system need not be mounted: in a mount namespace of its own it always is.
+  return run('unshare', '-m', 'sh', '-c', `mount -t fusectl none /mnt && echo 1 > /mnt/${number}/abort`)
+}
+
 /** A mount served by a child process. */
 export class DriveProcess {
   readonly directory: string
@@ -94,11 +102,17 @@ export class DriveProcess {
   readonly #watchers = new Set<() => void>()
   #sequence = 0
 
-  private constructor(scratch: string, directory: string, user: User | undefined, env: NodeJS.ProcessEnv) {
+  private constructor(
+    scratch: string,
+    directory: string,
+    user: User | undefined,
+    env: NodeJS.ProcessEnv,
+    wrapper: readonly string[],
+  ) {
     this.scratch = scratch
     this.directory = directory
     // Without the test runner's hooks, which write files at exit: another user may not.
-    const command = ['-u', 'NODE_OPTIONS', process.execPath, CHILD]
+    const command = ['-u', 'NODE_OPTIONS', ...wrapper, process.execPath, CHILD]
     this.#child = spawn('/usr/bin/env', command, {
       ...user,
       env,
@@ -107,12 +121,18 @@ export class DriveProcess {
     this.#child.on('message', (message: FromChild) => this.#receive(message))
   }
 
-  /** The child, without a mount yet. `name` is the mount point's. */
-  static launch(t: Test, name = 'mount', user?: User, env: NodeJS.ProcessEnv = process.env): DriveProcess {
+  /** The child, without a mount yet. `name` is the mount point's; `wrapper`, a command that becomes the child. */
+  static launch(
+    t: Test,
+    name = 'mount',
+    user?: User,
+    env: NodeJS.ProcessEnv = process.env,
+    wrapper: readonly string[] = [],
+  ): DriveProcess {
     const scratch = mkdtempSync(join(tmpdir(), 'b2bmount-native-'))
     const directory = join(scratch, name)
     mkdirSync(directory)
-    const drive = new DriveProcess(scratch, directory, user, env)
+    const drive = new DriveProcess(scratch, directory, user, env, wrapper)
     t.teardown(async () => {
       drive.#child.kill('SIGKILL')
       await ended(drive.#child)

@@ -3,7 +3,16 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadNativeAddon } from '../../src/transport/native-addon.js'
 import { othersCannotMount } from '../helpers/can-mount.js'
-import { DriveProcess, ended, isRoot, mountedAt, run, start, until } from './drive-process.js'
+import {
+  abortConnection,
+  DriveProcess,
+  ended,
+  isRoot,
+  mountedAt,
+  run,
+  start,
+  until,
+} from './drive-process.js'
 import { ROOT } from './memory-drive.js'
 
 const ADDON = new URL('../../src/transport/native-addon.js', import.meta.url).href
@@ -149,10 +158,7 @@ t.test(
   { skip: !isRoot && 'needs root' },
   async t => {
     const drive = await DriveProcess.mount(t)
-    const connection = mountedAt(drive.directory)?.device.split(':')[1] ?? ''
-    // The control file system need not be mounted: in a mount namespace of its own it always is.
-    const script = `mount -t fusectl none /mnt && echo 1 > /mnt/${connection}/abort`
-    t.match(await run('unshare', '-m', 'sh', '-c', script), { code: 0 })
+    t.match(await abortConnection(mountedAt(drive.directory)?.device ?? ''), { code: 0 })
     await drive.event('stopped')
     t.notOk(mountedAt(drive.directory))
   },

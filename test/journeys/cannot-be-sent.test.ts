@@ -103,8 +103,8 @@ t.test('what the other organization does not take for now', { skip: cannotMount 
   })
 
   await t.test('an organization that wants a new sign-in while files go there', async t => {
-    const names = Array.from({ length: 60 }, (_, i) => `of many ${i}.bin`)
-    const contents = new Map(names.map(name => [name, randomBytes(50_000)]))
+    const names = Array.from({ length: 200 }, (_, i) => `of many ${i}.bin`)
+    const contents = new Map(names.map(name => [name, randomBytes(20_000)]))
     await sandbox.admin('PUT', '/link', { latencyMilliseconds: 400 })
     t.teardown(() => sandbox.admin('DELETE', '/link'))
     for (const [name, bytes] of contents) await writeFile(library.on(name), bytes)

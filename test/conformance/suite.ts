@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Test } from 'tap'
 import { type DriveUnderTest, LocalDirectory } from './drive-under-test.js'
+import { REFUSED_TO_WRITE } from '../helpers/refused.js'
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const sorted = (names: readonly string[]) => [...names].sort()
@@ -129,7 +130,7 @@ export async function conforms(t: Test, drive: DriveUnderTest, referenceDirector
   })
 
   await t.test('opening for writing is refused', async t => {
-    await t.rejects(drive.openForWriting('readme.txt'), { code: 'EROFS' })
+    await t.rejects(drive.openForWriting('readme.txt'), { code: REFUSED_TO_WRITE })
   })
 
   await t.test('attributes of ours can be read, are not listed, and others do not exist', async t => {

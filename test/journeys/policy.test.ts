@@ -285,7 +285,8 @@ t.test('programs on a mounted drive cause the downloads that they may cause', { 
       (await run('setfattr', '-n', 'user.b2bmount.state', '-v', 'x', file)).stderr,
       /Read-only file system/,
     )
-    t.match((await run('touch', file)).stderr, /Read-only file system/)
+    const refusal = process.getuid?.() === 0 ? /Read-only file system/ : /Permission denied/
+    t.match((await run('touch', file)).stderr, refusal)
     t.equal((await stat(file)).size, size)
     t.equal((await run('cmp', file, of('small.txt'))).status, 0)
   })

@@ -119,6 +119,8 @@ export async function upload(subject: Subject): Promise<Row> {
 export async function uploadSmall(subject: Subject): Promise<Row> {
   const { media, sandbox } = subject
   await subject.listed()
+  // What the rows before have written.
+  await secondsUntilSent(subject)
   const archive = await smallFiles(subject)
   const target = join(media, 'small files')
   await mkdir(target)

@@ -459,6 +459,8 @@ export class ItemEdit {
 
   /** It was being sent when it was deleted here, and has arrived. */
   #wasDeletedHere(library: LibraryId, parent: Ino, item: DriveItem): boolean {
+    // Asked of each item of a first enumeration.
+    if (this.#owed.deletionCount === 0) return false
     const folder = this.#items.byIno(parent)
     if (folder === undefined) return false
     const deletion = this.#owed

@@ -1,8 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { DriveChange } from '../../src/model/drive-item.js'
 import { Fault, type FaultCode } from '../../src/model/fault.js'
 import type { ItemId } from '../../src/model/ids.js'
-import type { RemoteRights } from '../../src/model/remote.js'
+import type { RemoteDelta, RemoteRights } from '../../src/model/remote.js'
 import { HintListener } from '../../src/sync/hint-listener.js'
 import { aWhile, fileItem, folderItem, forever, LIBRARY_ROOT, pattern, until } from './drive-world.js'
 import { FakeRemote } from './fake-remote.js'
@@ -75,6 +76,25 @@ t.test('a page with nothing in it is not the end', async t => {
   remote.round([], 'cursor 3')
   await pull()
   t.equal(remote.cursors.at(-1), 'cursor 2')
+})
+
+t.test('the next page is asked for before this one is written', async t => {
+  const asked: boolean[] = []
+  const isWritten = () => world.store.items.byRemoteId(library.id, 'i0' as ItemId) !== undefined
+  const delta: RemoteDelta = {
+    async *pages(_root, _isDriveRoot, cursor) {
+      if (cursor === undefined) return yield { changes: [rootItem], cursor: 'cursor 1' }
+      yield { changes: [file(0, LIBRARY_ROOT)], cursor: undefined }
+      // As a request that needs a token first.
+      await setImmediate()
+      asked.push(isWritten())
+      yield { changes: [], cursor: 'cursor 2' }
+    },
+  }
+  const { world, library, pull } = await startSyncedWorld(t, {}, { delta })
+  await pull()
+  t.same(asked, [false])
+  t.ok(isWritten())
 })
 
 t.test('a folder that is moved comes alone, and everything in it goes with it', async t => {

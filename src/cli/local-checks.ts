@@ -13,10 +13,37 @@ const LEAST_FREE_BYTES = 1e9
 const OLDEST_KERNEL = [4, 20] as const
 const PASSTHROUGH_KERNEL = [6, 9] as const
 const OLDEST_NODE = [20, 9] as const
+const CONTROL_DIRECTORY = '/sys/fs/fuse/connections'
+/** FUSE_CTL_SUPER_MAGIC of the kernel's fs/fuse/control.c */
+const FUSE_CONTROL = 0x65735543
 
 /** What this machine must offer; asks neither the network nor the daemon. */
 export async function machineChecks(): Promise<readonly Check[]> {
-  return [checkNode(), checkKernel(), ...(await Promise.all([checkFuseDevice(), checkFusermount()]))]
+  return [
+    checkNode(),
+    checkKernel(),
+    ...(await Promise.all([checkFuseDevice(), checkFusermount(), checkControl()])),
+  ]
+}
+
+/** Whether a mount gets a lifeline: docs/NATIVE.md, "When the process dies". */
+export async function checkControl(
+  isRoot = process.getuid?.() === 0,
+  directory = CONTROL_DIRECTORY,
+): Promise<Check> {
+  const name = 'FUSE control'
+  const isMounted = await statfs(directory).then(
+    ({ type }) => type === FUSE_CONTROL,
+    () => false,
+  )
+  if (isMounted) return { name, verdict: 'ok', found: directory }
+  if (isRoot) return { name, verdict: 'ok', found: 'not mounted, and not needed by root' }
+  return {
+    name,
+    verdict: 'warn',
+    found: 'not mounted: programs may hang if the daemon is killed',
+    nextStep: `Run:  sudo mount -t fusectl fusectl ${CONTROL_DIRECTORY}   (systemd does that)`,
+  }
 }
 
 export async function directoryChecks(paths: Paths): Promise<readonly Check[]> {

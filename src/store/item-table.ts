@@ -65,6 +65,7 @@ export class ItemTable {
   readonly #names
   readonly #firstChild
   readonly #renamed
+  readonly #foldersOfRenamed
   readonly #refreshable
   readonly #ofLibrary
   readonly #inosOfLibrary
@@ -88,6 +89,9 @@ export class ItemTable {
     this.#firstChild = database.preparePluck<[Ino], Ino>('SELECT ino FROM item WHERE parent = ? LIMIT 1')
     this.#renamed = database.prepare<[Ino, number], Row>(
       'SELECT * FROM item WHERE parent = ? AND remote_name IS NOT NULL ORDER BY remote_id LIMIT ?',
+    )
+    this.#foldersOfRenamed = database.preparePluck<[], Ino>(
+      'SELECT DISTINCT parent FROM item WHERE remote_name IS NOT NULL',
     )
     this.#refreshable = database.preparePluck<[LibraryId, Milliseconds, number], Ino>(
       'SELECT ino FROM item WHERE library = ? AND listed > 0 AND listed <= ? ORDER BY listed LIMIT ?',
@@ -149,6 +153,11 @@ export class ItemTable {
   /** Children that are not shown under their remote names. */
   renamedChildren(parent: Ino, limit: number): ItemRecord[] {
     return this.#renamed.all(parent, limit).map(recordOf)
+  }
+
+  /** Folders in which an item is not shown by its own name. */
+  foldersOfRenamed(): Ino[] {
+    return this.#foldersOfRenamed.all()
   }
 
   /** Folders that were listed one by one, before `before`; the longest ago first. */

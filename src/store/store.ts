@@ -60,6 +60,8 @@ export class Store {
     this.#statements = new ItemStatements(this.#database)
     this.#localStatements = new LocalStatements(this.#database)
     this.#sentStatements = new SentStatements(this.#database)
+    // An earlier process may have ended before names that were left had gone to others.
+    for (const folder of this.items.foldersOfRenamed()) this.#namesLeft.set(folder, now)
   }
 
   /** Runs `work` in one transaction. @returns what changed on the drive */

@@ -12,6 +12,8 @@ const FIRST = Number(process.env['SEED'] ?? 1)
 const COUNT = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 40 : 1))
 const STEPS = Number(process.env['STEPS'] ?? 40)
 
+const OTHERS_CLOCK = 3_600_000
+
 const NAMES = ['a', 'b', 'c', 'A', 'd.docx'] as const
 const FOLDERS = ['', 'x', 'y', 'x/z'] as const
 
@@ -44,7 +46,7 @@ type Operation = (typeof OPERATIONS)[number]
 
 class Model {
   world: UploadsWorld
-  readonly log: string[] = []
+  readonly #log: { readonly line: string; readonly told: number }[] = []
   /** Texts that somebody wrote, and that nobody has replaced or deleted knowing of them. */
   readonly #alive = new Set<string>()
   readonly #random: (below: number) => number
@@ -133,7 +135,8 @@ class Model {
         const before = there && Buffer.from(there.bytes).toString()
         const text = this.#text('there')
         this.#note(`remote write ${path} ${text}`)
-        service.put(path, text)
+        // Nothing else has this time: what SharePoint has rewritten is known by it.
+        service.put(path, text, world.clock.now() + OTHERS_CLOCK + 1_000 * this.#texts)
         this.#replaced(before, text)
         return
       }
@@ -215,7 +218,7 @@ class Model {
 
   #replaced(before: string | undefined, after: string | undefined): void {
     if (before !== undefined) this.#alive.delete(bare(before))
-    if (after !== undefined) this.#alive.add(after)
+    if (after !== undefined) this.#alive.add(bare(after))
   }
 
   #readHere(path: string): string | undefined {
@@ -243,7 +246,19 @@ class Model {
   }
 
   #note(line: string): void {
-    this.log.push(line)
+    this.#log.push({ line, told: this.world.service.log.length })
+  }
+
+  /** What was done, and indented what the service was told meanwhile. */
+  get log(): readonly string[] {
+    const told = this.world.service.log
+    const lines: string[] = []
+    let shown = 0
+    for (const { line, told: before } of [...this.#log, { line: 'the end', told: Infinity }]) {
+      for (; shown < Math.min(before, told.length); shown++) lines.push(`    ${told[shown] ?? ''}`)
+      lines.push(line)
+    }
+    return lines
   }
 }
 
@@ -265,6 +280,9 @@ async function run(t: Test, seed: number): Promise<void> {
   await model.world.pull()
   left = await model.world.drain()
   await model.world.pull()
+  // Names that were left go to others a while later.
+  model.world.clock.advance(60_000)
+  await model.world.send()
   const { world } = model
   const here = sorted(world.tree())
   const there = sorted(world.service.tree())
@@ -281,7 +299,6 @@ async function run(t: Test, seed: number): Promise<void> {
     return
   }
   t.comment(model.log.join('\n'))
-  t.comment(world.service.log.join('\n'))
   t.same(left, [], 'nothing is owed')
   t.same(lost, [], 'nothing is lost')
   t.same(bugs, [], 'nobody met a bug')

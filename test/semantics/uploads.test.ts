@@ -367,6 +367,19 @@ for (const leave of ['renamed', 'deleted']) {
   })
 }
 
+t.test('theirs gets its plain name also after a restart', async t => {
+  const first = await startWith(t, { 'b.txt': 'b' })
+  first.service.put('a.txt', 'theirs')
+  first.write('a.txt', 'ours')
+  await first.pull()
+  first.remove('a.txt')
+  const world = first.restart()
+  t.teardown(() => world.stop())
+  world.clock.advance(2_000)
+  await until(() => 'a.txt' in world.tree())
+  t.same(world.tree(), { 'a.txt': 'theirs', 'b.txt': 'b' })
+})
+
 t.test('the copy of a file that is called like a copy already has another name than that', async t => {
   // As long as a name may be: what is cut off for the host is the host.
   const name = `${'x'.repeat(244)}-laptop.txt`

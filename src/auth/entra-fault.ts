@@ -51,7 +51,7 @@ type Meaning =
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  * Numbers that are not here are judged by the OAuth error alone.
  */
-const MEANING: Readonly<Record<number, Meaning>> = {
+export const MEANING: Readonly<Record<number, Meaning>> = {
   50020: 'not-a-guest',
   50034: 'not-a-guest',
   51004: 'not-a-guest',
@@ -107,6 +107,10 @@ const MEANING: Readonly<Record<number, Meaning>> = {
   90033: 'transient',
   50196: 'transient',
 }
+
+/** Entra takes us for a program that asks in a loop. Whoever asks on is one; it does not say for how long. */
+const LOOP = 50196
+const LOOP_FORGOTTEN_AFTER_SECONDS = 60
 
 /** Where no number is known. 70000 is a mere "bad grant" and says no more than its error does. */
 const MEANING_OF_ERROR: Readonly<Record<string, Meaning>> = {
@@ -238,9 +242,10 @@ function meaningOf(refusal: EntraRefusal): Meaning | undefined {
 }
 
 function transientFault(refusal: EntraRefusal): Fault {
-  const { retryAfterSeconds } = refusal
+  const isLoop = refusal.codes.includes(LOOP)
+  const retryAfterSeconds = refusal.retryAfterSeconds ?? (isLoop ? LOOP_FORGOTTEN_AFTER_SECONDS : undefined)
   const wait = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
-  const code = refusal.status === 429 ? 'throttled' : 'server-error'
+  const code = refusal.status === 429 || isLoop ? 'throttled' : 'server-error'
   return new Fault(code, 'The sign-in service does not answer properly at the moment', {
     ...wait,
     cause: refusal,

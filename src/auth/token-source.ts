@@ -36,6 +36,7 @@ const EXPIRY_MARGIN: Milliseconds = 5 * 60_000
 
 // Entra takes who asks again and again for a loop, and stops answering (AADSTS50196).
 const REFUSAL_STANDS: Milliseconds = 30_000
+const LONGEST_ASKED_TO_WAIT: Milliseconds = 60 * 60_000
 
 interface Refusal {
   readonly problem: Fault
@@ -113,9 +114,16 @@ export class TokenSource {
     this.#refused.clear()
   }
 
-  /** Only a sign-in helps, and that is told to {@link forget}; an administrator's consent is told to nobody. */
+  /**
+   * Where only a sign-in helps, which is told to {@link forget}, or time, as the service says. An administrator's consent is
+   * told to nobody.
+   */
   #stands({ problem, since }: Refusal): boolean {
-    return isFault(problem, 'sign-in-required') && this.#deps.clock.now() - since < REFUSAL_STANDS
+    const age = this.#deps.clock.now() - since
+    if (isFault(problem, 'throttled')) {
+      return age < Math.min((problem.retryAfterSeconds ?? 0) * 1_000, LONGEST_ASKED_TO_WAIT)
+    }
+    return isFault(problem, 'sign-in-required') && age < REFUSAL_STANDS
   }
 
   #isGood(token: IssuedToken, refused: string | undefined): boolean {
@@ -140,7 +148,7 @@ export class TokenSource {
       if (!(failure instanceof EntraRefusal)) throw failure
       if (failure.claims !== undefined) this.#wanted.set(tenant, failure.claims)
       const problem = entraFault(failure, this.#asked(tenant, profile))
-      if (!isFault(problem, 'server-error', 'throttled')) {
+      if (!isFault(problem, 'server-error')) {
         this.#refused.set(keyOf(tenant, scopes), { problem, since: this.#deps.clock.now() })
       }
       throw problem

@@ -3,6 +3,7 @@ import type { Clock } from '../concurrency/clock.js'
 import { SingleFlight } from '../concurrency/single-flight.js'
 import type { OfflineMemory } from '../hydration/offline-memory.js'
 import type { DriveItem } from '../model/drive-item.js'
+import { ListProgress, type ListBounds } from '../model/endless-list.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino, ItemKey, LibraryId, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder } from '../model/remote.js'
@@ -30,6 +31,7 @@ export interface FolderListerDeps {
   readonly store: Store
   readonly folders: RemoteFolder
   readonly clock: Clock
+  readonly listBounds?: ListBounds
   readonly offline: OfflineMemory
   readonly onChanges: (changes: readonly ItemChange[]) => void
   /** Something went wrong that nobody waits for, or the other side said what cannot be. */
@@ -108,17 +110,19 @@ export class FolderLister {
   }
 
   async #listFolder(ino: Ino, run: Run, signal: AbortSignal): Promise<void> {
-    const { store, offline } = this.#deps
+    const { store, offline, clock, listBounds } = this.#deps
     const { folder, library, key } = this.#folderOf(ino)
     if (isLocalId(folder.remoteId)) return
     const reason = offline.reasonNotToAsk(key.tenant)
     if (reason) throw reason
     const before = store.items.childInos(ino)
     const seen = new Set<Ino>()
+    const progress = new ListProgress(clock.now(), listBounds)
     try {
       for await (const page of this.#pages(key, signal)) {
         await this.#apply(folder, library, page, run, seen)
         signal.throwIfAborted()
+        progress.check(seen.size, store.items.countOfLibrary(library.id), clock.now())
       }
       offline.noteSuccess(key.tenant)
     } catch (failure) {

@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto'
 import type { JsonObject } from '../http/json.js'
+import { endlessList } from '../model/endless-list.js'
 import { Fault } from '../model/fault.js'
 import type { TenantId } from '../model/ids.js'
 import type { GetOptions, GraphClient } from './graph-client.js'
 
 // Links are about 300 characters; a bound, because delta links are stored.
 const LONGEST_LINK = 16_384
-// 200 items a page: fifty times the largest library that SharePoint recommends.
+// Bounds the memory of links. Whoever takes the pages sees sooner whether they bring anything: `ListProgress`.
 const MOST_PAGES = 100_000
 
 export interface Page {
@@ -17,7 +19,8 @@ export interface Page {
 /**
  * Follows `@odata.nextLink`, also behind empty pages. Each page is asked for when the one before was taken.
  *
- * @throws {Fault} `protocol-error` where the links go in a circle or lead away from Graph
+ * @param most pages; the default suits only who looks at what the pages bring
+ * @throws {Fault} `protocol-error` where the links go in a circle, lead away from Graph, or do not end
  */
 export async function* pages(
   graph: GraphClient,
@@ -25,9 +28,12 @@ export async function* pages(
   first: string,
   signal: AbortSignal,
   options: GetOptions = {},
+  most = MOST_PAGES,
 ): AsyncGenerator<Page> {
   let address = first
-  for (let count = 0; count < MOST_PAGES; count++) {
+  const followed = new Set<string>()
+  for (let count = 0; count < most; count++) {
+    followed.add(digestOf(address))
     const answer = await graph.get(tenant, address, signal, options)
     const values = answer['value']
     if (!Array.isArray(values)) throw new Fault('protocol-error', 'Graph sent a list without values')
@@ -39,10 +45,15 @@ export async function* pages(
     }
     yield { values: values as unknown[], deltaLink }
     if (nextLink === undefined) return
-    if (nextLink === address) break
+    if (followed.has(digestOf(nextLink))) throw endlessList('goes round in a circle with its list')
     address = nextLink
   }
-  throw new Fault('protocol-error', 'Graph sent a list without an end')
+  throw endlessList('goes on and on with its list')
+}
+
+/** Links may have 16 KiB each. */
+function digestOf(link: string): string {
+  return createHash('sha256').update(link).digest('base64').slice(0, 22)
 }
 
 function linkIn(answer: JsonObject, name: string): string | undefined {

@@ -20,6 +20,8 @@ import {
 const SITE_FIELDS = 'id,displayName,name,webUrl'
 const DRIVE_FIELDS = 'id,name,webUrl,driveType,owner'
 const LONGEST_URL = 8192
+// Somebody waits for them, and nothing is done with any before all have come.
+const MOST_PAGES = 100
 
 export interface GraphSharingDeps {
   readonly graph: GraphClient
@@ -70,7 +72,7 @@ export class GraphSharing implements RemoteSharing {
   async drives(tenant: TenantId, site: Site, signal: AbortSignal): Promise<readonly Drive[]> {
     const found: Drive[] = []
     const address = `/sites/${encodeURIComponent(site.id)}/drives?$select=${DRIVE_FIELDS}`
-    for await (const { values } of pages(this.#deps.graph, tenant, address, signal)) {
+    for await (const { values } of pages(this.#deps.graph, tenant, address, signal, {}, MOST_PAGES)) {
       found.push(...parseEach(values, toDrive, this.#deps.report))
     }
     return found

@@ -101,6 +101,11 @@ export class DeltaRound {
     return this.#isEmpty
   }
 
+  /** How many different items were reported so far, as far as anything can come of them. */
+  get found(): number {
+    return this.#seen.size + this.#removed.size + this.#parentOfOrphan.size
+  }
+
   /** How many items were not as the store had them. */
   get changed(): number {
     return this.#changed
@@ -161,8 +166,14 @@ export class DeltaRound {
     this.#forget(change.id)
     if (change.id !== this.#deps.library.root.item) this.#isEmpty = false
     else if (!isRemoved(change)) this.#sawRoot = true
-    if (isRemoved(change)) this.#removed.add(change.id)
-    else this.#place(edit, change)
+    if (!isRemoved(change)) this.#place(edit, change)
+    // There is nothing to remove otherwise, and no end to what a service can say is gone.
+    else if (this.#isKnown(change.id)) this.#removed.add(change.id)
+  }
+
+  #isKnown(id: ItemId): boolean {
+    const { store, library } = this.#deps
+    return store.items.byRemoteId(library.id, id) !== undefined
   }
 
   /** The last state of an item is the one that counts. */

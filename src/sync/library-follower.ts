@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
 import { withDeadline } from '../concurrency/deadline.js'
+import { ListProgress, type ListBounds } from '../model/endless-list.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import { accessRemoved } from '../model/library.js'
@@ -68,6 +69,7 @@ export interface SyncDeps {
   readonly onAccessRemoved?: (library: LibraryRecord) => void
   readonly drive: SyncedDrive
   readonly clock: Clock
+  readonly listBounds?: ListBounds
   readonly offline: Reachability
   /** Something went wrong that nobody waits for. `event` in kebab case. */
   readonly onTrouble: (event: string, failure: unknown) => void
@@ -97,6 +99,8 @@ export class LibraryFollower {
   #isAwake = false
   #isHinted = false
   #betweenHints = BETWEEN_HINTS
+  /** The last attempt has said for how long nobody is to ask, whatever has changed meanwhile. */
+  #mustWait = false
   readonly #listener: HintListener | undefined
   #listening: Promise<void> | undefined
   /** Somebody has agreed that what was held back goes. */
@@ -169,7 +173,7 @@ export class LibraryFollower {
       this.#isHinted = false
       const delay = await this.#pull(signal)
       if (this.#isAwake || signal.aborted) continue
-      await this.#sleep(this.#isHinted ? this.#betweenHints : delay, signal)
+      await this.#sleep(this.#isHinted && !this.#mustWait ? this.#betweenHints : delay, signal)
     }
   }
 
@@ -177,7 +181,7 @@ export class LibraryFollower {
   #hinted(): void {
     if (!this.#isHinted) {
       this.#isHinted = true
-      this.#nap.abort()
+      if (!this.#mustWait) this.#nap.abort()
     }
   }
 
@@ -201,11 +205,13 @@ export class LibraryFollower {
       if (library.accessRemoved !== undefined) store.libraries.setAccessRemoved(library.id, undefined)
       await this.#askForRights(library, signal)
       this.#status = { ...this.#status, checked: clock.now(), problem: undefined }
+      this.#mustWait = false
       offline.noteSuccess(library.root.tenant)
       this.#listening ??= this.#listener?.run(library.root, this.#stop.signal)
       return this.#delayAfter(changed)
     } catch (failure) {
       if (!signal.aborted) this.#fail(failure)
+      this.#mustWait = failure instanceof Fault && failure.retryAfterSeconds !== undefined
       return this.#interval.afterFailure(failure)
     }
   }
@@ -285,6 +291,8 @@ export class LibraryFollower {
     const isFull = cursor === undefined
     this.#status = { ...this.#status, phase: isFull ? 'listing' : 'following' }
     const round = this.#newRound(library, isFull)
+    const { store, clock, listBounds } = this.#deps
+    const progress = new ListProgress(clock.now(), listBounds)
     let next: string | undefined
     let isRootGone = false
     for await (const page of this.#pages(library, cursor, signal)) {
@@ -293,6 +301,7 @@ export class LibraryFollower {
       if (ofRoot.length > 0) this.#doubtRights(AFTER_ROOT_CHANGED)
       await round.apply(page, signal)
       next = page.cursor
+      if (next === undefined) progress.check(round.found, store.items.countOfLibrary(library.id), clock.now())
     }
     // Losing access shows as a removal of everything. That is no reason to forget what is local.
     if (isRootGone) throw accessRemoved(library)

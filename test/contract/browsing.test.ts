@@ -145,3 +145,28 @@ t.test('a folder that is gone is not found', async t => {
     code: 'item-not-found',
   })
 })
+
+t.test('lists that never end bring what they bring, and a circle is seen at once', async t => {
+  const root = await rootOf('contoso documents')
+  const fault = (endless: 'new' | 'circle') => {
+    emulator.faults.put({ id: 'endless', match: { drive: root.drive }, action: { endless } })
+  }
+  t.teardown(() => emulator.faults.remove('endless'))
+  const files = (await list(root)).filter(({ kind }) => kind === 'file').length
+  fault('new')
+  const ids = new Set<string>()
+  let count = 0
+  for await (const page of folder.children(root, signal)) {
+    for (const { id } of page.filter(({ kind }) => kind === 'file')) ids.add(id)
+    if (++count === 5) break
+  }
+  t.equal(ids.size, 5 * files, 'every page has files that no other has')
+  fault('circle')
+  emulator.counters.reset()
+  await t.rejects(list(root), { code: 'protocol-error', message: /circle/ })
+  await t.rejects(collect(delta.pages(root, true, undefined, signal)), {
+    code: 'protocol-error',
+    message: /circle/,
+  })
+  t.match(emulator.counters.report().routes, { children: 3, delta: 3 })
+})

@@ -83,7 +83,10 @@ t.test('the next page is asked for before this one is written', async t => {
   const isWritten = () => world.store.items.byRemoteId(library.id, 'i0' as ItemId) !== undefined
   const delta: RemoteDelta = {
     async *pages(_root, _isDriveRoot, cursor) {
-      if (cursor === undefined) return yield { changes: [rootItem], cursor: 'cursor 1' }
+      if (cursor === undefined) {
+        yield { changes: [rootItem], cursor: 'cursor 1' }
+        return
+      }
       yield { changes: [file(0, LIBRARY_ROOT)], cursor: undefined }
       // As a request that needs a token first.
       await setImmediate()

@@ -76,10 +76,7 @@ export class SignInPage {
     }
     if (query.get('prompt') === 'none') {
       // Nobody stays signed in at this page, so a silent request never finds a session.
-      return refuse(
-        'login_required',
-        'AADSTS50058: A silent sign-in request was sent but no user is signed in.',
-      )
+      return refuse(aadstsError(50058), aadstsText(50058))
     }
     return this.#next(this.#signIns.visit(request), context)
   }

@@ -10,8 +10,8 @@ interface Listing {
 /** Bends a good JSON answer: properties left out, pages empty, doubled or turned round. */
 export function distort(answer: Answer, action: FaultAction, url: string): Answer {
   if (action.thumbnailsOf) answer = ofAnotherVersion(answer, action.thumbnailsOf)
-  const { omit, emptyPage, duplicate, reverse } = action
-  if (!omit && !emptyPage && !duplicate && !reverse) return answer
+  const { omit, emptyPage, duplicate, reverse, endless } = action
+  if (!omit && !emptyPage && !duplicate && !reverse && !endless) return answer
   if (answer.status !== 200 || answer.body.kind !== 'text') return answer
   let value = JSON.parse(answer.body.text) as Listing & Record<string, unknown>
   if (omit) value = withoutDeep(value, new Set(omit)) as typeof value
@@ -22,7 +22,36 @@ export function distort(answer: Answer, action: FaultAction, url: string): Answe
     )
   }
   if (value.value && reverse) value.value = [...value.value].reverse()
+  if (value.value && endless) value = { value: value.value, ...withoutEnd(value.value, endless, url) }
   return json(200, value, answer.headers)
+}
+
+/** The number of the page is in its link. */
+function withoutEnd(
+  entries: Record<string, unknown>[],
+  endless: NonNullable<FaultAction['endless']>,
+  url: string,
+): Listing {
+  const page = Number(/[?&]page=(\d+)/.exec(url)?.[1] ?? 0)
+  const next = endless === 'circle' ? ((page + 1) % 2) + 2 : page + 1
+  const first = url.replace(/([?&])page=\d+&?/, '$1').replace(/[?&]$/, '')
+  const link = `${first}${first.includes('?') ? '&' : '?'}page=${next}`
+  const value = {
+    empty: () => [],
+    same: () => entries,
+    circle: () => entries,
+    new: () => entries.map(entry => (entry['file'] ? another(entry, page) : entry)),
+  }[endless]()
+  return { value, '@odata.nextLink': link }
+}
+
+function another(entry: Record<string, unknown>, number: number): Record<string, unknown> {
+  const tag = number.toString(36).toUpperCase().padStart(8, '0')
+  return {
+    ...entry,
+    id: `${String(entry['id']).slice(0, -8)}${tag}`,
+    name: `${tag} ${String(entry['name'])}`,
+  }
 }
 
 /** In redirects and in JSON alike. */

@@ -69,6 +69,11 @@ export interface FaultAction {
   readonly omit?: readonly string[]
   /** A page of delta or children without entries, followed by the real one. */
   readonly emptyPage?: boolean
+  /**
+   * A page of delta or children that is never the last one: without entries, always with the same ones, with files that
+   * were on none before, or with the same ones and links in a circle of two.
+   */
+  readonly endless?: 'empty' | 'same' | 'new' | 'circle'
   /** Every entry of a delta page twice, the first time with another name. */
   readonly duplicate?: boolean
   /** Entries of a delta page in reverse order: children before their parents. */

@@ -25,7 +25,8 @@ const EXPECTED: Readonly<Record<string, FaultCode>> = {
   '50055 50057 50053': 'account-problem',
   '70018 70019': 'sign-in-failed',
   '1000104': 'blocked-by-policy',
-  '90033 50196': 'server-error',
+  '90033': 'server-error',
+  '50196': 'throttled',
 }
 
 t.test('every AADSTS number of the reference becomes a state with a next step', t => {

@@ -178,6 +178,32 @@ t.test('who needs a sign-in is not asked for again and again, and everybody else
   t.match(source.problemOf(CONTOSO, ['a']), { code: 'consent-required' })
 })
 
+t.test('a sign-in service that wants us to wait is not asked before that time', async t => {
+  let refusal = { status: 400, codes: [50196] } as {
+    status: number
+    codes?: number[]
+    retryAfterSeconds?: number
+  }
+  const { source, clock, calls } = world(() => new EntraRefusal({ error: 'invalid_grant', ...refusal }))
+  const ask = () => t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'throttled' })
+  await ask()
+  await ask()
+  t.equal(calls.length, 1, 'who asks on is a loop')
+  t.match(source.problemOf(CONTOSO, ['a']), { code: 'throttled' })
+  clock.time += 60_000
+  refusal = { status: 429, retryAfterSeconds: 20 }
+  await ask()
+  clock.time += 19_000
+  await ask()
+  t.equal(calls.length, 2)
+  clock.time += 1_000
+  refusal = { status: 429, retryAfterSeconds: 80_000 }
+  await ask()
+  clock.time += 60 * 60_000
+  await ask()
+  t.equal(calls.length, 4, 'an hour at most')
+})
+
 t.test('a tenant that gives a token has no problem', async t => {
   let refuses = true
   const { source } = world(() =>

@@ -90,6 +90,8 @@ export class FakeServices implements DaemonServices {
     if (address === 'wait')
       await new Promise((_, reject) => (signal.onabort = () => reject(signal.reason as Error)))
     if (address === 'bug') throw new TypeError('secret of the daemon')
+    if (address.startsWith('odopen:') && this.libraries.length > 0)
+      throw new Fault('already-added', 'Contoso/Projects is on your drive already')
     this.libraries = [PROJECTS]
     return { library: PROJECTS, notes: ['You may only read it.'] }
   }

@@ -64,6 +64,12 @@ t.test('an unusable item is reported and left out', async t => {
 t.test('links in a circle, or away from Graph, end the listing with a protocol error', async t => {
   const circle = world(page([], next(`${LINK}2`)), page([], next(`${LINK}2`)))
   await t.rejects(collect(circle.folder.children(ROOT, patient)), { code: 'protocol-error' })
+  const wider = world(page([], next(`${LINK}a`)), page([], next(`${LINK}b`)), page([], next(`${LINK}a`)))
+  await t.rejects(collect(wider.folder.children(ROOT, patient)), {
+    code: 'protocol-error',
+    message: /circle/,
+  })
+  t.equal(wider.http.requests.length, 3, 'nothing is asked for twice')
   const away = world(page([], next('https://evil.example/v1.0/x')))
   await t.rejects(collect(away.folder.children(ROOT, patient)), { code: 'protocol-error' })
   t.equal(away.http.requests.length, 1)

@@ -13,6 +13,7 @@ import { itemCounts } from './migrations/0006-item-counts.js'
 import { otherSide } from './migrations/0007-other-side.js'
 import { owed } from './migrations/0008-owed.js'
 import { sent } from './migrations/0009-sent.js'
+import { missed } from './migrations/0010-missed.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly Migration[] = [
   otherSide,
   owed,
   sent,
+  missed,
 ]
 
 // After a burst it would stay as large as the burst was.

@@ -410,9 +410,16 @@ export class ItemEdit {
       : owed.times
         ? { ...item, modified }
         : item
+    if (this.#misses(owed, parent, item)) this.#owed.setMissed(known.ino, true)
     return owed.place
       ? this.#update(known, known.parent, kept, known.remoteName)
       : this.#update(known, parent, kept, item.name)
+  }
+
+  /** Whether something of it is not shown, because of what is owed, that the service is not known to have. */
+  #misses({ content, place, base }: Owed, parent: Ino, { eTag, name }: DriveItem): boolean {
+    if (content && (eTag === undefined || eTag !== base.eTag)) return true
+    return place && (name !== base.name || this.#items.byIno(parent)?.remoteId !== base.parent)
   }
 
   /** The new item here that this is: it has arrived before anybody said so, or is a folder that both sides have made. */

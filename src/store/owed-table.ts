@@ -42,6 +42,11 @@ export interface Owed extends Attempts {
   readonly session: UploadSession | undefined
   /** QuickXorHash of the bytes that were sent last; it is not known what became of them. */
   readonly sentHash: string | undefined
+  /**
+   * The other side has told something of it that is not shown because of what is owed. It is told once, and what we were
+   * answered may be older: when nothing else is owed any more, `times` stays, and the service is asked.
+   */
+  readonly missed: boolean
 }
 
 /** What the item was at the service when it began to differ. */
@@ -144,6 +149,7 @@ interface Row extends AttemptRow {
   readonly base_name: string | null
   readonly base_modified: number | null
   readonly sent_hash: string | null
+  readonly missed: number
   readonly revision: number
   readonly since: number
   readonly changed: number
@@ -179,6 +185,7 @@ export class OwedTable {
   readonly #remove
   readonly #setSession
   readonly #setSent
+  readonly #setMissed
   readonly #setAttempts
   readonly #deletion
   readonly #deletionsAt
@@ -238,6 +245,7 @@ export class OwedTable {
       `UPDATE owed SET sent_hash = ?, base_parent = coalesce(?, base_parent), base_name = coalesce(?, base_name)
        WHERE ino = ?`,
     )
+    this.#setMissed = database.prepare<[number, Ino]>('UPDATE owed SET missed = ? WHERE ino = ?')
     this.#setAttempts = database.prepare<[number, Milliseconds, string | null, string | null, Ino]>(
       'UPDATE owed SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE ino = ?',
     )
@@ -354,8 +362,9 @@ export class OwedTable {
 
   /** What is left of it, in place of what was owed before: perhaps nothing. */
   leave(owed: NewOwed, now: Milliseconds): void {
-    if (owed.isNew || owed.content || owed.place || owed.times) {
-      this.owe(owed, now)
+    const times = owed.times || this.of(owed.ino)?.missed === true
+    if (owed.isNew || owed.content || owed.place || times) {
+      this.owe({ ...owed, times }, now)
       this.lately.item(owed.ino)
     } else this.settle(owed.ino)
   }
@@ -380,6 +389,12 @@ export class OwedTable {
   setSent(ino: Ino, hash: string | undefined, place: RemotePlace | undefined): void {
     this.#rows.delete(ino)
     this.#setSent.run(hash ?? null, place?.parent ?? null, place?.name ?? null, ino)
+  }
+
+  /** See {@link Owed.missed}. */
+  setMissed(ino: Ino, missed: boolean): void {
+    this.#rows.delete(ino)
+    this.#setMissed.run(Number(missed), ino)
   }
 
   /** New items that were sent to this place, whatever became of it, and whatever they are called by now. */
@@ -505,6 +520,7 @@ function owedOf(row: Row): Owed {
     since: row.since,
     changed: row.changed,
     sentHash: row.sent_hash ?? undefined,
+    missed: row.missed === 1,
     session:
       row.session_url === null ? undefined : { url: row.session_url, expires: row.session_expires ?? 0 },
     ...attemptsOf(row),

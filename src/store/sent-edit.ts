@@ -2,6 +2,7 @@ import { ByteRanges } from '../model/byte-ranges.js'
 import type { DriveItem } from '../model/drive-item.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName } from '../model/item-name.js'
+import { sameContent } from '../model/same-content.js'
 import { isSameSecond } from '../model/same-second.js'
 import type { ContentTable } from './content-table.js'
 import type { Database } from './database.js'
@@ -14,6 +15,7 @@ import {
   mayBe,
   NO_BASE,
   NOTHING_OWED,
+  type NewOwed,
   type Owed,
   type OwedDeletion,
   type OwedTable,
@@ -169,8 +171,10 @@ export class SentEdit {
 
   placeSent(ino: Ino, sent: SentPlace): void {
     const item = this.#items.byIno(ino)
-    const owed = this.#owed.of(ino)
-    if (item === undefined || owed === undefined || owed.isNew) return
+    if (item === undefined) return
+    // Nothing is owed any more where it had its old place back before this was answered.
+    const owed = this.#owed.of(ino) ?? this.#nothingOwed(item)
+    if (owed.isNew) return
     const { answer, isAsBase, withTimes, place } = sent
     const before = owed.base.parent && this.#items.byRemoteId(item.library, owed.base.parent)
     if (before) this.remote.nameLeft(before.ino)
@@ -187,6 +191,20 @@ export class SentEdit {
     if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
     const times = owed.times && !isSameSecond(item.modified, answer.modified)
     this.#owed.leave({ ...owed, times }, this.#now)
+  }
+
+  /** What the service has of it now, after something that it told was not shown. */
+  isNow(ino: Ino, theirs: DriveItem): void {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item === undefined || owed === undefined || owed.isNew) return
+    this.#owed.setMissed(ino, false)
+    // Another content has a time of its own, and a folder has the service's.
+    const times =
+      item.kind === 'file' &&
+      (owed.content || (sameContent(item, theirs) && !isSameSecond(item.modified, theirs.modified)))
+    this.#owed.leave({ ...owed, times }, this.#now)
+    this.#putTheirs(item.library, theirs)
   }
 
   /** There is another content over there, with a time of its own. */
@@ -324,6 +342,10 @@ export class SentEdit {
     return generation + 1
   }
 
+  #nothingOwed({ ino, library, size, modified }: ItemRecord): NewOwed {
+    return { ...NOTHING_OWED, ino, library, base: { ...NO_BASE, size, modified } }
+  }
+
   #listContent(ino: Ino, generation: number, size: Bytes): void {
     if (size === 0) return
     const present = new ByteRanges([{ start: 0, end: size }])
@@ -363,7 +385,7 @@ export class SentEdit {
   }
 
   /** It is at `place` now: whatever else was owed is still. */
-  #settleInto(item: ItemRecord, row: Owed, at: RemotePlace, eTag: string | undefined): void {
+  #settleInto(item: ItemRecord, row: NewOwed, at: RemotePlace, eTag: string | undefined): void {
     const current = this.#items.byIno(item.ino) ?? item
     const parent = this.#items.byIno(current.parent)?.remoteId
     const place = parent !== at.parent || current.name !== at.name

@@ -317,6 +317,7 @@ export class ItemSender {
   async #sendTimes(item: ItemRecord, owed: Owed, { library }: Target, { signal }: Sending): Promise<boolean> {
     const { writer } = this.#deps
     const key = { ...library.root, item: item.remoteId }
+    if (owed.missed) return await this.#lookAgain(item, key, signal)
     let answer: DriveItem
     try {
       answer = await writer.update(key, { modified: item.modified }, item.eTag, signal)
@@ -335,6 +336,13 @@ export class ItemSender {
     }
     this.#change(edit => edit.timesSent(item.ino, answer))
     return false
+  }
+
+  /** Something that the other side told was not shown while more was owed. */
+  async #lookAgain({ ino }: ItemRecord, key: ItemKey, signal: AbortSignal): Promise<boolean> {
+    const theirs = await this.#deps.writer.item(key, signal)
+    this.#change(edit => edit.isNow(ino, theirs))
+    return true
   }
 
   // --- versions ---

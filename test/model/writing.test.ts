@@ -284,10 +284,14 @@ async function run(t: Test, seed: number): Promise<void> {
   model.world.clock.advance(60_000)
   await model.world.send()
   const { world } = model
+  // Of a file that the other side has deleted, and that was changed in part here: documented, and exported.
+  if (left.some(({ hindrance }) => hindrance?.code === 'not-supported'))
+    return void t.pass('what is missing of it is nowhere any more')
   const here = sorted(world.tree())
   const there = sorted(world.service.tree())
   const texts = new Set(Object.values(world.service.tree()).map(bare))
-  const lost = [...model.alive].filter(text => !texts.has(text))
+  const recycled = new Set([...world.service.recycledUnseen].map(bare))
+  const lost = [...model.alive].filter(text => !texts.has(text) && !recycled.has(text))
   const bugs = world.troubles.filter(event => event.startsWith('uploader-bug'))
   if (
     left.length === 0 &&

@@ -63,6 +63,8 @@ export class FakeService {
   /** In the order in which it happened. */
   readonly log: string[] = []
   readonly changed: ItemId[] = []
+  /** Contents that went into the recycle bin with a folder in which the client could not have seen them. */
+  readonly recycledUnseen = new Set<string>()
   readonly sessions = new Map<string, { received: Bytes; size: Bytes }>()
   /** What this machine has of it, by hash; a cache that outlives the program. */
   readonly downloaded = new Map<string, Uint8Array>()
@@ -74,6 +76,8 @@ export class FakeService {
   quota = Infinity
   now: () => Milliseconds
   #lastId = 0
+  /** How much had changed when it was listed last. */
+  readonly #listed = new Map<ItemId, number>()
   #promotions: ItemId[] = []
 
   constructor(root: ItemId, now: () => Milliseconds) {
@@ -221,7 +225,10 @@ export class FakeService {
     if (item === undefined) return
     this.#checkETag(item, eTag)
     this.#checkLocked(item)
-    this.#remove(item)
+    const since = this.changed.slice(this.#listed.get(item.id) ?? 0)
+    for (const removed of this.#remove(item)) {
+      if (removed !== item && since.includes(removed.id)) this.recycledUnseen.add(shown(removed.bytes))
+    }
   }
 
   item(key: ItemKey): DriveItem {
@@ -235,6 +242,7 @@ export class FakeService {
 
   children(folder: ItemKey): DriveItem[] {
     const { id } = this.#get(folder)
+    this.#listed.set(id, this.changed.length)
     return [...this.items.values()].filter(item => item.parent === id).map(item => this.itemOf(item))
   }
 
@@ -320,14 +328,18 @@ export class FakeService {
     )
   }
 
-  #remove(item: Held): void {
+  /** @returns what was removed */
+  #remove(item: Held): readonly Held[] {
     this.log.push(`delete ${this.#pathOf(item)}`)
     const queue = [item]
+    const removed: Held[] = []
     for (let at = queue.pop(); at; at = queue.pop()) {
+      removed.push(at)
       for (const child of this.items.values()) if (child.parent === at.id) queue.push(child)
       this.items.delete(at.id)
       this.changed.push(at.id)
     }
+    return removed
   }
 
   #checkETag(item: Held, eTag: string | undefined): void {

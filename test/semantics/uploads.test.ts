@@ -367,6 +367,50 @@ for (const leave of ['renamed', 'deleted']) {
   })
 }
 
+t.test('an item that gets its old name back while its new one is being sent has the old one', async t => {
+  const world = await startWith(t, { 'a.txt': 'a' })
+  world.rename('a.txt', 'b.txt')
+  let back = false
+  world.link.onStep = ({ operation, phase }) => {
+    if (operation !== 'update' || phase !== 'answer' || back) return
+    back = true
+    world.rename('b.txt', 'a.txt')
+  }
+  await world.send()
+  t.ok(back)
+  await converges(t, world, { 'a.txt': 'a' })
+})
+
+t.test('what is told of a file while it is changed is shown when nothing was changed after all', async t => {
+  const world = await startWith(t, { 'a.txt': 'old' })
+  world.write('a.txt', 'old')
+  world.service.put('a.txt', 'theirs')
+  await world.pull()
+  await converges(t, world, { 'a.txt': 'theirs' })
+})
+
+t.test('what is told of a file while its upload is answered is shown', async t => {
+  const world = await startWith(t, { 'a.txt': 'old' })
+  world.write('a.txt', 'ours')
+  world.link.onStep = async ({ operation, phase }) => {
+    if (operation !== 'upload' || phase !== 'answer') return
+    world.link.onStep = () => undefined
+    world.service.put('a.txt', 'theirs', world.clock.now() + 60_000)
+    await world.pull()
+  }
+  await world.send()
+  await converges(t, world, { 'a.txt': 'theirs' })
+})
+
+t.test('where it was moved to while it was moved there and back here is where it is', async t => {
+  const world = await startWith(t, { 'a.txt': 'a' })
+  world.rename('a.txt', 'b.txt')
+  world.service.move('a.txt', 'c.txt')
+  await world.pull()
+  world.rename('b.txt', 'a.txt')
+  await converges(t, world, { 'c.txt': 'a' })
+})
+
 t.test('theirs gets its plain name also after a restart', async t => {
   const first = await startWith(t, { 'b.txt': 'b' })
   first.service.put('a.txt', 'theirs')

@@ -69,6 +69,7 @@ function row(ino: number, more: Partial<Owed> = {}): Owed {
     changed: NOW - 10_000,
     session: undefined,
     sentHash: undefined,
+    missed: false,
     attempts: 0,
     notBefore: 0,
     hindrance: undefined,

@@ -179,7 +179,9 @@ export class SentEdit {
     const before = owed.base.parent && this.#items.byRemoteId(item.library, owed.base.parent)
     if (before) this.remote.nameLeft(before.ino)
     const times = withTimes ? owed.times && !isSameSecond(item.modified, answer.modified) : owed.times
-    if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
+    // Of a content that is not known here yet the tag must not be: by it ours would replace or delete that unseen.
+    if (!owed.content && isAsBase)
+      this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
     this.#settleInto(item, { ...owed, times }, place, isAsBase ? answer.eTag : owed.base.eTag)
     this.changes.push(attributesChanged(item))
   }

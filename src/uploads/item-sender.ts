@@ -78,10 +78,10 @@ export class ItemSender {
       const item = this.#deps.store.items.byIno(ino)
       const owed = this.#deps.store.owed.of(ino)
       if (item === undefined || owed === undefined || owed.staysHere) return
+      if (aside) return await this.#stepAside(item, owed, sending)
       const target = this.#targetOf(item)
       // Its folder has become another one meanwhile.
       if (target === undefined) return
-      if (aside) return await this.#stepAside(item, owed, target, sending)
       const goesOn = await this.#step(item, owed, target, sending)
       if (!goesOn || this.#deps.isOpenForWriting(ino)) return
     }
@@ -265,14 +265,13 @@ export class ItemSender {
     }
   }
 
-  async #stepAside(
-    item: ItemRecord,
-    owed: Owed,
-    { library, place }: Target,
-    { signal }: Sending,
-  ): Promise<void> {
-    const name = distinctName(place.name, item.remoteId)
-    await this.#moveTo(item, owed, library, { parent: place.parent, name }, false, signal)
+  async #stepAside(item: ItemRecord, owed: Owed, { signal }: Sending): Promise<void> {
+    const library = this.#deps.store.libraries.byId(item.library)
+    // The folder that it is to go to may not be there yet, because it waits for its name.
+    const parent = this.#targetOf(item)?.place.parent ?? owed.base.parent
+    if (library === undefined || parent === undefined) return
+    const name = distinctName(item.name, item.remoteId)
+    await this.#moveTo(item, owed, library, { parent, name }, false, signal)
   }
 
   /** Both sides may give it another name at once: the last one counts, and no byte is at stake. */

@@ -1,5 +1,5 @@
 import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
-import { foldedName } from '../model/item-name.js'
+import { distinctName, foldedName } from '../model/item-name.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import type { Owed, OwedDeletion } from '../store/owed-table.js'
 
@@ -200,9 +200,15 @@ class Planner {
       const last = path.at(-1)
       if (last === undefined || this.#blockers.get(last) !== start) continue
       for (const ino of path) settled.add(ino)
-      const owed = this.#rows.get(start)
-      if (owed?.place === true) this.#push(owed, true)
+      const leaver = path.map(ino => this.#rows.get(ino)).find(owed => owed?.place === true)
+      if (leaver !== undefined && !this.#isAside(leaver)) this.#push(leaver, true)
     }
+  }
+
+  /** Once is enough: it would go on for ever where that does not help. */
+  #isAside({ ino, base }: Owed): boolean {
+    const item = this.#itemOf(ino)
+    return item !== undefined && base.name === distinctName(item.name, item.remoteId)
   }
 
   #judgeDeletion(deletion: OwedDeletion): void {

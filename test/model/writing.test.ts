@@ -217,6 +217,8 @@ class Model {
   }
 
   #replaced(before: string | undefined, after: string | undefined): void {
+    // Nobody can tell that from nothing.
+    if (before === after) return
     if (before !== undefined) this.#alive.delete(bare(before))
     if (after !== undefined) this.#alive.add(bare(after))
   }

@@ -411,6 +411,23 @@ t.test('where it was moved to while it was moved there and back here is where it
   await converges(t, world, { 'c.txt': 'a' })
 })
 
+t.test('what was changed there unseen outlives a deletion here, also after a new name was sent', async t => {
+  const world = await startWith(t, { 'a.txt': 'old' })
+  world.rename('a.txt', 'b.txt')
+  world.service.put('a.txt', 'theirs', world.clock.now() + 60_000)
+  await world.send()
+  world.remove('b.txt')
+  await converges(t, world, { 'b.txt': 'theirs' })
+})
+
+t.test('a folder can be moved into a new one that has its name', async t => {
+  const world = await startWith(t, { 'x/a.txt': 'a' })
+  world.rename('x', 'y')
+  world.mkdir('x')
+  world.rename('y', 'x/z')
+  await converges(t, world, { 'x/': '', 'x/z/': '', 'x/z/a.txt': 'a' })
+})
+
 t.test('theirs gets its plain name also after a restart', async t => {
   const first = await startWith(t, { 'b.txt': 'b' })
   first.service.put('a.txt', 'theirs')

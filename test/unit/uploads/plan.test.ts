@@ -201,6 +201,12 @@ t.test('a ring of three needs one to step aside, not three', t => {
   t.end()
 })
 
+t.test('a folder that is to go into a new one of its name steps aside', t => {
+  const items: Rows = { 2: ['local:1', 1, 'x', 'folder'], 3: ['A', 2, 'z', 'folder'] }
+  t.same(names(planOf(world(items, [row(2, { isNew: true }), moved(3, 'R', 'x')]))), ['aside 3'])
+  t.end()
+})
+
 t.test('a folder turned inside out is moved from the inside', t => {
   // a/b became b/a
   const items: Rows = { 2: ['A', 3, 'a', 'folder'], 3: ['B', 1, 'b', 'folder'] }

@@ -1,4 +1,5 @@
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
+import { foldedName } from '../model/item-name.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import type { ItemStatements } from './item-edit.js'
@@ -245,7 +246,8 @@ export class LocalEdit {
     const item = this.#items.byIno(heir)
     const owed = this.#owed.of(heir)
     if (item === undefined || owed === undefined) return
-    this.#mayHaveArrived(item, owed)
+    // Where `from` has the place that it was sent to, it cannot have arrived: or `from` is what has.
+    if (!isSamePlace(base, owed.base)) this.#mayHaveArrived(item, owed)
     // Nothing of the old bytes is in the new ones.
     const row = { ...owed, isNew: false, content: true, staysHere: false, base: { ...base, size: 0 } }
     const parent = this.#items.byIno(item.parent)
@@ -308,6 +310,11 @@ export class LocalEdit {
     this.#itemStatements.remove.run(item.ino)
     this.changes.push(vanished(item), { kind: 'vanished', ino: item.ino, generation: item.generation, local })
   }
+}
+
+function isSamePlace(one: Base, other: Base): boolean {
+  if (one.name === undefined || other.name === undefined) return false
+  return one.parent === other.parent && foldedName(one.name) === foldedName(other.name)
 }
 
 function sentOf({ modified }: ItemRecord, owed: Owed | undefined): SentBytes | undefined {

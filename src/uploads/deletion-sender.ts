@@ -124,7 +124,8 @@ function isWhatWasSent(deletion: OwedDeletion, theirs: DriveItem): boolean {
   if (isHashLate && deletion.attempts < WAITS_FOR_HASH) {
     throw new Fault('server-error', 'The service does not know yet what has arrived')
   }
-  return mayBe(deletion, theirs)
+  // The service finds names whatever their capitals, and keeps them as they were sent.
+  return theirs.name === deletion.name && mayBe(deletion, theirs)
 }
 
 /** Whether only what does not matter has changed since. */

@@ -428,6 +428,20 @@ t.test('a folder can be moved into a new one that has its name', async t => {
   await converges(t, world, { 'x/': '', 'x/z/': '', 'x/z/a.txt': 'a' })
 })
 
+t.test(
+  'a new file that is saved over one of other capitals while it is sent is not deleted as its own remains',
+  async t => {
+    const world = await startWith(t, { b: 'b' })
+    world.write('A', 'ours')
+    world.link.failNext('upload', 'timed-out')
+    await world.send()
+    world.service.put('a', 'theirs', world.clock.now() + 60_000)
+    await world.pull()
+    world.rename('A', 'a')
+    await converges(t, world, { a: 'ours', b: 'b' })
+  },
+)
+
 t.test('theirs gets its plain name also after a restart', async t => {
   const first = await startWith(t, { 'b.txt': 'b' })
   first.service.put('a.txt', 'theirs')

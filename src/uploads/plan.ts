@@ -77,6 +77,8 @@ class Planner {
   readonly #leaving = new Map<Key, Ino>()
   /** Something in them goes elsewhere, or is deleted by itself. */
   readonly #foldersInUse = new Set<Key>()
+  /** One of the items that go elsewhere, by the folder that they leave. */
+  readonly #leavers = new Map<Key, Ino>()
   readonly #deletedNames = new Map<Key, OwedDeletion>()
   /** Names that something waits for. */
   readonly #wanted = new Set<Key>()
@@ -96,6 +98,7 @@ class Planner {
       if (isNew || !place || base.parent === undefined || base.name === undefined) continue
       this.#leaving.set(keyOf(library, base.parent, base.name), ino)
       this.#foldersInUse.add(folderKey(library, base.parent))
+      this.#leavers.set(folderKey(library, base.parent), ino)
     }
     for (const deletion of situation.deletions) {
       this.#deletedNames.set(keyOf(deletion.library, deletion.parent, deletion.name), deletion)
@@ -161,9 +164,10 @@ class Planner {
       const owed = this.#rows.get(folder.ino)
       if (owed === undefined) continue
       if (owed.staysHere) return 'stays'
-      // Into a folder that goes elsewhere: it may still be inside of what is to go into it.
+      // A folder into one that goes elsewhere: it may still be inside of what is to go into it.
       const goesElsewhere = owed.place && owed.base.parent !== this.#itemOf(folder.parent)?.remoteId
-      if (answer === 'ready' && (owed.isNew || (goesElsewhere && row.place))) {
+      const isMovedFolder = row.place && item.kind === 'folder'
+      if (answer === 'ready' && (owed.isNew || (goesElsewhere && isMovedFolder))) {
         answer = 'waits'
         this.#blockers.set(row.ino, folder.ino)
       }
@@ -178,9 +182,13 @@ class Planner {
     const key = keyOf(row.library, parent.remoteId, item.name)
     const holder = this.#leaving.get(key)
     const isHeldByOther = holder !== undefined && holder !== row.ino
-    if (!isHeldByOther && !this.#deletedNames.has(key)) return undefined
+    const deletion = this.#deletedNames.get(key)
+    if (!isHeldByOther && deletion === undefined) return undefined
     this.#wanted.add(key)
-    if (isHeldByOther) this.#blockers.set(row.ino, holder)
+    // A folder is deleted when everything has left it.
+    const leaver = deletion && this.#leavers.get(folderKey(row.library, deletion.remoteId))
+    const blocker = isHeldByOther ? holder : leaver
+    if (blocker !== undefined) this.#blockers.set(row.ino, blocker)
     return 'name'
   }
 

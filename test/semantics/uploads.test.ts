@@ -442,6 +442,23 @@ t.test(
   },
 )
 
+for (const kind of ['file', 'folder']) {
+  t.test(`a folder takes the place of one that was emptied into it, of a ${kind}`, async t => {
+    const inside = kind === 'file' ? 'a' : 'a/b'
+    const world = await startWith(t, { [`y/${inside}`]: '1', 'x/z/c': '2' })
+    world.rename('y/a', 'x/z/a')
+    world.remove('y')
+    world.rename('x/z', 'y')
+    await converges(t, world, {
+      'x/': '',
+      'y/': '',
+      ...(kind === 'folder' && { 'y/a/': '' }),
+      [`y/${inside}`]: '1',
+      'y/c': '2',
+    })
+  })
+}
+
 t.test('theirs gets its plain name also after a restart', async t => {
   const first = await startWith(t, { 'b.txt': 'b' })
   first.service.put('a.txt', 'theirs')

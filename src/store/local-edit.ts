@@ -167,8 +167,8 @@ export class LocalEdit {
     this.#statements.move.run(parent.ino, name, this.#now, item.ino)
     this.changes.push(vanished(item), appeared({ parent: parent.ino, name, kind: item.kind }))
     const row = this.#rowOf(item, this.#owed.of(item.ino))
+    if (row.isNew || owed?.place === true) this.namesLeft.add(item.parent)
     if (row.isNew) {
-      this.namesLeft.add(item.parent)
       this.#owed.owe({ ...row, staysHere }, this.#now)
       if (item.kind === 'file' && !staysHere) this.#adopt(item.ino, parent, name)
     } else this.#owePlace(row, parent, name)
@@ -185,8 +185,8 @@ export class LocalEdit {
     const owed = this.#owed.of(item.ino)
     const heir = successor ?? this.#heirOf(item, owed)
     this.#drop(item)
+    if (owed?.isNew === true || owed?.place === true) this.namesLeft.add(item.parent)
     if (owed?.isNew === true) {
-      this.namesLeft.add(item.parent)
       this.#mayHaveArrived(item, owed)
       return
     }

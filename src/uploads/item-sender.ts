@@ -285,9 +285,10 @@ export class ItemSender {
   ): Promise<void> {
     const { writer } = this.#deps
     const key = { ...library.root, item: item.remoteId }
+    // Where the other side has moved it since, neither may be what it was.
     const update: ItemUpdate = {
-      ...(owed.base.name !== place.name && { name: place.name }),
-      ...(owed.base.parent !== place.parent && { parent: place.parent }),
+      ...((owed.missed || owed.base.name !== place.name) && { name: place.name }),
+      ...((owed.missed || owed.base.parent !== place.parent) && { parent: place.parent }),
     }
     const eTag = owed.content ? owed.base.eTag : item.eTag
     let answer: DriveItem

@@ -350,6 +350,17 @@ t.test('a name that another one has with other capitals is taken, too', async t 
   t.match(world.conflicts, [{ name: 'a.txt', copy: 'a-laptop-2.txt' }])
 })
 
+t.test('theirs gets its plain name when ours has its old one again', async t => {
+  const world = await startWith(t, { 'b.txt': 'b' })
+  world.rename('b.txt', 'a.txt')
+  world.service.put('a.txt', 'theirs')
+  await world.pull()
+  world.rename('a.txt', 'b.txt')
+  world.clock.advance(2_000)
+  await until(() => 'a.txt' in world.tree())
+  await converges(t, world, { 'a.txt': 'theirs', 'b.txt': 'b' })
+})
+
 for (const leave of ['renamed', 'deleted']) {
   t.test(`theirs gets its plain name when ours, never sent, is ${leave}`, async t => {
     const world = await startWith(t, { 'b.txt': 'b' })
@@ -458,6 +469,17 @@ for (const kind of ['file', 'folder']) {
     })
   })
 }
+
+t.test(
+  'what was moved here and renamed there is where it was moved to, by the name that it has here',
+  async t => {
+    const world = await startWith(t, { 'x/a': '1', b: '2' })
+    world.rename('x/a', 'a')
+    world.service.move('x/a', 'x/b')
+    await world.pull()
+    await converges(t, world, { 'x/': '', a: '1', b: '2' })
+  },
+)
 
 t.test('theirs gets its plain name also after a restart', async t => {
   const first = await startWith(t, { 'b.txt': 'b' })

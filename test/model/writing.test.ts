@@ -9,8 +9,8 @@ import { UploadsWorld } from '../semantics/uploads-world.js'
 // byte that somebody wrote last somewhere nothing is missing. Repeat one run with SEED=…, more of them with SEEDS=…
 
 const FIRST = Number(process.env['SEED'] ?? 1)
-const COUNT = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 40 : 1))
-const STEPS = Number(process.env['STEPS'] ?? 40)
+const COUNT = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 150 : 1))
+const STEPS = Number(process.env['STEPS'] ?? 60)
 
 const OTHERS_CLOCK = 3_600_000
 

@@ -162,7 +162,7 @@ export class LocalEdit {
     const owed = this.#owed.of(item.ino)
     if (replaced !== undefined) {
       // Its bytes become a new version of that, which keeps its identity, its history and its links over there.
-      this.#remove(replaced, owed?.isNew === true && item.kind === 'file' ? item.ino : undefined)
+      this.#remove(replaced, item.kind === 'file' && canSucceed(owed) ? item.ino : undefined)
     }
     this.#statements.move.run(parent.ino, name, this.#now, item.ino)
     this.changes.push(vanished(item), appeared({ parent: parent.ino, name, kind: item.kind }))
@@ -206,6 +206,7 @@ export class LocalEdit {
 
   /** A file that was deleted from here, or moved away and then deleted, comes again: programs save so. */
   #adopt(ino: Ino, parent: ItemRecord, name: string): void {
+    if (!canSucceed(this.#owed.of(ino))) return
     const place = { parent: parent.remoteId, name }
     const deletion = this.#owed
       .deletionsAt(parent.library, place)
@@ -225,7 +226,7 @@ export class LocalEdit {
     const folder = parent === undefined ? undefined : this.#items.byRemoteId(item.library, parent)
     const heir = folder && name !== undefined ? this.#items.byName(folder.ino, name) : undefined
     const row = heir?.kind === 'file' ? this.#owed.of(heir.ino) : undefined
-    return row?.isNew === true && !row.staysHere ? heir?.ino : undefined
+    return canSucceed(row) && !row.staysHere ? heir?.ino : undefined
   }
 
   #inherit(
@@ -310,6 +311,14 @@ export class LocalEdit {
     this.#itemStatements.remove.run(item.ino)
     this.changes.push(vanished(item), { kind: 'vanished', ino: item.ino, generation: item.generation, local })
   }
+}
+
+/**
+ * Whether a file can become another version of some item. One that was deleted over there while parts of it were changed here
+ * cannot: what is missing of it would be taken from that item.
+ */
+function canSucceed(owed: Owed | undefined): owed is Owed {
+  return owed?.isNew === true && owed.base.size === 0
 }
 
 function isSamePlace(one: Base, other: Base): boolean {

@@ -481,6 +481,17 @@ t.test(
   },
 )
 
+t.test('what cannot be made whole is not sent as another file either', async t => {
+  const world = await startWith(t, { 'a.txt': 'old old old', 'b.txt': 'b' })
+  world.patch('a.txt', 4, 'NEW')
+  world.service.remove('a.txt')
+  await world.pull()
+  world.rename('a.txt', 'b.txt')
+  const [left] = await world.drain()
+  t.match(left, { hindrance: { code: 'not-supported' }, needsAttention: true })
+  t.notOk(world.service.log.some(line => line.startsWith('version')))
+})
+
 t.test('theirs gets its plain name also after a restart', async t => {
   const first = await startWith(t, { 'b.txt': 'b' })
   first.service.put('a.txt', 'theirs')

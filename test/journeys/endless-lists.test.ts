@@ -1,12 +1,11 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { openSandbox } from '../../scripts/sandbox.js'
-import type { AddedLibrary, DaemonStatus, LibraryStatus } from '../../src/control/answers.js'
+import type { DaemonStatus, LibraryStatus } from '../../src/control/answers.js'
 import { cannotMount } from '../helpers/can-mount.js'
 import { PROGRAM_WITH_CLOCK_AHEAD, putClockAhead } from '../helpers/clock-ahead.js'
 import { eventually } from '../helpers/desktop-session.js'
-import { temporaryDirectory } from '../helpers/mounted-directory.js'
+import { mountDirectories, temporaryDirectory } from '../helpers/mounted-directory.js'
 
 // As long as the longest pause: see SEMANTICS.md, "Freshness".
 const LONGEST_PAUSE_SECONDS = 11 * 60
@@ -15,30 +14,11 @@ const LONGEST_PAUSE_SECONDS = 11 * 60
 const KINDS = { empty: 2_100, same: 2_100, circle: 20 } as const
 
 t.test('an organization whose lists never end', { skip: cannotMount }, async t => {
-  const sources = [await temporaryDirectory(t), await temporaryDirectory(t)]
-  const [contosoSource = '', northwindSource = ''] = sources
-  for (const source of sources)
+  const sources = { contoso: await temporaryDirectory(t), northwind: await temporaryDirectory(t) }
+  for (const source of Object.values(sources))
     for (const name of Object.keys(KINDS)) await writeFile(join(source, name), name)
-  const sandbox = await openSandbox({
-    program: PROGRAM_WITH_CLOCK_AHEAD,
-    emulator: [
-      ...['--library', `contoso/Projects=${contosoSource}`],
-      ...['--library', `northwind/Projects=${northwindSource}`],
-    ],
-  })
-  t.teardown(() => sandbox.close())
-  await sandbox.json('sign-in')
-  const { addresses } = await sandbox.admin<{ addresses: Record<string, string> }>('GET', '/world')
-  const drive = join(sandbox.home, 'B2B')
-  await mkdir(drive)
-  const added: AddedLibrary['library'][] = []
-  for (const name of ['contoso projects', 'northwind projects']) {
-    added.push((await sandbox.json<AddedLibrary>('add', addresses[name] ?? name)).library)
-  }
-  await sandbox.json('mount', drive)
-  const [contoso = '', northwind = ''] = added.map(({ organization, name }) =>
-    join(drive, organization, name),
-  )
+  const { sandbox, libraries } = await mountDirectories(t, sources, [], PROGRAM_WITH_CLOCK_AHEAD)
+  const [contoso = '', northwind = ''] = libraries.map(({ path }) => path)
   const libraryOf = async (name: string) =>
     (await sandbox.json<DaemonStatus>('status')).libraries.find(({ organization }) => organization === name)
   const allAreWell = async () =>
@@ -48,11 +28,11 @@ t.test('an organization whose lists never end', { skip: cannotMount }, async t =
   for (const [kind, mostPages] of Object.entries(KINDS)) {
     await t.test(kind, async t => {
       const before = await readdir(contoso)
-      const match = { route: 'delta', drive: added[0]?.root.drive }
+      const match = { route: 'delta', drive: libraries[0]?.driveId }
       await sandbox.admin('PUT', '/faults', { match, action: { endless: kind } })
       await sandbox.admin('DELETE', '/counters')
       const news = `made while ${kind}`
-      for (const source of sources) await writeFile(join(source, news), news.repeat(2))
+      for (const source of Object.values(sources)) await writeFile(join(source, news), news.repeat(2))
       putClockAhead(sandbox.home, LONGEST_PAUSE_SECONDS)
       await eventually('the other organization is followed', async () =>
         (await readdir(northwind)).includes(news),
@@ -77,7 +57,7 @@ t.test('an organization whose lists never end', { skip: cannotMount }, async t =
       await sandbox.admin('DELETE', '/faults')
       putClockAhead(sandbox.home, LONGEST_PAUSE_SECONDS)
       await eventually('all is well again', allAreWell)
-      t.same((await readdir(contoso)).sort(), (await readdir(contosoSource)).sort())
+      t.same((await readdir(contoso)).sort(), (await readdir(sources.contoso)).sort())
     })
   }
 })

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { getSystemErrorName } from 'node:util'
 import t from 'tap'
 import { Random } from '../../scripts/crash/random.js'
-import { openSandbox, type Sandbox } from '../../scripts/sandbox.js'
+import { openSandbox } from '../../scripts/sandbox.js'
 import { cannotMount } from '../helpers/can-mount.js'
 import { mountDirectory } from '../helpers/mounted-directory.js'
 
@@ -82,23 +82,9 @@ async function treeOf(directory: string): Promise<Record<string, string>> {
   return tree
 }
 
-async function driveOf(sandbox: Sandbox): Promise<string> {
-  interface World {
-    readonly tenants: readonly {
-      readonly sites: readonly {
-        readonly libraries: readonly { readonly name: string; readonly driveId: string }[]
-      }[]
-    }[]
-  }
-  const { tenants } = await sandbox.admin<World>('GET', '/world')
-  const libraries = tenants.flatMap(({ sites }) => sites.flatMap(site => site.libraries))
-  return libraries.find(({ name }) => name === 'Projects')?.driveId ?? 'no such library'
-}
-
 t.test('every refusal of the service, one by one and in storms', { skip: cannotMount }, async t => {
-  const { sandbox, library, source } = await mountDirectory(t, fill)
+  const { sandbox, library, source, driveId: drive } = await mountDirectory(t, fill)
   t.teardown(() => sandbox.admin('DELETE', '/faults').catch(() => undefined))
-  const drive = await driveOf(sandbox)
   await readdir(library)
 
   // Together: those that may pass are tried again for as long as a program waits.

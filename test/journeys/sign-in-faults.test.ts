@@ -1,15 +1,15 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { DEMO_USER, openSandbox, type Sandbox } from '../../scripts/sandbox.js'
+import { DEMO_USER, type Sandbox } from '../../scripts/sandbox.js'
 import { MEANING } from '../../src/auth/entra-fault.js'
 import { EXIT } from '../../src/cli/exit-code.js'
-import type { AddedLibrary, DaemonStatus, LibraryState, LibraryStatus } from '../../src/control/answers.js'
+import type { DaemonStatus, LibraryState, LibraryStatus } from '../../src/control/answers.js'
 import type { FaultCode } from '../../src/model/fault.js'
 import { cannotMount } from '../helpers/can-mount.js'
 import { PROGRAM_WITH_CLOCK_AHEAD, putClockAhead } from '../helpers/clock-ahead.js'
 import { eventually } from '../helpers/desktop-session.js'
-import { temporaryDirectory } from '../helpers/mounted-directory.js'
+import { mountDirectories, temporaryDirectory } from '../helpers/mounted-directory.js'
 
 const CONTOSO = '22222222-2222-4222-8222-222222222222'
 // A program waits no longer than that for what nobody answers: see SEMANTICS.md.
@@ -120,27 +120,10 @@ t.test('every refusal of the sign-in service, met by programs', { skip: cannotMo
   const [contosoSource, northwindSource] = [await temporaryDirectory(t), await temporaryDirectory(t)]
   await fill(contosoSource, 'Contoso')
   await fill(northwindSource, 'Northwind')
-  const sandbox = await openSandbox({
-    program: PROGRAM_WITH_CLOCK_AHEAD,
-    emulator: [
-      ...['--library', `contoso/Projects=${contosoSource}`],
-      ...['--library', `northwind/Projects=${northwindSource}`],
-    ],
-  })
-  t.teardown(() => sandbox.close())
-  await sandbox.json('sign-in')
-  const { addresses } = await sandbox.admin<{ addresses: Record<string, string> }>('GET', '/world')
-  const drive = join(sandbox.home, 'B2B')
-  await mkdir(drive)
-  const added: AddedLibrary['library'][] = []
-  for (const name of ['contoso projects', 'northwind projects']) {
-    added.push((await sandbox.json<AddedLibrary>('add', addresses[name] ?? name)).library)
-  }
-  await sandbox.json('mount', drive)
-  const [contoso = '', northwind = ''] = added.map(({ organization, name }) =>
-    join(drive, organization, name),
-  )
-  const contosoDrive = added[0]?.root.drive
+  const sources = { contoso: contosoSource, northwind: northwindSource }
+  const { sandbox, libraries } = await mountDirectories(t, sources, [], PROGRAM_WITH_CLOCK_AHEAD)
+  const [contoso = '', northwind = ''] = libraries.map(({ path }) => path)
+  const contosoDrive = libraries[0]?.driveId
   const allAreWell = async () =>
     (await sandbox.json<LibraryStatus[]>('list')).every(
       ({ state, problem }) => state === 'up-to-date' && problem === undefined,

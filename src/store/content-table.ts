@@ -2,6 +2,7 @@ import type { ByteRanges } from '../model/byte-ranges.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { Database } from './database.js'
 import { decodeRanges, encodeRanges } from './range-codec.js'
+import { Remembered } from './remembered.js'
 
 /** Which bytes of one content are in its cache file, durably. */
 export interface ContentRecord {
@@ -25,27 +26,24 @@ interface Row {
   readonly ino: number
   readonly generation: number
   readonly present: Uint8Array
+  readonly local_bytes: Bytes
   readonly verified: number
   readonly accessed: number
 }
 
 /** INVARIANT: a listed range was in the file, and the file on the disk, before it was listed. */
 export class ContentTable {
-  readonly #get
-  readonly #localBytes
+  readonly #rows
   readonly #save
   readonly #touch
   readonly #remove
-  readonly #isListed
   readonly #total
   readonly #ofLibrary
   readonly #longestUnused
 
   constructor(database: Database) {
-    this.#get = database.prepare<[Ino, number], Row>('SELECT * FROM content WHERE ino = ? AND generation = ?')
-    this.#localBytes = database.preparePluck<[Ino, number], number>(
-      'SELECT local_bytes FROM content WHERE ino = ? AND generation = ?',
-    )
+    const rowOf = database.prepare<[Ino], Row>('SELECT * FROM content WHERE ino = ?')
+    this.#rows = new Remembered(database, (ino: Ino) => rowOf.get(ino))
     // Only for the generation that the item has: a download that ends late must not list bytes of a replaced content.
     this.#save = database.prepare<[Uint8Array, Bytes, number, Milliseconds, Ino, number]>(
       `INSERT INTO content (ino, generation, present, local_bytes, verified, accessed)
@@ -55,9 +53,6 @@ export class ContentTable {
     )
     this.#touch = database.prepare<[Milliseconds, Ino, number]>(
       'UPDATE content SET accessed = ? WHERE ino = ? AND generation = ?',
-    )
-    this.#isListed = database.preparePluck<[Ino, number], number>(
-      'SELECT 1 FROM content WHERE ino = ? AND generation = ?',
     )
     this.#remove = database.prepare<[Ino, number]>('DELETE FROM content WHERE ino = ? AND generation = ?')
     this.#total = database.preparePluck<[], Bytes>('SELECT coalesce(sum(local_bytes), 0) FROM content')
@@ -71,7 +66,7 @@ export class ContentTable {
   }
 
   get(ino: Ino, generation: number): ContentRecord | undefined {
-    const row = this.#get.get(ino, generation)
+    const row = this.#row(ino, generation)
     return (
       row && {
         ino,
@@ -84,7 +79,7 @@ export class ContentTable {
   }
 
   localBytes(ino: Ino, generation: number): Bytes {
-    return this.#localBytes.get(ino, generation) ?? 0
+    return this.#row(ino, generation)?.local_bytes ?? 0
   }
 
   /** @returns false when the item has another content by now: nothing was written */
@@ -101,7 +96,7 @@ export class ContentTable {
   }
 
   has(ino: Ino, generation: number): boolean {
-    return this.#isListed.get(ino, generation) !== undefined
+    return this.#row(ino, generation) !== undefined
   }
 
   remove(ino: Ino, generation: number): void {
@@ -120,5 +115,10 @@ export class ContentTable {
 
   bytesOfLibrary(library: LibraryId): Bytes {
     return this.#ofLibrary.get(library) ?? 0
+  }
+
+  #row(ino: Ino, generation: number): Row | undefined {
+    const row = this.#rows.get(ino)
+    return row?.generation === generation ? row : undefined
   }
 }

@@ -65,6 +65,7 @@ export class Database {
   readonly #sqlite: Sqlite.Database
   #checkpointer: Checkpointer | undefined
   #transactions = 0
+  #writes = 0
 
   /**
    * @param path absolute; created with mode 0600, its folder with 0700
@@ -83,17 +84,22 @@ export class Database {
   }
 
   prepare<Parameters extends unknown[], Row = unknown>(sql: string): Statement<Parameters, Row> {
-    return new Statement(this.#prepare<Row>(sql))
+    return this.#statement(this.#prepare<Row>(sql))
   }
 
   /** Rows are arrays in the order of the columns: for listings, where an object a row is too much. */
   prepareRaw<Parameters extends unknown[], Row extends unknown[]>(sql: string): Statement<Parameters, Row> {
-    return new Statement(this.#prepare<Row>(sql).raw())
+    return this.#statement(this.#prepare<Row>(sql).raw())
   }
 
   /** Rows are the first column's values. */
   preparePluck<Parameters extends unknown[], Value>(sql: string): Statement<Parameters, Value> {
-    return new Statement(this.#prepare<Value>(sql).pluck())
+    return this.#statement(this.#prepare<Value>(sql).pluck())
+  }
+
+  /** Another number than before: rows may have changed. */
+  get writes(): number {
+    return this.#writes
   }
 
   /** All of `work`'s changes or none. Nests. */
@@ -101,6 +107,7 @@ export class Database {
     try {
       return this.#sqlite.transaction(work).immediate()
     } catch (failure) {
+      this.#writes++ // what was changed is as before
       throw storeFault(failure)
     } finally {
       this.#watchLog()
@@ -138,6 +145,12 @@ export class Database {
       // By ourselves, then: that may keep the kernel waiting for the disk, but the log must not grow for ever.
       if (this.#sqlite.open) this.#sqlite.pragma('wal_autocheckpoint = 1000')
     })
+  }
+
+  #statement<Parameters extends unknown[], Row>(
+    prepared: Sqlite.Statement<unknown[], Row>,
+  ): Statement<Parameters, Row> {
+    return new Statement<Parameters, Row>(prepared, () => this.#writes++)
   }
 
   #prepare<Row>(sql: string): Sqlite.Statement<unknown[], Row> {

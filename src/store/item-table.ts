@@ -1,6 +1,7 @@
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { Database } from './database.js'
 import { kindFromCode, listingFromColumn, type ItemKind, type ItemRecord } from './item-record.js'
+import { Remembered } from './remembered.js'
 
 /** What a listing shows of one child: enough for its attributes. */
 export interface ChildRecord {
@@ -74,7 +75,8 @@ export class ItemTable {
   readonly #countOfLibrary
 
   constructor(database: Database) {
-    this.#byIno = database.prepare<[Ino], Row>('SELECT * FROM item WHERE ino = ?')
+    const byIno = database.prepare<[Ino], Row>('SELECT * FROM item WHERE ino = ?')
+    this.#byIno = new Remembered(database, (ino: Ino) => optionalRecordOf(byIno.get(ino)))
     this.#byName = database.prepare<[Ino, string], Row>('SELECT * FROM item WHERE parent = ? AND name = ?')
     this.#byRemoteId = database.prepare<[LibraryId, ItemId], Row>(
       'SELECT * FROM item WHERE library = ? AND remote_id = ?',
@@ -111,7 +113,7 @@ export class ItemTable {
   }
 
   byIno(ino: Ino): ItemRecord | undefined {
-    return optionalRecordOf(this.#byIno.get(ino))
+    return this.#byIno.get(ino)
   }
 
   byName(parent: Ino, name: string): ItemRecord | undefined {

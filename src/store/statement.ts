@@ -4,9 +4,12 @@ import { storeFault } from './store-fault.js'
 /** A prepared statement whose failures are faults. */
 export class Statement<Parameters extends unknown[], Row> {
   readonly #prepared: Sqlite.Statement<unknown[], Row>
+  readonly #onRun: () => void
 
-  constructor(prepared: Sqlite.Statement<unknown[], Row>) {
+  /** @param onRun rows may have been changed */
+  constructor(prepared: Sqlite.Statement<unknown[], Row>, onRun: () => void) {
     this.#prepared = prepared
+    this.#onRun = onRun
   }
 
   get(...parameters: Parameters): Row | undefined {
@@ -32,6 +35,8 @@ export class Statement<Parameters extends unknown[], Row> {
       return { changes, rowid: Number(lastInsertRowid) }
     } catch (failure) {
       throw storeFault(failure)
+    } finally {
+      this.#onRun()
     }
   }
 }

@@ -44,6 +44,47 @@ t.test('two organizations and two libraries of one name are both there', t => {
   t.end()
 })
 
+t.test('an item that was asked for before is as it is now, also after a change that was taken back', t => {
+  const { store, put, ino } = openStore(t)
+  put(item('a', 'a.txt'))
+  const a = ino('a')
+  const name = () => store.items.byIno(a)?.name
+  t.equal(name(), 'a.txt')
+  const renameAndFail = () =>
+    store.change(NOW, edit => {
+      put(item('a', 'b.txt'))
+      t.equal(name(), 'b.txt', 'within the transaction')
+      edit.removeAlone(a)
+      t.equal(name(), undefined, 'within the transaction')
+      throw new Error('something goes wrong')
+    })
+  t.throws(renameAndFail)
+  t.equal(name(), 'a.txt', 'nothing of it has happened')
+  put(item('a', 'c.txt'))
+  t.equal(name(), 'c.txt')
+  store.change(NOW, edit => edit.removeAlone(a))
+  t.equal(name(), undefined)
+  t.end()
+})
+
+t.test('a change within a change that is taken back alone leaves no trace', t => {
+  const { store, put, ino } = openStore(t)
+  put(item('a', 'a.txt'))
+  const a = ino('a')
+  store.change(NOW, () => {
+    t.throws(() =>
+      store.change(NOW, () => {
+        put(item('a', 'b.txt'))
+        t.equal(store.items.byIno(a)?.name, 'b.txt')
+        throw new Error('something goes wrong')
+      }),
+    )
+    t.equal(store.items.byIno(a)?.name, 'a.txt')
+  })
+  t.equal(store.items.byIno(a)?.name, 'a.txt')
+  t.end()
+})
+
 t.test('a hostile display name of an organization stays below the root', t => {
   const { store, names } = openStore(t)
   store.addLibrary(library('evil', '../../etc', '..', 'evil root'), NOW)

@@ -91,10 +91,10 @@ export class HydrationGate {
   }
 
   /**
-   * @param isLocal whether every byte of the file is
+   * @param isLocal tells whether every byte of the file is; asked only where that decides
    * @throws {Fault} `hydration-refused`; as {@link Hydrator.open}
    */
-  async open(item: ItemRecord, isLocal: boolean, admission: Admission): Promise<ContentReader> {
+  async open(item: ItemRecord, isLocal: () => boolean, admission: Admission): Promise<ContentReader> {
     const { audit } = this.#deps
     try {
       const reader = await this.#open(item, isLocal, admission)
@@ -115,12 +115,12 @@ export class HydrationGate {
 
   async #open(
     { ino, generation, size }: ItemRecord,
-    isLocal: boolean,
+    isLocal: () => boolean,
     admission: Admission,
   ): Promise<ContentReader> {
     const { verdict } = admission
     // Not at the first read that fails: GNU `tar --sparse` says nothing of that, and ends with 0.
-    if (verdict === 'deny' || (verdict === 'local-only' && !isLocal)) throw this.#refusal(ino, admission)
+    if (verdict === 'deny' || (verdict === 'local-only' && !isLocal())) throw this.#refusal(ino, admission)
     return this.withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
   }
 

@@ -226,7 +226,7 @@ export class OpenFiles {
 
   async #openWithBase(item: ItemRecord, mayWrite: boolean, admission: Admission): Promise<OpenFile> {
     const { nodes, gate, hydrator } = this.#deps
-    const reader = await gate.open(item, nodes.isLocal(item), admission)
+    const reader = await gate.open(item, () => nodes.isLocal(item), admission)
     try {
       // It may have been changed, or replaced, meanwhile.
       const now = nodes.item(nodeOf(item))

@@ -84,7 +84,8 @@ export class ContentFile {
   #saving: Promise<void> | undefined
   #savingLater: Promise<void> | undefined
   #verifying: Promise<void> | undefined
-  readonly #closed = new AbortController()
+  /** Only while something is to be saved later: most files are opened and closed. */
+  #stopWaiting: AbortController | undefined
   readonly #presentListeners = new Set<(range: ByteRange) => void>()
   readonly #endListeners = new Set<(fault: Fault) => void>()
 
@@ -201,7 +202,7 @@ export class ContentFile {
 
   /** To be called once, after {@link settle}. */
   close(): void {
-    this.#closed.abort()
+    this.#stopWaiting?.abort()
     closeSync(this.fd)
     // Deleting gigabytes takes half a second, but the name will not be used again. The name of an empty one may be, at
     // once.
@@ -286,8 +287,9 @@ export class ContentFile {
   }
 
   async #saveLater(): Promise<void> {
+    this.#stopWaiting = new AbortController()
     try {
-      await this.#deps.clock.sleep(UNSAVED_TIME, this.#closed.signal)
+      await this.#deps.clock.sleep(UNSAVED_TIME, this.#stopWaiting.signal)
     } catch {
       return // closed: that saves too
     }

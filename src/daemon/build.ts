@@ -201,6 +201,8 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   })
   const hydrationLog = new HydrationLog({ store, clock, onArrived: bytes => limits.grew(bytes), onTrouble })
   const programs = new ProcPrograms({ clock, needsArguments: names => rules.needsArguments(names) })
+  // Code that runs for the first time takes some milliseconds: not while the first program waits.
+  void programs.lineageOf(process.pid)
   const online = new OnlineAccess({
     clock,
     statusOf: (id): SyncStatus => sync.statusOf(id),

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { LRUCache } from 'lru-cache'
@@ -37,6 +37,12 @@ interface Stat {
   readonly started: string
 }
 
+interface Seen {
+  readonly program: Program
+  /** Everything that was asked for could be had. */
+  readonly isSure: boolean
+}
+
 /**
  * Tells by `/proc` which program a request comes from. Some 20 microseconds for one that was seen before.
  *
@@ -45,8 +51,12 @@ interface Stat {
 export class ProcPrograms {
   readonly #deps: ProcProgramsDeps
   readonly #proc: string
+  /** What is looked for in these files is near their beginning. */
+  readonly #buffer = Buffer.alloc(4096)
   /** By thread, its start, and its name, which changes with every exec. */
   readonly #known = new LRUCache<string, Promise<readonly Program[]>>({ max: REMEMBERED })
+  /** Likewise by process: those that start others start many. */
+  readonly #programs = new LRUCache<string, Promise<Seen>>({ max: REMEMBERED })
   #latest:
     | { readonly thread: number; readonly at: Milliseconds; readonly lineage: Promise<readonly Program[]> }
     | undefined
@@ -73,37 +83,50 @@ export class ProcPrograms {
   #lookedUp(thread: number): Promise<readonly Program[]> {
     const stat = this.#stat(thread)
     if (stat === undefined) return Promise.resolve([])
-    const key = `${thread} ${stat.started} ${stat.comm}`
+    const key = keyOf(thread, stat)
     const known = this.#known.get(key)
     if (known !== undefined) return known
-    const lineage = this.#lineage(thread, () => this.#known.delete(key))
+    const lineage = this.#lineage(thread, stat, () => this.#known.delete(key))
     this.#known.set(key, lineage)
     return lineage
   }
 
   /** @param onUnsure something could not be had this time */
-  async #lineage(thread: number, onUnsure: () => void): Promise<readonly Program[]> {
+  async #lineage(thread: number, of: Stat, onUnsure: () => void): Promise<readonly Program[]> {
     const lineage: Program[] = []
     // The thread's own name may be "pool-3": its process is asked.
     for (let pid = this.#processOf(thread); pid > 1 && lineage.length <= ANCESTORS;) {
-      const stat = this.#stat(pid)
+      const stat = pid === thread ? of : this.#stat(pid)
       if (stat === undefined) break
-      lineage.push(await this.#program(pid, stat.comm, onUnsure))
+      const { program, isSure } = await this.#program(pid, stat)
+      lineage.push(program)
+      if (!isSure) onUnsure()
       pid = stat.parent
     }
     return lineage
   }
 
-  async #program(pid: number, comm: string, onUnsure: () => void): Promise<Program> {
+  async #program(pid: number, stat: Stat): Promise<Seen> {
+    const key = keyOf(pid, stat)
+    const known = this.#programs.get(key)
+    if (known !== undefined) return await known
+    const seen = this.#look(pid, stat.comm)
+    this.#programs.set(key, seen)
+    if (!(await seen).isSure) this.#programs.delete(key)
+    return await seen
+  }
+
+  async #look(pid: number, comm: string): Promise<Seen> {
     const path = this.#executable(pid)
     const file = path === undefined ? undefined : basename(path)
     const isScript = file !== undefined && (INTERPRETER.test(file) || SHELL.test(file))
-    const [called = comm, ...rest] = this.#isAsked(file, comm, isScript)
-      ? await this.#commandLine(pid, onUnsure)
-      : []
+    const words = this.#isAsked(file, comm, isScript) ? await this.#commandLine(pid) : []
+    const [called = comm, ...rest] = words ?? []
     const script = isScript ? (rest.find(argument => !argument.startsWith('-')) ?? comm) : undefined
     const names = [script, file, called].flatMap(name => (name === undefined ? [] : [basename(name)]))
-    return { name: names[0] ?? comm, path, names, comm, pid, arguments: rest.slice(0, MOST_ARGUMENTS) }
+    const name = names[0] ?? comm
+    const program = { name, path, names, comm, pid, arguments: rest.slice(0, MOST_ARGUMENTS) }
+    return { program, isSure: words !== undefined }
   }
 
   /** Whether the command line says more than we know already. */
@@ -142,13 +165,19 @@ export class ProcPrograms {
   /** These files need no lock of the program's: reading them takes microseconds, whatever it does. */
   #read(name: string): string | undefined {
     try {
-      return readFileSync(`${this.#proc}/${name}`, 'utf8')
+      const fd = openSync(`${this.#proc}/${name}`, 'r')
+      try {
+        return this.#buffer.toString('utf8', 0, readSync(fd, this.#buffer))
+      } finally {
+        closeSync(fd)
+      }
     } catch {
       return undefined
     }
   }
 
-  async #commandLine(pid: number, onUnsure: () => void): Promise<readonly string[]> {
+  /** @returns `undefined` when it could not be had this time */
+  async #commandLine(pid: number): Promise<readonly string[] | undefined> {
     const ended = new AbortController()
     const late = this.#deps.clock.sleep(COMMAND_LINE_DEADLINE, ended.signal).then(() => '')
     late.catch(() => {}) // also when it was had
@@ -159,10 +188,13 @@ export class ProcPrograms {
       // A program that renames itself, as KDE's do, puts everything into one text.
       return rest.length > 0 ? [first, ...rest] : first.split(' ')
     } catch {
-      onUnsure()
-      return []
+      return undefined
     } finally {
       ended.abort()
     }
   }
+}
+
+function keyOf(pid: number, { started, comm }: Stat): string {
+  return `${pid} ${started} ${comm}`
 }

@@ -130,6 +130,30 @@ t.test('a process is looked at once, until its number is another one or it runs 
   t.same(await namesOf(20), ['tumblerd'])
 })
 
+t.test('who starts many programs is looked at once, too', async t => {
+  const { put, namesOf } = fakeProc(t)
+  put(19, { comm: 'make', exe: '/bin/make' })
+  put(20, { comm: 'cp', exe: '/bin/cp', parent: 19 })
+  t.same(await namesOf(20), ['cp', 'make'])
+  put(19, { comm: 'make', exe: '/bin/other' })
+  put(21, { comm: 'mv', exe: '/bin/mv', parent: 19 })
+  t.same(await namesOf(21), ['mv', 'make'], 'remembered')
+  put(19, { comm: 'make', exe: '/bin/other', started: 8 })
+  put(22, { comm: 'rm', exe: '/bin/rm', parent: 19 })
+  t.same(await namesOf(22), ['rm', 'other'], 'another process')
+})
+
+t.test('a starter whose command line cannot be had is asked for it again', async t => {
+  const { put, namesOf } = fakeProc(t)
+  put(19, { comm: 'python3', exe: '/usr/bin/python3' })
+  put(20, { comm: 'cp', exe: '/bin/cp', parent: 19 })
+  t.same(await namesOf(20), ['cp', 'python3'])
+  put(19, { comm: 'python3', exe: '/usr/bin/python3', cmdline: ['python3', '/opt/thumbnailer.py'] })
+  put(21, { comm: 'mv', exe: '/bin/mv', parent: 19 })
+  t.same(await namesOf(21), ['mv', 'thumbnailer.py'])
+  t.same(await namesOf(20), ['cp', 'thumbnailer.py'])
+})
+
 t.test('who opens many files at once is looked up once', async t => {
   const { proc, put } = fakeProc(t)
   let now = 0

@@ -123,8 +123,10 @@ export class LibraryResolver {
       rights.accessTo(place, signal),
       this.#organization(tenant, signal),
     ])
+    const { modified, created } = shared.item
     const library: NewLibrary = {
       ...place,
+      times: { modified, created },
       organization,
       name: libraryName(shared, isDriveRoot, drive, site),
       webUrl: shared.item.webUrl ?? drive?.webUrl ?? site?.webUrl ?? `https://${address.host}/`,

@@ -1,5 +1,5 @@
 import { Fault } from './fault.js'
-import type { ItemKey, LibraryId } from './ids.js'
+import type { ItemKey, LibraryId, Milliseconds } from './ids.js'
 
 /** Of OneDrive's scopes, the two that can be synced; single files cannot. */
 export type LibraryScope = 'library' | 'folder'
@@ -23,7 +23,10 @@ export interface Library {
   readonly access: LibraryAccess
 }
 
-export type NewLibrary = Omit<Library, 'id'>
+export interface NewLibrary extends Omit<Library, 'id'> {
+  /** Of its root, where the service has said them: nobody who has looked at it is to see it change for no reason. */
+  readonly times?: { readonly modified: Milliseconds; readonly created: Milliseconds }
+}
 
 /** What is said of everything in a library that is no longer shared with us. */
 export function accessRemoved(

@@ -8,6 +8,7 @@ import {
   type Milliseconds,
 } from '../model/ids.js'
 import { distinctName, hasBetterClaim, shownName } from '../model/item-name.js'
+import type { NewLibrary } from '../model/library.js'
 import { isOfSent } from '../model/rewritten.js'
 import { joinedEvidence, sameContent } from '../model/same-content.js'
 import type { Database } from './database.js'
@@ -190,8 +191,8 @@ export class ItemEdit {
     return known?.ino ?? this.#insertFolder(NO_LIBRARY, ROOT_INO, id, displayName, 'organization')
   }
 
-  putLibraryRoot(library: LibraryId, organization: Ino, id: ItemId, name: string): Ino {
-    return this.#insertFolder(library, organization, id, name, 'library')
+  putLibraryRoot(library: LibraryId, organization: Ino, { root, name, times }: NewLibrary): Ino {
+    return this.#insertFolder(library, organization, root.item, name, 'library', times)
   }
 
   setListing(ino: Ino, listing: Listing): void {
@@ -301,15 +302,25 @@ export class ItemEdit {
     this.#contested.clear()
   }
 
-  #insertFolder(library: LibraryId, parent: Ino, id: ItemId, name: string, kind: ItemKind): Ino {
+  #insertFolder(
+    library: LibraryId,
+    parent: Ino,
+    id: ItemId,
+    name: string,
+    kind: ItemKind,
+    { modified, created }: Pick<DriveItem, 'modified' | 'created'> = {
+      modified: this.#now,
+      created: this.#now,
+    },
+  ): Ino {
     const folder: DriveItem = {
       id,
       parentId: undefined,
       name,
       kind: 'folder',
       size: 0,
-      modified: this.#now,
-      created: this.#now,
+      modified,
+      created,
       eTag: undefined,
       cTag: undefined,
       quickXorHash: undefined,

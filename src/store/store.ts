@@ -155,7 +155,7 @@ export class Store {
         throw new Fault('already-added', `${known.organization} / ${known.name} has been added already`)
       id = this.libraries.insert(library)
       const organization = edit.putOrganization(library.root.tenant, library.organization)
-      edit.putLibraryRoot(id, organization, library.root.item, library.name)
+      edit.putLibraryRoot(id, organization, library)
     })
     const added = id === undefined ? undefined : this.libraries.byId(id)
     if (added === undefined) throw new Error('an added library has no row')

@@ -85,6 +85,25 @@ t.test('a change within a change that is taken back alone leaves no trace', t =>
   t.end()
 })
 
+t.test(
+  'a library has the times of its root from the beginning, and is not changed by hearing of them again',
+  t => {
+    const { store } = openStore(t)
+    const times = { modified: 5_000, created: 4_000 }
+    const added = store.addLibrary(
+      { ...library('contoso', 'Contoso', 'Other', 'other root'), times },
+      NOW,
+    ).library
+    const root = () => store.items.byRemoteId(added.id, added.root.item)
+    const before = root()
+    t.match(before, { modified: 5_000, created: 4_000 })
+    const again = { ...item('other root', 'root', { kind: 'folder' }), ...times }
+    store.change(NOW + 1, edit => edit.put(added.id, ROOT_INO, again, LISTED))
+    t.equal(root()?.changed, before?.changed)
+    t.end()
+  },
+)
+
 t.test('a hostile display name of an organization stays below the root', t => {
   const { store, names } = openStore(t)
   store.addLibrary(library('evil', '../../etc', '..', 'evil root'), NOW)

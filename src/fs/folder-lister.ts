@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import type { Clock } from '../concurrency/clock.js'
 import { SingleFlight } from '../concurrency/single-flight.js'
 import type { OfflineMemory } from '../hydration/offline-memory.js'
@@ -17,6 +18,8 @@ import { withDeadline } from '../concurrency/deadline.js'
 export const PAGE_DEADLINE: Milliseconds = 30_000
 /** How long a program waits for a folder. A larger one goes on being listed, for the next who asks. */
 export const LISTING_DEADLINE: Milliseconds = 60_000
+// Folders whose lists do not end: there are few of them, if any.
+const RESTING = 1_000
 // One transaction: about a millisecond, so that other programs are not kept waiting.
 const ITEMS_AT_ONCE = 100
 
@@ -50,6 +53,10 @@ export class FolderLister {
   readonly #deps: FolderListerDeps
   readonly #flights = new SingleFlight<void>()
   readonly #runs = new Set<Run>()
+  /** What was seen to have no end is not asked for again at each look. */
+  readonly #resting = new LRUCache<Ino, { readonly fault: Fault; readonly until: Milliseconds }>({
+    max: RESTING,
+  })
   readonly #closed = new AbortController()
 
   constructor(deps: FolderListerDeps) {
@@ -115,6 +122,8 @@ export class FolderLister {
     if (isLocalId(folder.remoteId)) return
     const reason = offline.reasonNotToAsk(key.tenant)
     if (reason) throw reason
+    const resting = this.#resting.get(ino)
+    if (resting !== undefined && clock.now() < resting.until) throw resting.fault
     const before = store.items.childInos(ino)
     const seen = new Set<Ino>()
     const progress = new ListProgress(clock.now(), listBounds)
@@ -127,6 +136,10 @@ export class FolderLister {
       offline.noteSuccess(key.tenant)
     } catch (failure) {
       offline.noteFailure(key.tenant, failure)
+      if (isFault(failure, 'protocol-error') && failure.retryAfterSeconds !== undefined) {
+        const until = clock.now() + failure.retryAfterSeconds * 1_000
+        this.#resting.set(ino, { fault: failure, until })
+      }
       if (!isFault(failure, 'item-not-found') || !this.#isDoubted(ino)) throw failure
       await this.#removeAll([ino])
       throw new Fault('stale-node', 'The folder was deleted', { cause: failure })

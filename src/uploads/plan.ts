@@ -75,10 +75,10 @@ class Planner {
   readonly #rows: ReadonlyMap<Ino, Owed>
   /** Items that are to leave a name. */
   readonly #leaving = new Map<Key, Ino>()
-  /** Something in them goes elsewhere, or is deleted by itself. */
-  readonly #foldersInUse = new Set<Key>()
   /** One of the items that go elsewhere, by the folder that they leave. */
   readonly #leavers = new Map<Key, Ino>()
+  /** Something in them is deleted by itself. */
+  readonly #foldersOfDeleted = new Set<Key>()
   readonly #deletedNames = new Map<Key, OwedDeletion>()
   /** Names that something waits for. */
   readonly #wanted = new Set<Key>()
@@ -97,12 +97,11 @@ class Planner {
     for (const { ino, library, isNew, place, base } of situation.owed) {
       if (isNew || !place || base.parent === undefined || base.name === undefined) continue
       this.#leaving.set(keyOf(library, base.parent, base.name), ino)
-      this.#foldersInUse.add(folderKey(library, base.parent))
       this.#leavers.set(folderKey(library, base.parent), ino)
     }
     for (const deletion of situation.deletions) {
       this.#deletedNames.set(keyOf(deletion.library, deletion.parent, deletion.name), deletion)
-      this.#foldersInUse.add(folderKey(deletion.library, deletion.parent))
+      this.#foldersOfDeleted.add(folderKey(deletion.library, deletion.parent))
     }
   }
 
@@ -232,9 +231,14 @@ class Planner {
     if (!deletion.consented && isHeld(library)) return 'held'
     if (this.#isBefore(since + settling, settling)) return 'settling'
     if (this.#isLater(deletion, false)) return 'later'
-    if (deletion.isFolder && this.#foldersInUse.has(folderKey(library, remoteId))) return 'order'
+    if (deletion.isFolder && this.#isInUse(folderKey(library, remoteId))) return 'order'
     if (this.#wanted.has(keyOf(library, parent, name))) return undefined
     return (this.#pendingSince.get(library) ?? Infinity) <= since ? 'order' : undefined
+  }
+
+  /** Something is still to go elsewhere from it, or to be deleted in it. */
+  #isInUse(folder: Key): boolean {
+    return this.#leavers.has(folder) || this.#foldersOfDeleted.has(folder)
   }
 
   #isLater({ library, notBefore }: Pick<Owed, 'library' | 'notBefore'>, needsSpace: boolean): boolean {

@@ -9,7 +9,7 @@ import { startSyncedWorld } from './sync-world.js'
 
 // "A list whose links go in a circle, or that brings nothing new in 1,000 pages or in 10 minutes, or with which a library would
 // have more than 5,000,000 items, is given up with `protocol-error` [...]: what it has brought stays, nothing is removed, `status`
-// says so, and changes are asked for again after 10 minutes, whatever hints come."
+// says so, and changes are asked for again after 10 minutes, whatever hints come; so is the folder, whoever looks into it meanwhile."
 
 const MINUTE: Milliseconds = 60_000
 const rootItem = { ...folderItem(LIBRARY_ROOT, 'root'), parentId: undefined }
@@ -100,22 +100,36 @@ t.test('an enumeration without an end does not show what it did not have as gone
   t.same(await names(), ['file-0.txt', 'file-1.txt'])
 })
 
-t.test('a folder whose list goes on for ever fails, and keeps what it has brought', async t => {
-  class EndlessFolder extends FakeRemote {
-    override async *children() {
-      for (let page = 0; page < 5_000; page++) {
-        await Promise.resolve()
-        yield [file(0)]
+t.test(
+  'a folder whose list goes on for ever fails, is left alone for ten minutes, and keeps what it has brought',
+  async t => {
+    let asked = 0
+    let isEndless = true
+    class EndlessFolder extends FakeRemote {
+      override async *children() {
+        asked++
+        if (!isEndless) yield [file(0), file(1)]
+        for (let page = 0; isEndless && page < 5_000; page++) {
+          await Promise.resolve()
+          yield [file(0)]
+        }
       }
     }
-  }
-  const world = startWorld(t, { remote: new EndlessFolder() })
-  world.library()
-  await t.rejects(
-    world.node().then(node => world.names(node)),
-    { code: 'protocol-error' },
-  )
-})
+    const world = startWorld(t, { remote: new EndlessFolder() })
+    world.library()
+    const names = () => world.node().then(node => world.names(node))
+    for (let minute = 0; minute < 10; minute++) {
+      await t.rejects(names(), { code: 'protocol-error', nextStep: /ten minutes/ })
+      world.clock.advance(MINUTE)
+    }
+    t.equal(asked, 1)
+    await t.rejects(names(), { code: 'protocol-error' })
+    t.equal(asked, 2, 'once more')
+    isEndless = false
+    world.clock.advance(10 * MINUTE)
+    t.same(await names(), ['file-0.txt', 'file-1.txt'])
+  },
+)
 
 t.test('a long list that brings something now and then is no endless one', async t => {
   const progress = new ListProgress(0)

@@ -354,19 +354,19 @@ export class ItemSender {
     if (content === undefined) return await this.#bytesAreGone(item, target, sending.signal)
     try {
       if (content.hash === item.quickXorHash) return this.#settleAsBase(item, owed, content)
-      // Another upload ended nobody knows how, of other bytes: before it is forgotten it is looked for.
-      if (owed.sentHash !== undefined && owed.sentHash !== content.hash) {
-        const theirs = await writer.item(key, sending.signal)
-        const isEarlier = this.#verdict(theirs, item, owed, content) === 'earlier'
-        if (isEarlier && theirs.eTag !== owed.base.eTag) {
-          this.#change(edit => edit.baseIs(item.ino, theirs))
-          return true
-        }
-      }
-      store.owed.setSent(item.ino, content.hash, undefined)
-      const to = { kind: 'version', item: key, eTag: owed.base.eTag } as const
       let answer: DriveItem
       try {
+        // Another upload ended nobody knows how, of other bytes: before it is forgotten it is looked for.
+        if (owed.sentHash !== undefined && owed.sentHash !== content.hash) {
+          const theirs = await writer.item(key, sending.signal)
+          const isEarlier = this.#verdict(theirs, item, owed, content) === 'earlier'
+          if (isEarlier && theirs.eTag !== owed.base.eTag) {
+            this.#change(edit => edit.baseIs(item.ino, theirs))
+            return true
+          }
+        }
+        store.owed.setSent(item.ino, content.hash, undefined)
+        const to = { kind: 'version', item: key, eTag: owed.base.eTag } as const
         answer = await writer.upload(
           to,
           content.source,

@@ -896,6 +896,30 @@ t.test('a change after an answer that was lost replaces what had arrived', async
   t.same(next.conflicts, [])
 })
 
+t.test(
+  'a change after an answer that was lost comes back, too, when the file is deleted over there',
+  async t => {
+    const world = await startWith(t, { a: '1', b: '1' })
+    world.write('a', '2')
+    world.write('b', '2')
+    world.link.failNext('upload', 'offline', 'answer')
+    world.link.failNext('upload', 'offline', 'request')
+    await world.send()
+    world.write('a', '3')
+    world.write('b', '3')
+    world.service.remove('a')
+    world.service.remove('b')
+    // "Not found" is believed at the second time, whether or not changes tell of it.
+    for (let round = 0; round < 3; round++) {
+      await world.send()
+      world.clock.advance(2 * 60_000)
+    }
+    t.same(await world.send(), [])
+    await converges(t, world, { a: '3', b: '3' })
+    t.same(world.conflicts, [])
+  },
+)
+
 /** What was being sent has arrived, and the program was killed before it heard of that. */
 async function killedAtAnswer(t: Test, world: UploadsWorld, of: string): Promise<UploadsWorld> {
   world.link.onStep = async ({ operation, phase, name }) => {

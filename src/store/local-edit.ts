@@ -167,7 +167,8 @@ export class LocalEdit {
     this.#statements.move.run(parent.ino, name, this.#now, item.ino)
     this.changes.push(vanished(item), appeared({ parent: parent.ino, name, kind: item.kind }))
     const row = this.#rowOf(item, this.#owed.of(item.ino))
-    if (row.isNew || owed?.place === true) this.namesLeft.add(item.parent)
+    // As it was: what has replaced another file is not new any more.
+    if (owed?.isNew === true || owed?.place === true) this.namesLeft.add(item.parent)
     if (row.isNew) {
       this.#owed.owe({ ...row, staysHere }, this.#now)
       if (item.kind === 'file' && !staysHere) this.#adopt(item.ino, parent, name)

@@ -361,20 +361,28 @@ t.test('theirs gets its plain name when ours has its old one again', async t => 
   await converges(t, world, { 'a.txt': 'theirs', 'b.txt': 'b' })
 })
 
-for (const leave of ['renamed', 'deleted']) {
-  t.test(`theirs gets its plain name when ours, never sent, is ${leave}`, async t => {
+const LEAVING = {
+  renamed: { leave: world => world.rename('a.txt', 'c.txt'), after: { 'b.txt': 'b', 'c.txt': 'ours' } },
+  'saved over another file': {
+    leave: world => world.rename('a.txt', 'b.txt'),
+    after: { 'b.txt': 'ours' },
+  },
+  deleted: { leave: world => world.remove('a.txt'), after: { 'b.txt': 'b' } },
+} satisfies Record<string, { leave: (world: UploadsWorld) => void; after: Record<string, string> }>
+
+for (const [what, { leave, after }] of Object.entries(LEAVING)) {
+  t.test(`theirs gets its plain name when ours, never sent, is ${what}`, async t => {
     const world = await startWith(t, { 'b.txt': 'b' })
     world.service.put('a.txt', 'theirs')
     world.write('a.txt', 'ours')
     await world.pull()
     t.equal(world.read('a.txt'), 'ours')
-    if (leave === 'deleted') world.remove('a.txt')
-    else world.rename('a.txt', 'c.txt')
+    leave(world)
     t.notOk('a.txt' in world.tree(), 'but not while a program may be about to make it anew')
     world.clock.advance(2_000)
     await until(() => 'a.txt' in world.tree())
     await world.drain()
-    t.same(world.tree(), { 'a.txt': 'theirs', 'b.txt': 'b', ...(leave === 'renamed' && { 'c.txt': 'ours' }) })
+    t.same(world.tree(), { 'a.txt': 'theirs', ...after })
   })
 }
 

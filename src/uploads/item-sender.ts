@@ -126,6 +126,7 @@ export class ItemSender {
         return await this.#withoutFolder(item, owed, target, failure, signal)
       if (!isFault(failure, 'name-taken')) throw failure
       const theirs = await this.#whoHas(target, place.name, failure, signal)
+      if (this.#hasLeft(item)) return true
       if (theirs.kind !== 'folder') return this.#keepBoth(item, theirs)
       answer = theirs
       wasThere = true
@@ -174,6 +175,7 @@ export class ItemSender {
         }
         if (!isFault(failure, 'name-taken')) throw failure
         const theirs = await this.#whoHas(target, place.name, failure, sending.signal)
+        if (this.#hasLeft(item)) return true
         const verdict = theirs.kind === 'file' ? this.#verdict(theirs, item, owed, content) : 'other'
         if (verdict === 'unknown' && owed.attempts < WAITS_FOR_HASH) throw failure
         if (verdict !== 'ours') return this.#keepBoth(item, theirs)
@@ -257,6 +259,7 @@ export class ItemSender {
       if (!isFault(failure, 'name-taken')) throw failure
       const target = { library, parent: { ...library.root, item: place.parent }, place }
       const theirs = await this.#whoHas(target, place.name, failure, sending.signal)
+      if (this.#hasLeft(item)) return true
       if (theirs.id === item.remoteId) throw failure
       const other = this.#freeName(item)
       this.#change(edit => edit.placeTaken(item.ino, other, theirs))
@@ -477,11 +480,20 @@ export class ItemSender {
   }
 
   /** Both survive: theirs under the name, ours beside it. */
-  #keepBoth(item: ItemRecord, theirs: DriveItem): boolean {
+  #keepBoth({ ino }: ItemRecord, theirs: DriveItem): boolean {
+    // It may have been moved while we waited.
+    const item = this.#deps.store.items.byIno(ino)
+    if (item === undefined) return false
     const copy = this.#freeName(item)
-    this.#change(edit => edit.both(item.ino, copy, theirs))
-    this.#deps.onConflict({ ino: item.ino, name: theirs.name, copy })
+    this.#change(edit => edit.both(ino, copy, theirs))
+    this.#deps.onConflict({ ino, name: theirs.name, copy })
     return false
+  }
+
+  /** It has another name or folder by now: who has that one is no matter any more. */
+  #hasLeft({ ino, parent, name }: ItemRecord): boolean {
+    const now = this.#deps.store.items.byIno(ino)
+    return now?.parent !== parent || now.name !== name
   }
 
   async #isGoneThere(

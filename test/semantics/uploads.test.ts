@@ -386,6 +386,58 @@ for (const [what, { leave, after }] of Object.entries(LEAVING)) {
   })
 }
 
+const TAKEN: Readonly<Record<string, (world: UploadsWorld) => void>> = {
+  'a new file': world => world.write('b', 'ours'),
+  'a new folder': world => world.mkdir('b'),
+  'another name': world => world.rename('k', 'b'),
+}
+
+for (const [what, take] of Object.entries(TAKEN)) {
+  t.test(`a name (${what}) that is taken is no conflict where ours has left it meanwhile`, async t => {
+    const world = await startWith(t, { k: 'ours', 'd/b-laptop': 'old' })
+    world.service.put('b', 'theirs')
+    take(world)
+    let left = false
+    world.link.onStep = ({ operation, phase }) => {
+      if (operation !== 'child' || phase !== 'answer' || left) return
+      left = true
+      world.rename('b', 'd/b')
+    }
+    await world.send()
+    t.ok(left)
+    await converges(t, world, {
+      b: 'theirs',
+      'd/': '',
+      'd/b-laptop': 'old',
+      ...(what === 'a new folder' ? { 'd/b/': '', k: 'ours' } : { 'd/b': 'ours' }),
+      ...(what === 'a new file' && { k: 'ours' }),
+    })
+    t.same(world.conflicts, [])
+  })
+}
+
+t.test('what was changed on both sides keeps both where ours is now', async t => {
+  const world = await startWith(t, { k: '1', 'd/k-laptop': 'old' })
+  world.write('k', 'ours')
+  world.service.put('k', 'theirs')
+  let moved = false
+  world.link.onStep = ({ operation, phase }) => {
+    if (operation !== 'item' || phase !== 'answer' || moved) return
+    moved = true
+    world.rename('k', 'd/k')
+  }
+  await world.send()
+  t.ok(moved)
+  t.same(await world.drain(), [])
+  await world.pull()
+  t.same(world.tree(), world.service.tree())
+  t.same(Object.values(world.tree()).sort(), ['', 'old', 'ours', 'theirs'])
+  t.same(
+    world.troubles.filter(event => event.startsWith('uploader-bug')),
+    [],
+  )
+})
+
 t.test('an item that gets its old name back while its new one is being sent has the old one', async t => {
   const world = await startWith(t, { 'a.txt': 'a' })
   world.rename('a.txt', 'b.txt')

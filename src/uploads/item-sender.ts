@@ -238,6 +238,7 @@ export class ItemSender {
     if (owed.hindrance?.code !== 'item-not-found') throw failure
     if (parent.item === library.root.item) throw accessRemoved(library, failure)
     if (!(await this.#isGone(parent, signal))) throw failure
+    if (this.#hasLeft(item)) return true
     this.#change(edit => edit.comesAgain(item.parent))
     return false
   }

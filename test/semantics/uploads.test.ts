@@ -740,6 +740,23 @@ t.test('a new file in a folder that is gone over there brings the folder back', 
   await converges(t, world, { 'd/': '', 'd/e/': '', 'd/e/new': '2' })
 })
 
+t.test('a folder that is gone over there does not come back for what has left it meanwhile', async t => {
+  const world = await startWith(t, { 'd/old': '1' })
+  world.write('d/new', '2')
+  world.service.remove('d')
+  await world.send()
+  let left = false
+  world.link.onStep = ({ operation, phase }) => {
+    if (operation !== 'item' || phase !== 'request' || left) return
+    left = true
+    world.rename('d/new', 'new')
+  }
+  world.clock.advance(2 * 60_000)
+  await world.send()
+  t.ok(left)
+  await converges(t, world, { new: '2' })
+})
+
 // --- SharePoint's own changes ---
 
 t.test('what SharePoint makes of a file is its new version, and not sent again', async t => {

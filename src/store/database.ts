@@ -14,6 +14,7 @@ import { otherSide } from './migrations/0007-other-side.js'
 import { owed } from './migrations/0008-owed.js'
 import { sent } from './migrations/0009-sent.js'
 import { missed } from './migrations/0010-missed.js'
+import { deletedIno } from './migrations/0011-deleted-ino.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly Migration[] = [
   owed,
   sent,
   missed,
+  deletedIno,
 ]
 
 // After a burst it would stay as large as the burst was.

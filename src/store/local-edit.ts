@@ -279,6 +279,7 @@ export class LocalEdit {
         consented: true,
         sent: sentOf(item, owed),
         sessionUrl: session?.url,
+        ino: item.ino,
       },
       this.#now,
     )

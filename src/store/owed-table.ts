@@ -104,6 +104,8 @@ export interface OwedDeletion extends Attempts {
   readonly consented: boolean
   /** What was being sent of it when it was deleted; it is not known whether that has arrived. */
   readonly sent: SentBytes | undefined
+  /** The number that it had here, where that may have been sent. */
+  readonly ino: Ino | undefined
   /** The upload that may still bring it there. A secret. */
   readonly sessionUrl: string | undefined
   readonly since: Milliseconds
@@ -126,7 +128,7 @@ export type NewDeletion = Pick<
   OwedDeletion,
   'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name' | 'quickXorHash' | 'modified'
 > &
-  Partial<Pick<OwedDeletion, 'consented' | 'sent' | 'sessionUrl'>>
+  Partial<Pick<OwedDeletion, 'consented' | 'sent' | 'sessionUrl' | 'ino'>>
 
 interface AttemptRow {
   readonly attempts: number
@@ -171,6 +173,7 @@ interface DeletionRow extends AttemptRow {
   readonly sent_hash: string | null
   readonly sent_modified: number | null
   readonly session_url: string | null
+  readonly ino: number | null
   readonly since: number
 }
 
@@ -273,12 +276,13 @@ export class OwedTable {
         sentHash: string | null,
         sentModified: Milliseconds | null,
         sessionUrl: string | null,
+        ino: Ino | null,
         since: Milliseconds,
       ]
     >(
       `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, modified, consented,
-                                  sent_hash, sent_modified, session_url, since, attempts, not_before)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
+                                  sent_hash, sent_modified, session_url, ino, since, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
     )
     this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
       'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
@@ -429,7 +433,7 @@ export class OwedTable {
 
   oweDeletion(deletion: NewDeletion, now: Milliseconds): void {
     const { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified } = deletion
-    const { consented = false, sent, sessionUrl } = deletion
+    const { consented = false, sent, sessionUrl, ino } = deletion
     this.#deletionCount += this.#putDeletion.run(
       library,
       remoteId,
@@ -443,6 +447,7 @@ export class OwedTable {
       sent?.hash ?? null,
       sent?.modified ?? null,
       sessionUrl ?? null,
+      ino ?? null,
       now,
     ).changes
   }
@@ -541,6 +546,7 @@ function deletionOf(row: DeletionRow): OwedDeletion {
     consented: row.consented === 1,
     sent: row.sent_hash === null ? undefined : { hash: row.sent_hash, modified: row.sent_modified ?? 0 },
     sessionUrl: row.session_url ?? undefined,
+    ino: (row.ino ?? undefined) as Ino | undefined,
     since: row.since,
     ...attemptsOf(row),
   }

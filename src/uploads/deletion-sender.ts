@@ -68,10 +68,11 @@ export class DeletionSender {
     // After this nothing arrives any more.
     if (sessionUrl !== undefined) await writer.endUpload(root.tenant, sessionUrl, signal)
     const theirs = await writer.child({ ...root, item: parent }, name, signal)
-    if (theirs === undefined || !isWhatWasSent(deletion, theirs)) {
+    const known = theirs && store.items.byRemoteId(id, theirs.id)
+    const wasBefore = known !== undefined && known.ino < (deletion.ino ?? 0)
+    if (theirs === undefined || wasBefore || !isWhatWasSent(deletion, theirs)) {
       return this.#change(edit => edit.deletionSent(deletion))
     }
-    const known = store.items.byRemoteId(id, theirs.id)
     const isInUse = known !== undefined && store.owed.of(known.ino) !== undefined
     this.#change(edit => (isInUse ? edit.deletionSent(deletion) : edit.deletionOf(deletion, theirs)))
   }

@@ -1108,6 +1108,24 @@ t.test(
   },
 )
 
+t.test(
+  'what was known before a file that was deleted while it was sent is not what has arrived of it',
+  async t => {
+    const world = await startWith(t, { k: 'k', 'd/': '' })
+    // As if SharePoint had rewritten it: both have the time of this second.
+    world.write('d/theirs', 'wanted')
+    await world.send()
+    world.write('a.docx', 'ours')
+    world.link.failNext('upload', 'offline', 'request')
+    await world.send()
+    world.service.move('d/theirs', 'a.docx')
+    await world.pull()
+    t.match(Object.keys(world.tree()).sort(), ['a.docx', /^a~/, 'd/', 'k'])
+    world.rename('a.docx', 'k')
+    await converges(t, world, { 'a.docx': 'wanted', 'd/': '', k: 'ours' })
+  },
+)
+
 t.test('a folder that has arrived unheard, and was deleted here, goes', async t => {
   const base = t.testdir()
   for (const isToldFirst of [true, false]) {

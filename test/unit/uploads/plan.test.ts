@@ -100,6 +100,7 @@ function deletion(
     consented: false,
     sent: undefined,
     sessionUrl: undefined,
+    ino: undefined,
     since: NOW - 5_000,
     attempts: 0,
     notBefore: 0,

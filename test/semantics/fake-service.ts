@@ -408,14 +408,22 @@ export class Link implements RemoteWriter, RemoteFolder {
 
   /** The next such operation fails; after it was carried out, where the answer is lost. */
   failNext(operation: Operation, code: FaultCode, phase: Step['phase'] = 'request'): void {
+    this.atNext(operation, phase, () => {
+      throw new Fault(code, `told to fail: ${code}`)
+    })
+  }
+
+  /** Something happens meanwhile, at the next such step alone. @returns whether it has happened */
+  atNext(operation: Operation, phase: Step['phase'], act: () => Promise<void> | void): () => boolean {
     const before = this.onStep
+    let hasHappened = false
     this.onStep = async step => {
-      if (step.operation === operation && step.phase === phase) {
-        this.onStep = before
-        throw new Fault(code, `told to fail: ${code}`)
-      }
-      await before(step)
+      if (step.operation !== operation || step.phase !== phase) return await before(step)
+      this.onStep = before
+      hasHappened = true
+      await act()
     }
+    return () => hasHappened
   }
 
   async upload(target: UploadTarget, source: UploadSource, progress: UploadProgress, signal: AbortSignal) {

@@ -397,14 +397,9 @@ for (const [what, take] of Object.entries(TAKEN)) {
     const world = await startWith(t, { k: 'ours', 'd/b-laptop': 'old' })
     world.service.put('b', 'theirs')
     take(world)
-    let left = false
-    world.link.onStep = ({ operation, phase }) => {
-      if (operation !== 'child' || phase !== 'answer' || left) return
-      left = true
-      world.rename('b', 'd/b')
-    }
+    const left = world.link.atNext('child', 'answer', () => world.rename('b', 'd/b'))
     await world.send()
-    t.ok(left)
+    t.ok(left())
     await converges(t, world, {
       b: 'theirs',
       'd/': '',
@@ -420,14 +415,9 @@ t.test('what was changed on both sides keeps both where ours is now', async t =>
   const world = await startWith(t, { k: '1', 'd/k-laptop': 'old' })
   world.write('k', 'ours')
   world.service.put('k', 'theirs')
-  let moved = false
-  world.link.onStep = ({ operation, phase }) => {
-    if (operation !== 'item' || phase !== 'answer' || moved) return
-    moved = true
-    world.rename('k', 'd/k')
-  }
+  const moved = world.link.atNext('item', 'answer', () => world.rename('k', 'd/k'))
   await world.send()
-  t.ok(moved)
+  t.ok(moved())
   t.same(await world.drain(), [])
   await world.pull()
   t.same(world.tree(), world.service.tree())
@@ -441,14 +431,9 @@ t.test('what was changed on both sides keeps both where ours is now', async t =>
 t.test('an item that gets its old name back while its new one is being sent has the old one', async t => {
   const world = await startWith(t, { 'a.txt': 'a' })
   world.rename('a.txt', 'b.txt')
-  let back = false
-  world.link.onStep = ({ operation, phase }) => {
-    if (operation !== 'update' || phase !== 'answer' || back) return
-    back = true
-    world.rename('b.txt', 'a.txt')
-  }
+  const back = world.link.atNext('update', 'answer', () => world.rename('b.txt', 'a.txt'))
   await world.send()
-  t.ok(back)
+  t.ok(back())
   await converges(t, world, { 'a.txt': 'a' })
 })
 
@@ -463,12 +448,10 @@ t.test('what is told of a file while it is changed is shown when nothing was cha
 t.test('what is told of a file while its upload is answered is shown', async t => {
   const world = await startWith(t, { 'a.txt': 'old' })
   world.write('a.txt', 'ours')
-  world.link.onStep = async ({ operation, phase }) => {
-    if (operation !== 'upload' || phase !== 'answer') return
-    world.link.onStep = () => undefined
+  world.link.atNext('upload', 'answer', async () => {
     world.service.put('a.txt', 'theirs', world.clock.now() + 60_000)
     await world.pull()
-  }
+  })
   await world.send()
   await converges(t, world, { 'a.txt': 'theirs' })
 })
@@ -745,15 +728,10 @@ t.test('a folder that is gone over there does not come back for what has left it
   world.write('d/new', '2')
   world.service.remove('d')
   await world.send()
-  let left = false
-  world.link.onStep = ({ operation, phase }) => {
-    if (operation !== 'item' || phase !== 'request' || left) return
-    left = true
-    world.rename('d/new', 'new')
-  }
+  const left = world.link.atNext('item', 'request', () => world.rename('d/new', 'new'))
   world.clock.advance(2 * 60_000)
   await world.send()
-  t.ok(left)
+  t.ok(left())
   await converges(t, world, { new: '2' })
 })
 

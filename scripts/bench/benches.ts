@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { copyTree } from './tree-copy.js'
 import { million } from './million.js'
 import { inTurn, median, medianOf, ROUNDS, run, SHORT_ROUNDS, time } from './measure.js'
-import { fuseNativeMount, rcloneMount } from './peers.js'
+import { fuseNativeMount, rcloneMount, type Peer } from './peers.js'
 import { idle, push } from './push.js'
 import { format, ratio, ratios, type Beside, type Row } from './row.js'
 import type { Subject } from './subject.js'
@@ -17,8 +17,8 @@ const LARGE = 'Disk image 2 GiB.img'
 const LARGE_BYTES = 2048 * MIB
 const SHAPED = 'Backup 256 MiB.bin'
 const SHAPED_BYTES = 256 * MIB
-const STARTING_MILLISECONDS = 1_000
 const HUGE = 'Recording 10 GB.bin'
+const STARTING_MILLISECONDS = 1_000
 
 /** One thing to measure. They run in this order: later ones find what earlier ones made local. */
 export interface Bench {
@@ -387,7 +387,11 @@ async function readSmall(subject: Subject): Promise<Row> {
     () => smallFiles(directory),
   )
   const peer = await rcloneMount(directory, join(subject.sandbox.home, 'rclone'))
-  const rclone = peer && (await medianOf(2, () => smallFiles(peer.directory)).finally(() => peer.stop()))
+  const again = async ({ directory: mounted }: Peer) => {
+    await smallFiles(mounted)
+    return await medianOf(ROUNDS, () => smallFiles(mounted))
+  }
+  const rclone = peer && (await again(peer).finally(() => peer.stop()))
   const beside: Beside = { ext4: pairs.other, ...(rclone === undefined ? {} : { rclone }) }
   return {
     id: 'read-small',

@@ -185,12 +185,12 @@ export class GraphWriter implements RemoteWriter {
   }
 }
 
-function sessionRequest(target: UploadTarget, { size, modified }: UploadSource): WriteRequest {
+/** Without `fileSize`: that is for OneDrive Personal only, and business drives have been seen to refuse the session for it. */
+function sessionRequest(target: UploadTarget, { modified }: UploadSource): WriteRequest {
   const isNew = target.kind === 'new'
   const item = {
     '@microsoft.graph.conflictBehavior': isNew ? 'fail' : 'replace',
     ...(isNew && { name: target.name }),
-    fileSize: size,
     fileSystemInfo: timesOf(modified),
   }
   return {

@@ -574,8 +574,14 @@ t.test('a library that is full', async t => {
   library.drive.rules.quotaBytes = 5
   t.equal((await faultOf(upload(library.new('small.bin'), SMALL))).code, 'quota-full')
   await upload(library.new('empty.bin'), EMPTY)
+  const progress = new Progress()
+  t.equal((await faultOf(upload(library.new('large.bin'), LARGE, { progress }))).code, 'quota-full')
+  t.equal(times('upload-fragment'), 2, 'one of each file: the first of a large one is refused, not its last')
   library.drive.rules.quotaBytes = undefined
   await upload(library.new('small.bin'), SMALL)
+  const later = new Progress({ session: progress.kept })
+  await upload(library.new('large.bin'), LARGE, { progress: later, by: restarted() })
+  t.equal(times('create-upload-session'), 3, 'what waits for room goes on where it was')
 })
 
 t.test('a file that is too large', async t => {

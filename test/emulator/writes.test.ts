@@ -359,14 +359,27 @@ t.test('a library that is full takes no more, and says so', async t => {
   const full = await client.put('b.bin', '123456')
   t.equal(full.status, 507)
   t.equal(full.json.error.code, 'quotaLimitReached')
-  const session = await client.ask('POST', 'root:/b.bin:/createUploadSession', { item: { fileSize: 6 } })
-  t.equal(session.status, 507)
+  const session = await client.session('b.bin')
+  const fragment = await client.fragment(session, Buffer.from('123456'), 0, 6)
+  t.match([fragment.status, fragment.json.error.code], [507, 'quotaLimitReached'])
+  t.equal(String((await lab.ask(session)).json['nextExpectedRanges']), '0-', 'the session waits for room')
   t.equal((await client.put('a.bin', '1234567890')).status, 200, 'only what is more counts')
   t.match((await lab.graph(token, `/drives/${drive}`)).json['quota'], { state: 'exceeded', remaining: 0 })
   t.equal((await lab.admin('PUT', '/libraries', { drive, quotaBytes: 'much' })).status, 400)
   await lab.admin('PUT', '/libraries', { drive, quotaBytes: null })
   t.equal((await client.put('b.bin', '123456')).status, 201)
 })
+
+t.test(
+  'a property for OneDrive Personal only is refused, unless the library is set up to take it',
+  async t => {
+    const client = writer()
+    const begin = () => client.ask('POST', 'root:/s.bin:/createUploadSession', { item: { fileSize: 6 } })
+    t.match(await begin(), { status: 400, json: { error: { code: 'invalidRequest' } } })
+    await lab.admin('PUT', '/libraries', { drive: client.drive, refusePersonalProperties: false })
+    t.equal((await begin()).status, 200)
+  },
+)
 
 t.test('SharePoint rewrites an Office document after the upload, once, as a version of its own', async t => {
   const client = writer()

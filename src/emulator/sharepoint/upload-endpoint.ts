@@ -1,7 +1,7 @@
 import { timestamp } from '../clock.js'
 import { refuse } from '../graph/graph-error.js'
 import { itemJson } from '../graph/item-json.js'
-import { commitFile } from '../graph/writes/commit-file.js'
+import { commitFile, requireQuota } from '../graph/writes/commit-file.js'
 import { checkConditions } from '../graph/writes/conditions.js'
 import { findTarget } from '../graph/writes/target.js'
 import { nameTaken } from '../graph/writes/names.js'
@@ -94,6 +94,7 @@ export class UploadEndpoint {
         inner: 'fragmentOutOfOrder',
       })
     }
+    requireRoom(session, total)
     sessions.prolong(session)
     await session.append(exchange.receive)
     if (sessions.find(session.guid) !== session) throw sessionGone()
@@ -139,6 +140,13 @@ export class UploadEndpoint {
       ...itemJson(placed),
     }
   }
+}
+
+/** The first fragment says how much is to come; nobody sends the rest of what will not fit. */
+function requireRoom({ plan }: UploadSession, total: number): void {
+  const target = findTarget(plan.at, plan.where)
+  const replaced = target.kind === 'there' && plan.behavior === 'replace' ? target.placed.item.size : 0
+  requireQuota(plan.at.drive, total - replaced)
 }
 
 function progress(session: UploadSession) {

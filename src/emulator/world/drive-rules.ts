@@ -12,6 +12,8 @@ export interface DriveRules {
   oneUploadSessionPerName: boolean
   /** An Authorization at an upload URL is answered 401, as the documentation says that it may be. */
   refuseAuthorizedFragments: boolean
+  /** Properties of an uploaded item that are documented for OneDrive Personal only are refused. */
+  refusePersonalProperties: boolean
   /** A new fileSystemInfo puts the state before into the history. */
   versionOnTimes: boolean
   /** PATCH obeys `conflictBehavior=replace`. */
@@ -32,6 +34,7 @@ export function defaultRules(): DriveRules {
     uploadSessionSeconds: 15 * 60,
     oneUploadSessionPerName: true,
     refuseAuthorizedFragments: true,
+    refusePersonalProperties: true,
     versionOnTimes: true,
     replaceOnMove: false,
     guestPermissions: 'own',

@@ -4,7 +4,7 @@ import type { PlacedDrive, PlacedItem } from '../access.js'
 import { badRequest } from '../graph-error.js'
 import { notEmulatedOption } from '../odata.js'
 import type { GraphRequest } from '../request.js'
-import { checkFileTarget, requireQuota } from './commit-file.js'
+import { checkFileTarget } from './commit-file.js'
 import { checkConditions, conditionsOf } from './conditions.js'
 import { nameTaken } from './names.js'
 import { requireWrite } from './permit.js'
@@ -13,6 +13,8 @@ import { conflictBehavior, fileTimes, isAnnotation, jsonBody, objectOf, stringOf
 import type { WriteDeps } from './writes.js'
 
 const UPLOADABLE = ['name', 'description', 'fileSize', 'fileSystemInfo', 'driveItemSource', 'mediaSource']
+/** "OneDrive Personal only", says the resource page of driveItemUploadableProperties; there is no such drive here. */
+const OF_PERSONAL_DRIVES = ['fileSize']
 
 /** `POST …/createUploadSession`, of a file or of a name in a folder. */
 export async function createUploadSession(
@@ -26,6 +28,10 @@ export async function createUploadSession(
   const item = objectOf(body['item'] ?? {}, 'the item')
   const unknown = Object.keys(item).find(name => !UPLOADABLE.includes(name) && !isAnnotation(name))
   if (unknown !== undefined) throw notEmulatedOption(`property ${unknown} of an uploaded item`)
+  const personal = OF_PERSONAL_DRIVES.find(name => name in item)
+  if (personal !== undefined && at.drive.rules.refusePersonalProperties) {
+    throw badRequest(`The property ${personal} is not supported on this drive.`)
+  }
   const times = fileTimes(item['fileSystemInfo'])
   const conditions = conditionsOf(exchange)
 
@@ -38,8 +44,6 @@ export async function createUploadSession(
   const implied = there ? 'replace' : 'fail'
   const behavior = where.path === undefined ? 'replace' : (conflictBehavior(exchange, item) ?? implied)
   checkFileTarget(target, behavior, author)
-  const fileSize = item['fileSize']
-  if (typeof fileSize === 'number') requireQuota(at.drive, fileSize - (there?.size ?? 0))
   const isAlone = behavior !== 'rename' && at.drive.rules.oneUploadSessionPerName
   if (isAlone && deps.sessions.ofName(at.drive.id, parent, name)) {
     throw nameTaken('An upload session already exists for this file')

@@ -2,15 +2,16 @@ import type { DirtyFiles } from '../dirty/dirty-files.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
-import { inoOf, nodeId, type Bytes, type Ino, type LibraryId, type NodeId } from '../model/ids.js'
+import { inoOf, nodeId, type Bytes, type LibraryId, type NodeId } from '../model/ids.js'
 import { isDirectory, type ItemRecord } from '../store/item-record.js'
+import type { ChildRecord } from '../store/item-table.js'
 import type { Store } from '../store/store.js'
 import { attributesOf, type Rights, type Shown } from './attributes.js'
 import type { Attributes, Entry } from './file-system.js'
 
 export interface DriveNodesDeps {
   readonly store: Pick<Store, 'items' | 'libraries' | 'content' | 'owed'>
-  readonly cache: Pick<ContentCache, 'opened'>
+  readonly cache: Pick<ContentCache, 'opened' | 'openedInos'>
   readonly dirty: DirtyFiles
 }
 
@@ -49,28 +50,38 @@ export class DriveNodes {
   }
 
   attributes(item: ItemRecord): Attributes {
-    const { shown, localBytes } = this.#changedHere(item) ?? {
-      shown: item,
-      localBytes: this.#bytesOfContent(item.ino, item.generation),
-    }
-    return attributesOf(shown, localBytes, this.#rightsIn(item.library))
+    return this.#attributes(item, this.#bytesOfContent)
   }
 
-  /** @param opened local bytes of contents that are open */
-  listing(directory: ItemRecord, opened: ReadonlyMap<Ino, Bytes>): readonly Entry[] {
-    const rights = this.#rightsIn(directory.library)
-    return this.#deps.store.items.children(directory.ino).map(child => {
-      const { shown, localBytes } = this.#changedHere(child) ?? {
-        shown: child,
-        localBytes: opened.size === 0 ? child.localBytes : (opened.get(child.ino) ?? child.localBytes),
-      }
-      return { name: child.name, attributes: attributesOf(shown, localBytes, rights) }
-    })
+  listing(directory: ItemRecord): readonly Entry[] {
+    const opened = this.#deps.cache.openedInos()
+    // The store has said it along with the names, except of what is being read just now.
+    const contentBytes = (child: ChildRecord) =>
+      opened.has(child.ino) ? this.#bytesOfContent(child) : child.localBytes
+    return this.#deps.store.items
+      .children(directory.ino)
+      .map(child => ({ name: child.name, attributes: this.#attributes(child, contentBytes) }))
+  }
+
+  /**
+   * The one place where an item's attributes are put together, so that every way to them shows the same. The rights are those
+   * of the item's own library, never of the folder that lists it.
+   *
+   * @param contentBytes how much of the service's content is local, where nothing was changed here
+   */
+  #attributes<Item extends Shown & { readonly library: LibraryId }>(
+    item: Item,
+    contentBytes: (item: Item) => Bytes,
+  ): Attributes {
+    const rights = this.#rightsIn(item.library)
+    const changed = this.#changedHere(item)
+    if (changed !== undefined) return attributesOf(changed.shown, changed.localBytes, rights)
+    return attributesOf(item, contentBytes(item), rights)
   }
 
   /** Of what it has now, here or there. */
   localBytes(item: ItemRecord): Bytes {
-    return this.#changedHere(item)?.localBytes ?? this.#bytesOfContent(item.ino, item.generation)
+    return this.#changedHere(item)?.localBytes ?? this.#bytesOfContent(item)
   }
 
   /** Whether every byte is here; also while its hash is still being compared. */
@@ -97,11 +108,11 @@ export class DriveNodes {
   #changedHere(item: Shown): { readonly shown: Shown; readonly localBytes: Bytes } | undefined {
     const { store, dirty } = this.#deps
     if (store.owed.isEmpty) return undefined
-    const { ino, generation } = item
+    const { ino } = item
     const opened = dirty.opened(ino)
     if (opened !== undefined) {
       const { size, modified, permissions } = opened.file
-      const ofBase = opened.hasBase ? this.#bytesOfContent(ino, generation) : 0
+      const ofBase = opened.hasBase ? this.#bytesOfContent(item) : 0
       const localBytes = Math.min(size, dirty.storedBytes(ino) + ofBase)
       return { shown: { ...item, size, modified, mode: permissions ?? item.mode }, localBytes }
     }
@@ -109,11 +120,11 @@ export class DriveNodes {
     if (owed?.content !== true) return undefined
     // Without a base all of it is here; that saves asking the disk for each of thousands of new files.
     if (owed.base.size === 0) return { shown: item, localBytes: item.size }
-    const stored = dirty.storedBytes(ino) + this.#bytesOfContent(ino, generation)
+    const stored = dirty.storedBytes(ino) + this.#bytesOfContent(item)
     return { shown: item, localBytes: Math.min(item.size, stored) }
   }
 
-  #bytesOfContent(ino: Ino, generation: number): Bytes {
+  readonly #bytesOfContent = ({ ino, generation }: Shown): Bytes => {
     const { cache, store } = this.#deps
     return cache.opened(ino, generation)?.present.size ?? store.content.localBytes(ino, generation)
   }

@@ -180,7 +180,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   }
 
   #listing(directory: ItemRecord): readonly Entry[] {
-    return this.#nodes.listing(directory, this.#files.localBytes())
+    return this.#nodes.listing(directory)
   }
 
   parentOf(node: NodeId): NodeId {

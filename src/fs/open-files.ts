@@ -143,17 +143,6 @@ export class OpenFiles {
     return undefined
   }
 
-  /** Bytes of contents that are open. */
-  localBytes(): Map<Ino, Bytes> {
-    const bytes = new Map<Ino, Bytes>()
-    for (const { reader } of this.#handles) {
-      if (reader === undefined) continue
-      const { ino, present, end } = reader.file
-      if (end === undefined) bytes.set(ino, present.size)
-    }
-    return bytes
-  }
-
   isOpenForWriting(ino: Ino): boolean {
     for (const handle of this.#handles) if (handle.ino === ino && handle.mayWrite) return true
     return false

@@ -93,6 +93,13 @@ export class ContentCache {
     return this.#open.get(nameOf(ino, generation))?.file
   }
 
+  /** Of all contents that somebody has open. */
+  openedInos(): ReadonlySet<Ino> {
+    const inos = new Set<Ino>()
+    for (const { file } of this.#open.values()) inos.add(file.ino)
+    return inos
+  }
+
   /**
    * The item has another content by now, or is gone; the store has been told before.
    * @param local whether the store listed bytes of it

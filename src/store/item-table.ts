@@ -8,8 +8,10 @@ export interface ChildRecord {
   readonly ino: Ino
   readonly name: string
   readonly kind: ItemKind
+  readonly library: LibraryId
   readonly size: Bytes
   readonly modified: Milliseconds
+  readonly created: Milliseconds
   readonly changed: Milliseconds
   readonly generation: number
   /** Of this generation's content. */
@@ -48,10 +50,12 @@ type ChildRow = [
   generation: number,
   localBytes: number | null,
   mode: number | null,
+  library: number,
+  created: number,
 ]
 
 const CHILD = `SELECT item.ino, name, kind, size, modified, changed, item.generation, local_bytes,
-  mode
+  mode, library, created
   FROM item LEFT JOIN content ON content.ino = item.ino AND content.generation = item.generation`
 
 /** Finds items. What writes them are `item-edit.ts` and `local-edit.ts`. */
@@ -229,5 +233,7 @@ function childOf(row: ChildRow): ChildRecord {
     generation: row[6],
     localBytes: row[7] ?? 0,
     mode: row[8] ?? undefined,
+    library: row[9] as LibraryId,
+    created: row[10],
   }
 }

@@ -1,0 +1,153 @@
+import { constants } from 'node:fs'
+import t, { type Test } from 'tap'
+import type { Attributes, OpenFile } from '../../src/fs/file-system.js'
+import type { DriveId, ItemId, LibraryId, NodeId, TenantId } from '../../src/model/ids.js'
+import type { LibraryAccess, NewLibrary } from '../../src/model/library.js'
+import { CALLER, forever, pattern, projects, ROOT, type DriveWorld } from './drive-world.js'
+import { close, save, worldWith, writeTo } from './writing-world.js'
+
+// "Attributes of an item are the same by whichever way a program meets it."
+
+/** Of everything that is listed, by path: the same by all four ways to it, or the test fails. */
+async function byEveryWay(t: Test, world: DriveWorld, after: string): Promise<Map<string, Attributes>> {
+  const found = new Map<string, Attributes>()
+  const { drive } = world
+  const visit = async (node: NodeId, path: string): Promise<void> => {
+    await drive.opendir(node, forever)
+    const ahead = new Map(drive.listingKnown(node)?.map(({ name, attributes }) => [name, attributes]))
+    for (const { name, attributes } of drive.readdir(node)) {
+      const at = `${path}/${name}`
+      t.same(await drive.lookup(node, name, forever), attributes, `${at} looked up, ${after}`)
+      t.same(drive.getattr(attributes.node), attributes, `${at} by its node, ${after}`)
+      t.same(ahead.get(name), attributes, `${at} listed ahead, ${after}`)
+      found.set(at, attributes)
+      if (attributes.kind === 'directory') await visit(attributes.node, at)
+    }
+  }
+  await visit(ROOT, '')
+  return found
+}
+
+/** The same organization's, and another's. */
+function another(name: string, tenant: string, access: LibraryAccess): NewLibrary {
+  const root = {
+    tenant: tenant as TenantId,
+    drive: `b!${name}` as DriveId,
+    item: `root-of-${name}` as ItemId,
+  }
+  return {
+    ...projects,
+    root,
+    name,
+    access,
+    organization: tenant === 'tenant-contoso' ? 'Contoso' : 'Fabrikam',
+  }
+}
+
+/** Numbers below `below` that are the same in each run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state >>> 8) % below
+  }
+}
+
+t.test('an organization lists each library with the rights of that library', async t => {
+  const world = await worldWith(t)
+  world.drive.addLibrary(another('Read', 'tenant-contoso', 'read'))
+  world.drive.addLibrary(another('Unknown', 'tenant-contoso', 'unknown'))
+  const organization = await world.drive.lookup(ROOT, 'Contoso', forever)
+  const listed = world.drive.readdir(organization?.node ?? ROOT)
+  t.same(
+    listed.map(({ name, attributes }) => `${name} ${attributes.permissions.toString(8)}`),
+    ['Team - Projects 755', 'Read 555', 'Unknown 755'],
+  )
+})
+
+t.test('attributes are the same by every way, whatever happens', async t => {
+  for (const seed of [1, 2, 3]) {
+    const world = await worldWith(t, {
+      'a.bin': pattern(300_000),
+      'b.bin': pattern(5),
+      'empty.bin': pattern(0),
+    })
+    const { drive } = world
+    const below = numbers(seed)
+    const library = world.library().id
+    const open: OpenFile[] = []
+    const files = ['a.bin', 'b.bin', 'empty.bin']
+    const file = () => files[below(files.length)] ?? 'a.bin'
+    const access = (id: LibraryId, to: LibraryAccess) => {
+      world.store.libraries.setAccess(id, to)
+      drive.rightsChanged()
+    }
+    let made = 0
+    const steps: Readonly<Record<string, () => unknown>> = {
+      'adds a library': () => {
+        const tenant = below(2) === 0 ? 'tenant-contoso' : 'tenant-fabrikam'
+        drive.addLibrary(
+          another(`library ${++made}`, tenant, (['read', 'write', 'unknown'] as const)[below(3)] ?? 'read'),
+        )
+      },
+      'reads a part': async () => {
+        const name = file()
+        const opened = await drive.open(await world.node(name), constants.O_RDONLY, CALLER, forever)
+        open.push(opened)
+        await drive.read(opened.handle, { start: 0, end: 1 + below(100_000) }, forever)
+      },
+      'writes and keeps the file open': async () => {
+        const opened = await drive.open(await world.node(file()), constants.O_RDWR, CALLER, forever)
+        open.push(opened)
+        await writeTo(world, opened, 'some bytes', below(400_000))
+      },
+      truncates: async () => {
+        await drive.setattr(await world.node(file()), { size: below(500_000) }, undefined, CALLER, forever)
+      },
+      closes: () => {
+        const opened = open.shift()
+        if (opened) close(world, opened)
+      },
+      'makes a file': async () => {
+        const name = `made ${++made}`
+        await save(world, name, 'text'.repeat(below(5)))
+        files.push(name)
+      },
+      'makes a folder': async () => {
+        await drive.mkdir(await world.node(), `folder ${++made}`, below(0o1000), CALLER, forever)
+      },
+      'changes permissions': async () => {
+        const node = await world.node(below(4) === 0 ? 'docs' : file())
+        await drive.setattr(node, { permissions: below(0o1000) }, undefined, CALLER, forever)
+      },
+      'changes a time': async () => {
+        await drive.setattr(
+          await world.node(file()),
+          { modified: below(1_000_000) },
+          undefined,
+          CALLER,
+          forever,
+        )
+      },
+      'learns of other rights, and back': async () => {
+        access(library, 'read')
+        await byEveryWay(t, world, `seed ${seed}, shared for reading`)
+        access(library, 'write')
+      },
+      'loses access, and gets it back': async () => {
+        world.store.libraries.setAccessRemoved(library, world.clock.now())
+        await byEveryWay(t, world, `seed ${seed}, not shared any more`)
+        world.store.libraries.setAccessRemoved(library, undefined)
+      },
+      'frees what is local': () => drive.freeUp(drive.getattr(ROOT).ino, forever),
+    }
+    const names = Object.keys(steps)
+    for (let count = 0; count < 60; count++) {
+      const name = names[below(names.length)] ?? ''
+      await steps[name]?.()
+      await byEveryWay(t, world, `seed ${seed}, step ${count}: somebody ${name}`)
+    }
+    for (const opened of open) close(world, opened)
+    await byEveryWay(t, world, `seed ${seed}, at the end`)
+  }
+})

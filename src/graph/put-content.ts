@@ -3,6 +3,7 @@ import type { DriveItem } from '../model/drive-item.js'
 import { isFault } from '../model/fault.js'
 import type { Milliseconds } from '../model/ids.js'
 import type { RemoteWriter, UploadSource, UploadTarget } from '../model/remote.js'
+import { servableTime } from '../model/same-second.js'
 import type { Arrived } from './arrived.js'
 import type { GraphClient, WriteRequest } from './graph-client.js'
 import { untilKnown, type WriteTiming } from './lost-answers.js'
@@ -43,7 +44,7 @@ export async function putContent(
     look: () => arrived.item(),
     doneAlready: ['name-taken', 'stale-content'],
   })
-  if (Math.abs(item.modified - source.modified) < NEAR) return item
+  if (Math.abs(item.modified - servableTime(source.modified)) < NEAR) return item
   try {
     return await service.update({ ...key, item: item.id }, { modified: source.modified }, item.eTag, signal)
   } catch (failure) {

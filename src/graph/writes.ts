@@ -5,7 +5,7 @@ import { Fault, isFault } from '../model/fault.js'
 import type { ItemKey, Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ItemUpdate, RemoteWriter, UploadProgress, UploadSource, UploadTarget } from '../model/remote.js'
-import { isSameSecond } from '../model/same-second.js'
+import { isSameSecond, servableTime } from '../model/same-second.js'
 import { Arrived } from './arrived.js'
 import { FIRST_FRAGMENT } from './fragments.js'
 import { GatheredWrites } from './gathered-writes.js'
@@ -18,9 +18,6 @@ import { SessionUpload } from './session-upload.js'
 import type { Throttle } from './throttle.js'
 import { UploadUrl } from './upload-url.js'
 import { ITEM_FIELDS, parseDriveItem, parseTopItem, tryItemId, UnusableItem } from './wire.js'
-
-// Dates that JavaScript and SharePoint can both write.
-const LATEST: Milliseconds = Date.UTC(9999, 0)
 
 const GONE = 'gone'
 
@@ -210,8 +207,7 @@ function isAsWanted(item: DriveItem, { name, parent, modified }: ItemUpdate): bo
 }
 
 function timesOf(modified: Milliseconds): { readonly lastModifiedDateTime: string } {
-  const time = Math.min(Math.max(Math.floor(modified), 0), LATEST)
-  return { lastModifiedDateTime: new Date(time).toISOString() }
+  return { lastModifiedDateTime: new Date(servableTime(modified)).toISOString() }
 }
 
 /** The root of what is shared may not say what is above it. */

@@ -11,6 +11,7 @@ import { distinctName, hasBetterClaim, shownName } from '../model/item-name.js'
 import type { NewLibrary } from '../model/library.js'
 import { isOfSent } from '../model/rewritten.js'
 import { joinedEvidence, sameContent } from '../model/same-content.js'
+import { moreExact } from '../model/same-second.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import {
@@ -597,11 +598,6 @@ function cleaned(item: DriveItem): DriveItem {
     modified: cleanTime(item.modified),
     created: cleanTime(item.created),
   }
-}
-
-/** SharePoint keeps whole seconds. A program that has just saved must not see the time of its file jump. */
-function moreExact(ours: Milliseconds, theirs: Milliseconds): Milliseconds {
-  return theirs % 1_000 === 0 && Math.floor(ours / 1_000) * 1_000 === theirs ? ours : theirs
 }
 
 function cleanTime(time: Milliseconds): Milliseconds {

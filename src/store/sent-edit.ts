@@ -3,7 +3,7 @@ import type { DriveItem } from '../model/drive-item.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName } from '../model/item-name.js'
 import { sameContent } from '../model/same-content.js'
-import { isSameSecond } from '../model/same-second.js'
+import { isSameSecond, moreExact } from '../model/same-second.js'
 import type { ContentTable } from './content-table.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
@@ -75,7 +75,8 @@ export interface SentPlace {
   readonly answer: DriveItem
   /** The content there is the one that the change began with. */
   readonly isAsBase: boolean
-  readonly withTimes: boolean
+  /** The time that was sent with it; `undefined`: none was. */
+  readonly modified: Milliseconds | undefined
 }
 
 export interface SentEditParts {
@@ -175,24 +176,44 @@ export class SentEdit {
     // Nothing is owed any more where it had its old place back before this was answered.
     const owed = this.#owed.of(ino) ?? this.#nothingOwed(item)
     if (owed.isNew) return
-    const { answer, isAsBase, withTimes, place } = sent
+    const { answer, isAsBase, modified, place } = sent
     const before = owed.base.parent && this.#items.byRemoteId(item.library, owed.base.parent)
     if (before) this.remote.nameLeft(before.ino)
-    const times = withTimes ? owed.times && !isSameSecond(item.modified, answer.modified) : owed.times
+    const times = this.#timesLeft(item, owed, modified, answer)
     // Of a content that is not known here yet the tag must not be: by it ours would replace or delete that unseen.
     if (!owed.content && isAsBase)
       this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
     this.#settleInto(item, { ...owed, times }, place, isAsBase ? answer.eTag : owed.base.eTag)
     this.changes.push(attributesChanged(item))
+    if (isAsBase) this.#takeName(item, place, answer)
   }
 
-  timesSent(ino: Ino, answer: DriveItem): void {
+  /** @param modified that was sent */
+  timesSent(ino: Ino, modified: Milliseconds, answer: DriveItem): void {
     const item = this.#items.byIno(ino)
     const owed = this.#owed.of(ino)
     if (item === undefined || owed === undefined || owed.isNew) return
     if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
-    const times = owed.times && !isSameSecond(item.modified, answer.modified)
-    this.#owed.leave({ ...owed, times }, this.#now)
+    this.#owed.leave({ ...owed, times: this.#timesLeft(item, owed, modified, answer) }, this.#now)
+  }
+
+  /**
+   * Whether a time is still owed: only one that was set after the time that was `sent`. What the service has made of that counts, and
+   * is shown, because the service would make the same of it again.
+   */
+  #timesLeft(
+    item: ItemRecord,
+    { times, content }: Pick<Owed, 'times' | 'content'>,
+    sent: Milliseconds | undefined,
+    answer: DriveItem,
+  ): boolean {
+    if (!times || sent === undefined || item.modified !== sent) return times
+    const shown = moreExact(item.modified, answer.modified)
+    if (!content && shown !== item.modified) {
+      this.#local.setModified.run(shown, this.#now, item.ino)
+      this.changes.push(attributesChanged(item))
+    }
+    return false
   }
 
   /** What the service has of it now, after something that it told was not shown. */
@@ -301,7 +322,7 @@ export class SentEdit {
   }
 
   #settleContent(item: ItemRecord, owed: Owed, { answer, place, wasNew, isVerbatim }: SentContent): number {
-    const modified = isSameSecond(item.modified, answer.modified) ? item.modified : answer.modified
+    const modified = moreExact(item.modified, answer.modified)
     const generation = this.#newContent(item, answer.size, modified, {
       hash: answer.quickXorHash,
       cTag: answer.cTag,
@@ -317,7 +338,7 @@ export class SentEdit {
     return generation
   }
 
-  /** Somebody else has made it with other capitals. */
+  /** Somebody else has made it with other capitals, or the service keeps such names otherwise. */
   #takeName({ ino, library }: ItemRecord, place: RemotePlace, answer: DriveItem): void {
     if (answer.name !== place.name && this.#owed.of(ino) === undefined) this.#putTheirs(library, answer)
   }

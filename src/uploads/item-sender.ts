@@ -251,8 +251,10 @@ export class ItemSender {
     { library, place }: Target,
     sending: Sending,
   ): Promise<boolean> {
+    // Of a folder, and of what the other side has told something of, `times` only says that the service is to be asked.
+    const withTimes = owed.times && !owed.content && !owed.missed && item.kind === 'file'
     try {
-      await this.#moveTo(item, owed, library, place, owed.times && !owed.content, sending.signal)
+      await this.#moveTo(item, owed, library, place, withTimes, sending.signal)
       return true
     } catch (failure) {
       if (isFault(failure, 'item-not-found'))
@@ -297,15 +299,18 @@ export class ItemSender {
     const eTag = owed.content ? owed.base.eTag : item.eTag
     let answer: DriveItem
     let isAsBase = true
+    let modified = withTimes ? item.modified : undefined
     try {
       answer = await writer.update(
         key,
-        withTimes ? { ...update, modified: item.modified } : update,
+        { ...update, ...(modified !== undefined && { modified }) },
         eTag,
         signal,
       )
     } catch (failure) {
       if (!isFault(failure, 'stale-content')) throw failure
+      // Sent once more without them: what has changed there may have a time of its own.
+      modified = undefined
       const theirs = await writer.item(key, signal)
       isAsBase =
         item.kind !== 'file' ||
@@ -315,7 +320,7 @@ export class ItemSender {
         ? theirs
         : await writer.update(key, { name: place.name, parent: place.parent }, theirs.eTag, signal)
     }
-    this.#change(edit => edit.placeSent(item.ino, { place, answer, isAsBase, withTimes }))
+    this.#change(edit => edit.placeSent(item.ino, { place, answer, isAsBase, modified }))
   }
 
   async #sendTimes(item: ItemRecord, owed: Owed, { library }: Target, { signal }: Sending): Promise<boolean> {
@@ -338,7 +343,7 @@ export class ItemSender {
       }
       answer = await writer.update(key, { modified: item.modified }, theirs.eTag, signal)
     }
-    this.#change(edit => edit.timesSent(item.ino, answer))
+    this.#change(edit => edit.timesSent(item.ino, item.modified, answer))
     return false
   }
 

@@ -95,6 +95,8 @@ class Job implements Sending {
   readonly signal: AbortSignal
   readonly outdated: UploadSession | undefined
   readsFile = false
+  /** The item has been changed here since the job began. */
+  isOvertaken = false
   sentBytes: Bytes = 0
   ended: Promise<void> = Promise.resolve()
 
@@ -169,7 +171,9 @@ export class Uploader {
   /** The item is about to change: an upload that reads its bytes from the file ends. Others are not about these any more. */
   stop(ino: Ino): void {
     const job = this.#jobs.get(ino)
-    if (job?.readsFile !== true) return
+    if (job === undefined) return
+    job.isOvertaken = true
+    if (!job.readsFile) return
     const session = this.#deps.store.owed.of(ino)?.session
     if (session !== undefined) this.#outdated.set(ino, session)
     job.abort.abort(new Fault('cancelled', 'The file is being changed'))
@@ -459,17 +463,19 @@ export class Uploader {
   }
 
   #sendItem(task: Task & { readonly kind: 'item' }): void {
-    const { ino, library, revision } = task.owed
-    const { store, clock } = this.#deps
+    const { ino, library } = task.owed
+    const { store } = this.#deps
+    const before = this.#owedOf(ino)
     const job = new Job(library, this.#closed.signal, this.#outdated.get(ino))
     this.#jobs.set(ino, job)
     const work = async () => {
       await this.#items.send(ino, task.aside, job)
       this.#outdated.delete(ino)
       this.#succeeded(library, task.owed.content)
-      const left = store.owed.of(ino)
-      if (left?.revision !== revision) return
-      store.owed.setAttempts(ino, { ...left, notBefore: clock.now() + STUCK })
+      const left = this.#owedOf(ino)
+      if (left === undefined || left !== before) return
+      if (job.isOvertaken || this.#owner.isOpenForWriting(ino)) return
+      throw new Fault('stale-content', 'Sending this has changed nothing')
     }
     const noteFailure = (failure: Fault) => {
       const row = store.owed.of(ino)
@@ -489,6 +495,8 @@ export class Uploader {
     const work = async () => {
       await this.#deletions.send(task.deletion, job.signal)
       this.#succeeded(library, false)
+      if (store.owed.deletion(library, remoteId)?.number === number)
+        throw new Fault('stale-content', 'Deleting this has changed nothing')
     }
     const noteFailure = (failure: Fault) => {
       const row = store.owed.deletion(library, remoteId)
@@ -499,6 +507,20 @@ export class Uploader {
       this.#deleting.delete(number)
       this.#ended(task)
     })
+  }
+
+  /**
+   * What is owed of an item, for a comparison; `undefined`: nothing. What the service has accepted is never sent again unless
+   * something has changed, whatever was made of the answer.
+   */
+  #owedOf(ino: Ino): string | undefined {
+    const { owed, items } = this.#deps.store
+    const [row, item] = [owed.of(ino), items.byIno(ino)]
+    if (row === undefined || item === undefined || row.staysHere) return undefined
+    const { isNew, content, place, times, missed, base } = row
+    const { parent, name, remoteId, size, modified } = item
+    const wanted = [isNew, content, place, times, missed, parent, name, remoteId, size, modified]
+    return JSON.stringify([...wanted, base.parent, base.name, items.byIno(parent)?.remoteId])
   }
 
   /** Never rejects. */

@@ -73,6 +73,9 @@ export class FakeService {
   /** Hashes come late. */
   hashes = true
   lockedNames = new Set<string>()
+  /** What it makes of a time, and of a name, that it is sent. SharePoint keeps whole seconds. */
+  keepsTime: (time: Milliseconds) => Milliseconds = time => Math.floor(time / 1_000) * 1_000
+  keepsName: (name: string) => string = name => name
   quota = Infinity
   now: () => Milliseconds
   #lastId = 0
@@ -161,8 +164,7 @@ export class FakeService {
       name: item.name,
       kind: item.kind,
       size: item.bytes.length,
-      // SharePoint keeps whole seconds.
-      modified: Math.floor(item.modified / 1_000) * 1_000,
+      modified: this.keepsTime(item.modified),
       created: 0,
       eTag: `"{${item.id}},${item.version}"`,
       cTag: isFile ? `"c:{${item.id}},${item.contentVersion}"` : undefined,
@@ -300,7 +302,7 @@ export class FakeService {
 
   #add(parent: Held, name: string, kind: Held['kind'], bytes: Uint8Array, modified: Milliseconds): Held {
     const id = `I${++this.#lastId}` as ItemId
-    const item = this.#held(id, parent.id, name, kind, bytes, modified)
+    const item = this.#held(id, parent.id, this.keepsName(name), kind, bytes, modified)
     this.items.set(id, item)
     this.changed.push(id)
     this.log.push(`${kind === 'file' ? 'new' : 'folder'} ${this.#pathOf(item)}`)
@@ -318,7 +320,7 @@ export class FakeService {
 
   #update(item: Held, { name, parent, modified }: ItemUpdate): void {
     const from = this.#pathOf(item)
-    if (name !== undefined) item.name = name
+    if (name !== undefined) item.name = this.keepsName(name)
     if (parent !== undefined) item.parent = parent
     if (modified !== undefined) item.modified = modified
     item.version++

@@ -416,8 +416,8 @@ export class TlsConnection {
 
 /** Base64, as Graph reports it. @see https://learn.microsoft.com/onedrive/developer/code-snippets/quickxorhash */
 export function quickXorHash(bytes: Uint8Array): string
-/** Hashes bytes [0, size) of an open file on a worker thread. */
-export function quickXorHashFile(fd: number, size: number): Promise<string>
+/** The hash of bytes [start, start + length) of an open file, as if they were a file, from a worker thread. It cannot be stopped: keep it short. */
+export function quickXorHashRange(fd: number, start: number, length: number): Promise<string>
 /**
  * Lazily unmounts whatever is mounted at `directory`, as root by umount2(2), else by fusermount3.
  * @throws {Error} with `code` `EINVAL` (nothing is mounted there), `EPERM`, `EIO`, `NO_FUSERMOUNT`, `FUSERMOUNT`

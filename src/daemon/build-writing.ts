@@ -29,7 +29,7 @@ export interface WritingDeps {
   readonly stateDirectory: string
   /** Absent: changed bytes go through JavaScript. */
   readonly addon: NativeAddon | undefined
-  readonly hashFile: (fd: number, size: Bytes) => Promise<string>
+  readonly hashFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<string>
   readonly hashBytes: (bytes: Uint8Array) => string
   readonly folders: RemoteFolder
   readonly graph: GraphWriterDeps

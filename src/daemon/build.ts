@@ -30,7 +30,7 @@ import { HttpClient } from '../http/http-client.js'
 import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
 import { GuardedContent } from '../hydration/guarded-content.js'
-import { hashBytes, hashFileInSlices } from '../hydration/hash-in-slices.js'
+import { hashBytes, hashFileInPieces, hashFileInSlices } from '../hydration/hash-in-slices.js'
 import { HydrationLog } from '../hydration/hydration-log.js'
 import { Hydrator } from '../hydration/hydrator.js'
 import { LocalContents } from '../hydration/local-bytes.js'
@@ -175,7 +175,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 })
   const offline = new OfflineMemory(clock, tenant => uploads.reached(tenant))
   const hashes = {
-    hashFile: addon.found?.quickXorHashFile ?? hashFileInSlices,
+    hashFile: addon.found ? hashFileInPieces(addon.found.quickXorHashRange) : hashFileInSlices,
     hashBytes: addon.found?.quickXorHash ?? hashBytes,
   }
   const cache = new ContentCache({ store, directory: cacheDirectory, clock, ...hashes, onTrouble })

@@ -406,6 +406,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
     this.#lister.close()
     this.#files.releaseAll()
+    this.#deps.cache.end()
     await this.#deps.writer.settled()
     await this.#deps.hydrator.settled()
   }

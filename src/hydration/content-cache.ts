@@ -15,8 +15,9 @@ import { ByteRanges } from '../model/byte-ranges.js'
 import type { Bytes, Ino } from '../model/ids.js'
 import type { ContentRecord } from '../store/content-table.js'
 import type { Store } from '../store/store.js'
-import { ContentFile, type HashBytes, type HashFile } from './content-file.js'
+import { ContentFile, type HashBytes } from './content-file.js'
 import { contentSource } from './content-source.js'
+import type { HashFile } from './hash-in-slices.js'
 import { localFault } from './local-fault.js'
 
 export interface ContentCacheDeps {
@@ -55,6 +56,7 @@ export class ContentCache {
   readonly #open = new Map<string, Shared>()
   readonly #closing = new Set<Promise<void>>()
   readonly #deleting = new Set<Promise<void>>()
+  readonly #ending = new AbortController()
   #freed = 0
   #owner: ContentOwner = { recheck: () => Promise.resolve(), refuted: () => {} }
 
@@ -161,6 +163,11 @@ export class ContentCache {
     }
   }
 
+  /** What takes long, and can be done by the next process, ends. */
+  end(): void {
+    this.#ending.abort()
+  }
+
   /** Resolves when everything that was released is on the disk and in the store. */
   async settled(): Promise<void> {
     while (this.#closing.size > 0) await Promise.all(this.#closing)
@@ -209,6 +216,7 @@ export class ContentCache {
         table: store.content,
         clock,
         hashFile,
+        ending: this.#ending.signal,
         hashBytes,
         expectedHash: () => contentSource(store, ino, generation)?.quickXorHash,
         recheck: () => this.#owner.recheck(ino, generation),

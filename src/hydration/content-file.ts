@@ -6,6 +6,7 @@ import { nextContentState, type ContentEvent, type ContentState } from '../model
 import { Fault } from '../model/fault.js'
 import type { Bytes, Ino, Milliseconds } from '../model/ids.js'
 import type { ContentTable } from '../store/content-table.js'
+import type { HashFile } from './hash-in-slices.js'
 import { localFault } from './local-fault.js'
 import { QuickXorSum } from './quick-xor-sum.js'
 
@@ -20,9 +21,6 @@ const WITHHELD: Bytes = 64 * 1024
 // How exact `accessed` is: a write to the store for every open of a local file would cost more than it tells.
 const ACCESS_RESOLUTION: Milliseconds = 60 * 60 * 1000
 
-/** `fd`, size -> base64. On a worker thread: `quickXorHashFile` of the addon. */
-export type HashFile = (fd: number, size: Bytes) => Promise<string>
-
 /** Bytes -> base64, at once. `quickXorHash` of the addon: 30 microseconds for a megabyte. */
 export type HashBytes = (bytes: Uint8Array) => string
 
@@ -30,6 +28,8 @@ export interface ContentFileDeps {
   readonly table: ContentTable
   readonly clock: Clock
   readonly hashFile: HashFile
+  /** Ends a verification that is under way: the next open begins it again. */
+  readonly ending: AbortSignal
   /** Where there is one, a file that arrives in one run of the daemon need not be read again to be verified. */
   readonly hashBytes: HashBytes | undefined
   /** The hash that the service names now; `undefined` when it names none. */
@@ -84,6 +84,7 @@ export class ContentFile {
   #saving: Promise<void> | undefined
   #savingLater: Promise<void> | undefined
   #verifying: Promise<void> | undefined
+  readonly #unwanted = new AbortController()
   /** Only while something is to be saved later: most files are opened and closed. */
   #stopWaiting: AbortController | undefined
   readonly #presentListeners = new Set<(range: ByteRange) => void>()
@@ -181,6 +182,7 @@ export class ContentFile {
   supersede(): void {
     if (this.end) return
     this.#move('supersede')
+    this.#unwanted.abort()
     this.#ended()
   }
 
@@ -250,7 +252,7 @@ export class ContentFile {
 
   async #verify(): Promise<void> {
     const matches = await this.#hashMatches()
-    if (this.#state !== 'complete') return // superseded meanwhile
+    if (matches === undefined || this.#state !== 'complete') return // superseded meanwhile, or the drive is closing
     if (matches) {
       this.#move('verify')
       if (this.#withheld) this.#announce(this.#withheld)
@@ -264,14 +266,17 @@ export class ContentFile {
     this.#deps.onRefuted()
   }
 
-  async #hashMatches(): Promise<boolean> {
+  /** @returns `undefined`: nobody wants to know any more */
+  async #hashMatches(): Promise<boolean | undefined> {
     const expected = this.#deps.expectedHash()
     if (expected === undefined) return true
     // Fewer: some came in an earlier run. More: some came twice.
     if (this.#pieces?.length === this.size) return this.#pieces.digest() === expected
+    const signal = AbortSignal.any([this.#deps.ending, this.#unwanted.signal])
     try {
-      return (await this.#deps.hashFile(this.fd, this.size)) === expected
+      return (await this.#deps.hashFile(this.fd, this.size, signal)) === expected
     } catch {
+      if (signal.aborted) return undefined
       return false // what cannot be read from the cache is as useless as wrong bytes
     }
   }

@@ -28,8 +28,8 @@ export interface BaseContents {
 export interface UnsentBytesDeps {
   readonly dirty: DirtyFiles
   readonly base: BaseContents
-  /** `fd`, size -> QuickXorHash, base64; not on this thread. */
-  readonly hashFile: (fd: number, size: Bytes) => Promise<string>
+  /** `fd`, size -> QuickXorHash, base64; not on this thread. @throws the signal's reason */
+  readonly hashFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<string>
   readonly hashBytes: (bytes: Uint8Array) => string
 }
 
@@ -83,7 +83,7 @@ export class UnsentBytes {
         checkStill()
         if (!isUnchanged()) throw new Fault('cancelled', 'The file is being changed')
       }
-      const hash = await this.#deps.hashFile(opened.fd, size)
+      const hash = await this.#deps.hashFile(opened.fd, size, signal)
       check()
       const read = async (range: ByteRange) => {
         check()

@@ -35,7 +35,7 @@ export interface UploaderDeps {
   readonly store: Store
   readonly dirty: DirtyFiles
   readonly base: BaseContents
-  readonly hashFile: (fd: number, size: Bytes) => Promise<string>
+  readonly hashFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<string>
   readonly hashBytes: (bytes: Uint8Array) => string
   readonly writer: RemoteWriter
   readonly folders: RemoteFolder

@@ -13,6 +13,7 @@ import { PinKeeper } from '../../src/fs/pin-keeper.js'
 import { CacheLimits, type Limits } from '../../src/hydration/cache-limits.js'
 import { ContentCache } from '../../src/hydration/content-cache.js'
 import type { HashBytes } from '../../src/hydration/content-file.js'
+import type { HashFile } from '../../src/hydration/hash-in-slices.js'
 import { GuardedContent, type ContentGuards } from '../../src/hydration/guarded-content.js'
 import { HydrationLog } from '../../src/hydration/hydration-log.js'
 import { HydrationPolicy, type HydrationRule, type Program } from '../../src/hydration/hydration-policy.js'
@@ -105,6 +106,8 @@ export function pattern(size: number, seed = 1): Uint8Array {
 export interface DriveWorldOptions {
   /** Hashes pieces while they arrive; absent: the whole file at its end. */
   readonly hashBytes?: HashBytes
+  /** Absent: at once, and noted in `hashed`. */
+  readonly hashFile?: HashFile
   readonly directory?: string
   readonly remote?: FakeRemote
   readonly clock?: TestClock
@@ -169,7 +172,7 @@ export class DriveWorld {
       store,
       directory: join(this.directory, 'content'),
       clock,
-      hashFile,
+      hashFile: options.hashFile ?? hashFile,
       onTrouble,
       ...(options.hashBytes === undefined ? {} : { hashBytes: options.hashBytes }),
     })

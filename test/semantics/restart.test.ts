@@ -1,6 +1,7 @@
 import { readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { HashFile } from '../../src/hydration/hash-in-slices.js'
 import { Fault } from '../../src/model/fault.js'
 import { inoOf } from '../../src/model/ids.js'
 import { fileItem, folderItem, pattern, ROOT, startWorld, until, DriveWorld } from './drive-world.js'
@@ -95,6 +96,34 @@ t.test('a file that was complete but not yet verified is verified at its next op
   t.ok(file.content.verified)
   t.equal(again.hashed.length, 1)
   t.equal(remote.downloads.length, before)
+})
+
+t.test('a drive that closes does not wait for a file to be verified; the next one verifies it', async t => {
+  let given = 0
+  const hashFile: HashFile = (_, __, signal) =>
+    new Promise((___, reject) => {
+      given++
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  const remote = new FakeRemote()
+  const note = pattern(50_000, 2)
+  remote.put(fileItem('note', 'note.txt', note), note)
+  const directory = t.testdir()
+  const world = startWorld(t, { directory, remote, hashFile })
+  world.library()
+  const file = await world.open('note.txt')
+  const reading = world.read(file, { start: 0, end: note.length }).catch((failure: unknown) => failure)
+  await until(() => given === 1)
+  await world.stop()
+  t.match(await reading, { code: 'cancelled' })
+  t.same(world.troubles, [], 'the bytes are not said to be wrong')
+
+  const before = remote.downloads.length
+  const again = startWorld(t, { directory, remote })
+  const opened = await again.open('note.txt')
+  t.ok(Buffer.compare(await again.read(opened, { start: 0, end: note.length }), note) === 0)
+  t.equal(again.hashed.length, 1)
+  t.equal(remote.downloads.length, before, 'nothing is downloaded again')
 })
 
 // "Cache files that the store does not list are deleted at the next start; listed ones that somebody deleted are

@@ -1354,3 +1354,18 @@ t.test('a directory that cannot be written to is said', async t => {
   writeFileSync(file, '')
   await t.rejects(world.uploader.exportUnsent(join(file, 'out'), forever), { code: 'local-io' })
 })
+
+t.test('a drive that closes does not wait for a huge file to be hashed', async t => {
+  const world = startUploads(t)
+  const ino = world.write('huge', 'a file with a hole of many gigabytes')
+  const opened = world.dirty.open(ino, 0)
+  opened.file.truncate(2 ** 37)
+  world.dirty.release(opened)
+  const sending = world.send().catch((failure: unknown) => failure)
+  await aWhile()
+  const began = performance.now()
+  await world.stop()
+  t.match(await sending, { code: 'cancelled' })
+  t.ok(performance.now() - began < 2_000, `${performance.now() - began} ms`)
+  t.same(world.troubles, [])
+})

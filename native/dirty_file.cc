@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,6 +44,18 @@ int Fallocate(int fd, int mode, ByteRange range) {
     result = fallocate(fd, mode, static_cast<off_t>(range.start), static_cast<off_t>(range.end - range.start));
   } while (result != 0 && errno == EINTR);
   return result == 0 ? 0 : errno;
+}
+
+// Whether the disk has too little room for the blocks of `range` that the file has not yet, however these lie. Trying would take
+// all that there is, if only for a moment: everybody else on this disk would meet that it is full.
+bool CannotHold(int fd, ByteRange range) {
+  constexpr uint64_t kBlock = 512;  // stat(2)
+  struct stat file{};
+  struct statvfs disk{};
+  if (fstat(fd, &file) != 0 || fstatvfs(fd, &disk) != 0) return false;
+  const uint64_t has = static_cast<uint64_t>(file.st_blocks) * kBlock;
+  const uint64_t wants = range.end - range.start;
+  return wants > has && wants - has > disk.f_bavail * disk.f_frsize;
 }
 
 }  // namespace
@@ -140,7 +153,9 @@ int DirtyFile::Zero(ByteRange range) {
 
 int DirtyFile::Allocate(ByteRange range, bool grow) {
   const std::unique_lock lock(mutex_);
+  if (CannotHold(fd_.get(), range)) return ENOSPC;
   const int error = Fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, range);
+  if (OutOfSpace(error)) Resize(fd_.get(), size_);  // gives back what was had beyond the end
   // Where the disk cannot promise room, it is found out when it is needed.
   if (error != 0 && error != EOPNOTSUPP && error != ENOSYS) return error;
   if (!grow || range.end <= size_) return 0;

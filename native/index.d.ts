@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly deadlineMilliseconds: number
   /** Entries kept natively for LOOKUP, GETATTR and READDIRPLUS; the oldest directories go first. */
   readonly maxEntries: number
+  /** Bytes; writing and allocating beyond it is EFBIG, before anything else is done. */
+  readonly largestFile: number
 }
 
 /** One kernel request that needs JavaScript. `id` is to be answered exactly once, by a `reply…` method. */

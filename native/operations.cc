@@ -459,8 +459,10 @@ void Server::Allocate(const Incoming& request) {
 void Server::ChangeContent(const Incoming& request, uint64_t handle, const Change& change) {
   const uint64_t unique = request.header.unique;
   const auto file = files_->Find(handle);
-  if (!file) {
-    device_.ReplyError(unique, EBADF);
+  // Before it is dirty, and before the disk is asked: what can never be sent costs nothing.
+  const bool too_large = change.range.end > options_.largest_file || change.range.end < change.range.start;
+  if (!file || too_large) {
+    device_.ReplyError(unique, file ? EFBIG : EBADF);
     return;
   }
   if (file->content->dirty() != nullptr) return io_.AnswerChange(unique, *file->content, change);

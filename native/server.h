@@ -35,6 +35,7 @@ struct ServerOptions {
   Validity validity;
   int64_t deadline_milliseconds;
   size_t max_entries;
+  uint64_t largest_file;
 };
 
 struct Protocol {

@@ -58,6 +58,7 @@ class OptionReader {
 
 bool ReadOptions(Napi::Env env, Napi::Object object, SessionOptions* options) {
   constexpr double kMaxId = 4294967294.0;
+  constexpr double kMaxSafeInteger = 9007199254740991.0;
   constexpr double kYear = 366.0 * 24 * 3600;
   OptionReader reader(env, object);
   MountOptions& mount = options->mount;
@@ -77,6 +78,7 @@ bool ReadOptions(Napi::Env env, Napi::Object object, SessionOptions* options) {
   server.validity.nanoseconds = static_cast<uint32_t>((timeout - std::floor(timeout)) * 1e9);
   server.deadline_milliseconds = static_cast<int64_t>(reader.Number("deadlineMilliseconds", 1, kYear * 1000));
   server.max_entries = static_cast<size_t>(reader.Number("maxEntries", 0, 1e9));
+  server.largest_file = static_cast<uint64_t>(reader.Number("largestFile", 0, kMaxSafeInteger));
   return reader.valid();
 }
 

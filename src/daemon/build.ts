@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Accounts } from '../auth/accounts.js'
 import { MsalClient } from '../auth/msal-client.js'
@@ -197,6 +197,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     clock,
     limits: () => limitsOf(config, policy.policy),
     freeBytes,
+    holdsChanges: () => statSync(cacheDirectory).dev === statSync(paths.stateDirectory).dev,
     onTrouble,
   })
   const hydrationLog = new HydrationLog({ store, clock, onArrived: bytes => limits.grew(bytes), onTrouble })

@@ -4,7 +4,13 @@ import { Fault } from '../model/fault.js'
 export function dirtyFault<Failure>(failure: Failure): Failure | Fault {
   const { code } = failure as NodeJS.ErrnoException
   if (code === undefined || failure instanceof Fault) return failure
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+  // Freeing something does not help: the file system of this disk, or a limit of this process, takes no such file.
+  if (code === 'EFBIG') {
+    return new Fault('file-too-large', 'The disk of this machine takes no file of this size', {
+      cause: failure,
+    })
+  }
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new Fault('disk-full', 'There is no space left on the disk for what has not been sent yet', {
       nextStep: 'Free some space and save again; what was written before is safe',
       cause: failure,
@@ -16,7 +22,7 @@ export function dirtyFault<Failure>(failure: Failure): Failure | Fault {
   })
 }
 
-/** @throws {Fault} `disk-full`, `local-io` */
+/** @throws {Fault} `disk-full`, `file-too-large`, `local-io` */
 export function locally(work: () => void): void {
   try {
     work()

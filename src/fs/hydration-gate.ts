@@ -1,4 +1,5 @@
 import { constants } from 'node:fs'
+import type { RoomNeed } from '../hydration/cache-limits.js'
 import type { HydrationLog } from '../hydration/hydration-log.js'
 import type { HydrationPolicy, Program, Verdict } from '../hydration/hydration-policy.js'
 import type { ContentReader, Hydrator } from '../hydration/hydrator.js'
@@ -31,9 +32,12 @@ export interface HydrationGateDeps {
 
 /** Who can make room on a full disk. Implemented by `hydration/cache-limits.ts`. */
 export interface Room {
-  /** @returns whether there is more than before */
-  makeRoom(): Promise<boolean>
+  /** Frees nothing where that would not help. @returns whether what is needed may fit now */
+  makeRoom(need: RoomNeed): Promise<boolean>
 }
+
+/** To begin a change takes a few blocks: a file, its log, a row. */
+export const NEW_CHANGE: RoomNeed = { bytes: 64 * 1024, of: 'changes' }
 
 /** What a program may do with the file that it opens; decided once, because a READ does not tell who wants it. */
 export interface Admission {
@@ -121,7 +125,9 @@ export class HydrationGate {
     const { verdict } = admission
     // Not at the first read that fails: GNU `tar --sparse` says nothing of that, and ends with 0.
     if (verdict === 'deny' || (verdict === 'local-only' && !isLocal())) throw this.#refusal(ino, admission)
-    return this.withRoom(() => this.#deps.hydrator.open(ino, generation, size, admission.appetite))
+    return this.withRoom({ bytes: 0, of: 'contents' }, () =>
+      this.#deps.hydrator.open(ino, generation, size, admission.appetite),
+    )
   }
 
   /** @throws {Fault} `hydration-refused`; as {@link Hydrator.ensure} */
@@ -138,7 +144,8 @@ export class HydrationGate {
       if (admission.verdict !== 'local-only') log.asks(file, admission)
       if (admission.verdict !== 'full') await this.#ensureHead(reader, admission, clamped, signal)
     }
-    await this.withRoom(() => hydrator.ensure(reader, range, signal))
+    const bytes = file.unwritten(clamped).reduce((sum, { start, end }) => sum + end - start, 0)
+    await this.withRoom({ bytes, of: 'contents' }, () => hydrator.ensure(reader, range, signal))
   }
 
   /**
@@ -160,11 +167,11 @@ export class HydrationGate {
   }
 
   /** What was not used for long goes before a read or a write fails. */
-  async withRoom<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+  async withRoom<Value>(need: RoomNeed, work: () => Value | Promise<Value>): Promise<Value> {
     try {
       return await work()
     } catch (failure) {
-      if (!isFault(failure, 'disk-full') || !(await this.#deps.room.makeRoom())) throw failure
+      if (!isFault(failure, 'disk-full') || !(await this.#deps.room.makeRoom(need))) throw failure
       return work()
     }
   }

@@ -6,7 +6,7 @@ import { isDirectory, type ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import type { DriveNodes } from './drive-nodes.js'
 import type { AttributeChanges, Attributes, Caller, Created } from './file-system.js'
-import type { HydrationGate } from './hydration-gate.js'
+import { NEW_CHANGE, type HydrationGate } from './hydration-gate.js'
 import type { LocalWriter } from './local-writer.js'
 import type { OpenFiles } from './open-files.js'
 
@@ -53,7 +53,7 @@ export class LocalChanges {
       const opened = await files.open(node, flags, caller, signal)
       return { ...opened, attributes: nodes.attributes(nodes.item(node)) }
     }
-    const { item, dirty } = await gate.withRoom(() => {
+    const { item, dirty } = await gate.withRoom(NEW_CHANGE, () => {
       const made = this.#deps.writer.create(nodes.directory(parent), name, 'file', permissions)
       this.#deps.onChanges(made.changes)
       return made
@@ -104,7 +104,7 @@ export class LocalChanges {
     const { nodes, files, gate, onChanges } = this.#deps
     const { size } = changes
     if (size !== undefined) {
-      await gate.withRoom(() => {
+      await gate.withRoom(NEW_CHANGE, () => {
         if (handle === undefined) files.truncate(nodes.file(node), size)
         else files.truncateOpened(handle, size)
       })

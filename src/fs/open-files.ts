@@ -6,6 +6,7 @@ import { readRange } from '../hydration/read-range.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault } from '../model/fault.js'
+import { checkFileSize } from '../model/file-size.js'
 import type { Bytes, Ino, NodeId } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ItemRecord } from '../store/item-record.js'
@@ -14,7 +15,7 @@ import { blocksOf } from './attributes.js'
 import { nodeOf, type DriveNodes } from './drive-nodes.js'
 import type { Attributes, Caller, Created, LocalContent, OpenFile } from './file-system.js'
 import { HandleTable, type OpenHandle } from './handle-table.js'
-import type { Admission, HydrationGate } from './hydration-gate.js'
+import { NEW_CHANGE, type Admission, type HydrationGate } from './hydration-gate.js'
 import type { LocalWriter } from './local-writer.js'
 
 const { O_RDWR, O_TRUNC, O_WRONLY } = constants
@@ -152,7 +153,7 @@ export class OpenFiles {
     const { gate } = this.#deps
     const { dirty } = this.#writable(number)
     if (dirty !== undefined) return dirty.file
-    return await gate.withRoom(() => {
+    return await gate.withRoom(NEW_CHANGE, () => {
       signal.throwIfAborted()
       // What the handle reads must be what the file has: else what is written would belong to another content.
       const opened = this.#begin(this.#deps.nodes.item(this.#writable(number).node), true)
@@ -162,12 +163,15 @@ export class OpenFiles {
   }
 
   async write(number: number, offset: Bytes, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    checkFileSize(offset + bytes.length)
     const file = await this.beginWrite(number, signal)
-    await this.#deps.gate.withRoom(() => file.write(offset, bytes))
+    const need = { bytes: bytes.length, of: 'changes' } as const
+    await this.#deps.gate.withRoom(need, () => file.write(offset, bytes))
   }
 
-  /** @throws {Fault} `read-only`, `access-removed`, `disk-full`, `local-io` */
+  /** @throws {Fault} `file-too-large`, `read-only`, `access-removed`, `disk-full`, `local-io` */
   truncate(item: ItemRecord, size: Bytes): void {
+    checkFileSize(size)
     // What changes nothing is not sent.
     if (this.#isUnchanged(item, size)) return
     const opened = this.#begin(item, size > 0)
@@ -181,6 +185,7 @@ export class OpenFiles {
 
   /** By way of a handle: also where the file was deleted. @throws {Fault} as {@link truncate}, `bad-handle` */
   truncateOpened(number: number, size: Bytes): void {
+    checkFileSize(size)
     const { node, dirty } = this.#writable(number)
     if (dirty === undefined) return this.truncate(this.#deps.nodes.item(node), size)
     dirty.file.truncate(size)

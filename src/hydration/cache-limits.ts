@@ -13,8 +13,8 @@ const WORTH_LOOKING: Bytes = 64 * MIB
 const INTERVAL: Milliseconds = 10 * MINUTE
 // Of what is to be online-only: not while somebody is working with it.
 const ONLINE_AGAIN_AFTER: Milliseconds = 60 * MINUTE
-// On a full disk: enough for whoever met it, and for the store.
-const ROOM: Bytes = 256 * MIB
+// On a full disk, besides what is needed: so that the next page is not the next full disk, and for the store.
+const RESERVE: Bytes = 16 * MIB
 const CONTENTS_AT_ONCE = 50
 
 export interface Limits {
@@ -26,14 +26,23 @@ export interface Limits {
   readonly age?: Milliseconds
 }
 
+/** What somebody could not get on a full disk. */
+export interface RoomNeed {
+  readonly bytes: Bytes
+  /** What it is for: contents of the service, or what was changed here. */
+  readonly of: 'contents' | 'changes'
+}
+
 export interface CacheLimitsDeps {
   readonly store: Pick<Store, 'content' | 'pins'>
-  readonly cache: Pick<ContentCache, 'free' | 'freed' | 'totalBytes'>
+  readonly cache: Pick<ContentCache, 'free' | 'freed' | 'isFreeable' | 'totalBytes'>
   readonly clock: Clock
   /** Asked each time. */
   readonly limits: () => Limits
   /** Free on the disk of the cache. */
   readonly freeBytes: () => Bytes
+  /** Whether what was changed here is kept on the disk of the cache. */
+  readonly holdsChanges: () => boolean
   /** Something went wrong that nobody waits for. */
   readonly onTrouble: (event: string, failure: unknown) => void
 }
@@ -83,17 +92,30 @@ export class CacheLimits {
     }))
   }
 
-  /** The disk is full. @returns whether something could be freed */
-  async makeRoom(): Promise<boolean> {
-    const { store, cache } = this.#deps
-    const wanted = Math.max(ROOM, this.#excess())
-    let freed: Bytes = 0
+  /**
+   * The disk is full. Frees what was not used for the longest time, and no more than is needed; nothing where all that may be
+   * freed is not enough, or is on another disk.
+   * @returns whether what is needed may fit now
+   */
+  async makeRoom({ bytes, of }: RoomNeed): Promise<boolean> {
+    const { store, cache, freeBytes, limits, holdsChanges } = this.#deps
+    if (of === 'changes' && !holdsChanges()) return false
+    const lacking = bytes + (limits().freeBytes ?? 0) - freeBytes()
+    // What the disk refuses although it says that there is room, a quota for instance, is lacking as a whole.
+    const least = lacking > 0 ? lacking : Math.max(1, bytes)
+    const oldest: UsedContent[] = []
+    let found: Bytes = 0
     for await (const content of this.#longestUnused()) {
-      if (freed >= wanted) break
-      if (store.pins.of(content.ino) !== 'always-local') freed += this.#free(content)
+      if (found >= least + RESERVE) break
+      if (store.pins.of(content.ino) === 'always-local' || !cache.isFreeable(content.ino, content.generation))
+        continue
+      oldest.push(content)
+      found += content.localBytes
     }
+    if (found < least) return false
+    for (const content of oldest) this.#free(content)
     await cache.freed()
-    return freed > 0
+    return true
   }
 
   async close(): Promise<void> {

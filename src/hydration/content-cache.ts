@@ -112,14 +112,18 @@ export class ContentCache {
     else if (local) void this.#unlink(this.pathOf(ino, generation))
   }
 
+  /** Whether nobody has it open, and nobody has changed it. */
+  isFreeable(ino: Ino, generation: number): boolean {
+    return !this.#open.has(nameOf(ino, generation)) && this.#deps.store.owed.of(ino)?.content !== true
+  }
+
   /**
    * Makes a content online-only.
    * @returns false when somebody has it open, or has changed it: nothing was done
    * @throws {Fault} as the store
    */
   free(ino: Ino, generation: number): boolean {
-    if (this.#open.has(nameOf(ino, generation)) || this.#deps.store.owed.of(ino)?.content === true)
-      return false
+    if (!this.isFreeable(ino, generation)) return false
     this.#deps.store.content.remove(ino, generation)
     const path = this.pathOf(ino, generation)
     // The name may be used again before the file is deleted.

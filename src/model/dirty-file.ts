@@ -7,7 +7,7 @@ import type { Bytes, Milliseconds } from './ids.js'
  * Every byte below the size is one of three: written here, given by the base (the content that the change began with),
  * or zero. What was written is in the file when a call returns, and is found again after the process was killed.
  *
- * All methods throw {@link Fault} `disk-full`, `local-io`; nothing was changed then.
+ * All methods throw {@link Fault} `disk-full`, `file-too-large`, `local-io`; nothing was changed then.
  */
 export interface DirtyFile {
   readonly size: Bytes

@@ -13,6 +13,7 @@ import type {
 } from '../fs/file-system.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault, isFault } from '../model/fault.js'
+import { LARGEST_FILE } from '../model/file-size.js'
 import type { NodeId } from '../model/ids.js'
 import { ListingAhead } from './listing-ahead.js'
 import { packEntries, packNode } from './node-record.js'
@@ -382,6 +383,7 @@ function startSession(
         timeoutSeconds: KERNEL_CACHE_SECONDS,
         deadlineMilliseconds: REQUEST_DEADLINE_MILLISECONDS,
         maxEntries: NATIVE_ENTRIES,
+        largestFile: LARGEST_FILE,
       },
       onRequests,
     )

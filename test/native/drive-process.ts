@@ -165,6 +165,7 @@ export class DriveProcess {
         timeoutSeconds: 3600,
         deadlineMilliseconds: 10_000,
         maxEntries: 200_000,
+        largestFile: 2 ** 44,
         ...options,
       } satisfies SessionOptions,
     ])

@@ -197,6 +197,7 @@ t.test('a mount whose lifeline is missing, or not a program, works', async t => 
     timeoutSeconds: 1,
     deadlineMilliseconds: 1000,
     maxEntries: 1000,
+    largestFile: 2 ** 44,
   }
   const program = `
     const session = new (require(${JSON.stringify(addon)}).Session)(${JSON.stringify(options)}, () => {})

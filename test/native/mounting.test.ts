@@ -30,6 +30,7 @@ const OPTIONS = {
   timeoutSeconds: 1,
   deadlineMilliseconds: 1000,
   maxEntries: 1000,
+  largestFile: 2 ** 44,
 }
 
 t.test('a mount has the type, source and options that were asked for, and goes without a trace', async t => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ended, isRoot, run, start, until } from './drive-process.js'
@@ -383,6 +383,49 @@ print(file_hash(sys.argv[1]))`
   t.equal(await python(t, program, path), expected.join('\n'))
   t.equal(drive.count('read'), 0, 'the base gives none of it')
   t.equal(drive.count('begin-write'), 1)
+})
+
+t.test('a size above the largest is EFBIG by every way, natively and before anything else', async t => {
+  const { drive, path } = await driveWithBase(t, {}, { largestFile: 1_000_000 })
+  const program = `
+size = lambda: os.stat(sys.argv[1]).st_size
+fd = os.open(sys.argv[1], os.O_RDWR)
+print(refused(lambda: os.pwrite(fd, b'xx', 999999)))
+print(refused(lambda: os.pwrite(fd, b'x', 1 << 50)))
+print(refused(lambda: fallocate(fd, 0, 0, 1000001)))
+print(refused(lambda: fallocate(fd, KEEP_SIZE, 999999, 2)))
+print(refused(lambda: fallocate(fd, ZERO_RANGE, 0, 1000001)))
+other = os.open('/dev/zero', os.O_RDONLY)
+os.lseek(fd, 1000000, os.SEEK_SET)
+print(refused(lambda: os.sendfile(fd, other, None, 4096)))
+print(refused(lambda: os.write(fd, b'x')))
+print(refused(lambda: os.copy_file_range(fd, fd, 4096, 0, 1000000)), size())
+`
+  const refused = ['EFBIG', 'EFBIG', 'EFBIG', 'EFBIG', 'EFBIG', 'EFBIG', 'EFBIG', 'EFBIG 300000']
+  t.equal(await python(t, program, path), refused.join('\n'))
+  t.equal(drive.count('begin-write'), 0, 'JavaScript has not heard of it')
+  const fits = `
+fd = os.open(sys.argv[1], os.O_RDWR)
+fallocate(fd, 0, 0, 1000000)
+os.pwrite(fd, b'x', 999999)
+append = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
+print(refused(lambda: os.write(append, b'x')), os.fstat(fd).st_size)`
+  t.equal(await python(t, fits, path), 'EFBIG 1000000')
+})
+
+t.test('what the disk cannot hold is not tried: nobody else meets a full disk', async t => {
+  const { drive, path } = await driveWithBase(t, {}, { largestFile: 2 ** 53 - 1 })
+  const free = statfsSync(drive.scratch)
+  const program = `
+fd = os.open(sys.argv[1], os.O_RDWR)
+print(refused(lambda: fallocate(fd, 0, 0, int(sys.argv[2]))), os.fstat(fd).st_size)`
+  const everything = free.bsize * free.blocks
+  t.equal(await python(t, program, path, String(everything)), 'ENOSPC 300000')
+  const unsent = readdirSync(drive.scratch, { recursive: true, withFileTypes: true }).filter(
+    entry => entry.isFile() && entry.parentPath.endsWith('unsent'),
+  )
+  t.ok(unsent.length > 0)
+  for (const { parentPath, name } of unsent) t.ok(statSync(join(parentPath, name)).blocks < 2_000, name)
 })
 
 t.test('fsync asks JavaScript where something was written, and for directories', async t => {

@@ -154,6 +154,8 @@ export class DriveWorld {
   readonly guard: RemovalGuard
   /** On the disk of the cache. */
   freeBytes = Infinity
+  /** Whether it is the disk of what was changed here. */
+  holdsChanges = true
 
   constructor(options: DriveWorldOptions & { readonly directory: string }) {
     this.directory = options.directory
@@ -187,6 +189,7 @@ export class DriveWorld {
       clock,
       limits: administrator?.limits ?? (() => options.limits ?? {}),
       freeBytes: () => this.freeBytes,
+      holdsChanges: () => this.holdsChanges,
       onTrouble,
     })
     const onArrived = (bytes: number) => this.limits.grew(bytes)

@@ -18,13 +18,21 @@ export function hasContent(item: DriveItem, version: ContentVersion): boolean {
 }
 
 /**
- * Whether the ETag of a download is that of the item: both are `"{GUID},n"` on SharePoint, where n counts changes.
- * Tags of another shape prove nothing.
+ * What the ETag of an answer says of `item`: both are `"{GUID},n"` on SharePoint, where n counts changes. Tags of another
+ * shape, and those of other items, say nothing.
  */
-export function isSameTag(tag: string | undefined, expected: string | undefined): boolean {
-  const [one, other] = [versionNumberOf(tag), versionNumberOf(expected)]
-  return one !== undefined && one.guid === other?.guid && one.number === other.number
+export function tagRelation(tag: string | undefined, item: Pick<DriveItem, 'eTag'>): TagRelation {
+  const [one, other] = [versionNumberOf(tag), versionNumberOf(item.eTag)]
+  if (one === undefined || one.guid !== other?.guid) return 'unknown'
+  return one.number === other.number ? 'same' : 'other-change'
 }
+
+export type TagRelation =
+  /** Of this very state of the item. */
+  | 'same'
+  /** Of this item, before or after a change that need not concern its content. */
+  | 'other-change'
+  | 'unknown'
 
 function versionNumberOf(tag: string | undefined): { guid: string; number: string } | undefined {
   const match = /^(?:W\/)?"\{([0-9A-Fa-f-]{36})\},(\d+)"$/.exec(tag ?? '')

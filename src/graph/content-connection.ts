@@ -4,16 +4,9 @@ import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, ContentVersion, ItemKey, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ContentSink } from '../model/remote.js'
-import { isSameTag } from './content-check.js'
-import { bodyStart } from './content-range.js'
+import { deliveryOf, NotTheFile } from './delivery.js'
 import { watched } from './direct-store.js'
-import {
-  checkedUrl,
-  downloadBlocked,
-  malwareDetected,
-  type DownloadUrl,
-  type DownloadUrls,
-} from './download-urls.js'
+import { downloadBlocked, malwareDetected, type DownloadUrl, type DownloadUrls } from './download-urls.js'
 import { graphFault } from './graph-fault.js'
 import type { Throttle } from './throttle.js'
 
@@ -75,7 +68,7 @@ export class ContentConnection {
         const request = {
           method: 'GET',
           url,
-          headers: { range: `bytes=${range.start}-${range.end - 1}` },
+          headers: { range: `bytes=${range.start}-${range.end - 1}`, 'accept-encoding': 'identity' },
         } as const
         const response = await this.#deps.http.download(
           request,
@@ -84,9 +77,9 @@ export class ContentConnection {
         )
         if (isDelivery(response)) return
         if (!isRedirect(response)) throw this.#refusal(key.tenant, response)
-        url = checkedUrl(absolute(response.headers['location'], url))
+        url = sameDownload(response.headers['location'], url)
       }
-      throw new Fault('protocol-error', 'The download was redirected too often')
+      throw new NotTheFile('The download was redirected too often')
     } catch (failure) {
       if (failure !== ENOUGH) throw failure
     }
@@ -102,10 +95,10 @@ export class ContentConnection {
     this.#deps.throttle.heed(wanted.key.tenant, head.headers)
     if (!isDelivery(head)) return undefined
     const { source, range } = wanted
-    const start = bodyStart(head, range, source.item.size)
-    const cut = within(range, start, sink, stop)
-    const proven = isSameTag(head.headers['etag'], source.item.eTag)
-    return proven ? cut : this.#confirmed(wanted, cut, signal)
+    const delivery = deliveryOf(head, range, source.item)
+    const end = Math.min(range.end, delivery.range.end)
+    const cut = within({ start: range.start, end }, delivery.range.start, sink, stop)
+    return delivery.isOfThisState ? cut : this.#confirmed(wanted, cut, signal)
   }
 
   /**
@@ -155,8 +148,21 @@ function isRedirect(head: HttpHead): boolean {
   return [301, 302, 303, 307, 308].includes(head.status)
 }
 
-function absolute(location: string | undefined, base: string): string | undefined {
-  return location !== undefined && URL.canParse(location, base) ? new URL(location, base).href : undefined
+/**
+ * Where a redirect of a download leads, if that is the same page of the same host: a site that was renamed.
+ *
+ * @throws {NotTheFile} where it leads to pages, a sign-in, another host: nobody goes there with a download
+ */
+function sameDownload(location: string | undefined, base: string): string {
+  const from = new URL(base)
+  const to = location !== undefined && URL.canParse(location, base) ? new URL(location, base) : undefined
+  const isSame = to?.origin === from.origin && pageOf(to) === pageOf(from)
+  if (isSame && to.href !== from.href && to.username === '' && to.password === '') return to.href
+  throw new NotTheFile('The service leads elsewhere in place of the file')
+}
+
+function pageOf({ pathname }: URL): string {
+  return pathname.slice(pathname.lastIndexOf('/')).toLowerCase()
 }
 
 /** Cuts a body that begins at `start` down to `range`, with the offsets of the file. */

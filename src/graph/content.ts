@@ -6,6 +6,7 @@ import type { Bytes, ContentVersion, ItemKey } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ContentSink, RemoteContent } from '../model/remote.js'
 import { ContentConnection, UrlRefused } from './content-connection.js'
+import { NotTheFile } from './delivery.js'
 import { watched } from './direct-store.js'
 import type { DownloadUrl, DownloadUrls } from './download-urls.js'
 import { Patience } from './patience.js'
@@ -70,7 +71,7 @@ export class GraphContent implements RemoteContent {
           if (refused !== undefined && !progressed) throw failure.fault
           refused = source
         } else {
-          refused = undefined
+          refused = failure instanceof NotTheFile ? source : undefined
           await patience.afterFailure(failure, progressed, signal)
         }
       }

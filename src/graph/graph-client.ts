@@ -1,6 +1,6 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { Priority } from '../concurrency/limiter.js'
-import { jsonObjectOf, type JsonObject } from '../http/json.js'
+import { jsonObjectOf, notAnAnswer, type JsonObject } from '../http/json.js'
 import type { HttpRequest, HttpResponse, HttpSender, PieceBody } from '../http/message.js'
 import type { Cloud } from '../model/cloud.js'
 import { Fault, isFault } from '../model/fault.js'
@@ -84,7 +84,8 @@ export class GraphClient {
 
   /**
    * @param address a path below the version, or a link that an answer had, which must stay on Graph's v1.0
-   * @throws {Fault} by {@link graphFault}; `throttled` and `server-error` after retries
+   * @throws {Fault} by {@link graphFault}; `throttled` and `server-error` after retries, the latter also for pages and
+   *   redirects in place of an answer
    */
   async get(
     tenant: TenantId,
@@ -92,9 +93,11 @@ export class GraphClient {
     signal: AbortSignal,
     options: GetOptions = {},
   ): Promise<JsonObject> {
-    const response = await this.request(tenant, address, signal, options)
-    if (response.status === 200) return jsonObjectOf(response, this.#deps.cloud.graphHost)
-    throw new Fault('protocol-error', `${this.#deps.cloud.graphHost} answered with status ${response.status}`)
+    const { graphHost } = this.#deps.cloud
+    return await this.#ask(tenant, address, signal, options, response => {
+      if (response.status === 200) return jsonObjectOf(response, graphHost)
+      throw notAnAnswer(response, graphHost)
+    })
   }
 
   /** As {@link get}, for answers that are not JSON, such as the redirect of `/content`. Redirects are not followed. */
@@ -102,14 +105,25 @@ export class GraphClient {
     tenant: TenantId,
     address: string,
     signal: AbortSignal,
-    { headers = {}, body, priority = 'foreground', version = 'v1.0' }: GetOptions = {},
+    options: GetOptions = {},
   ): Promise<HttpResponse> {
+    return await this.#ask(tenant, address, signal, options, response => response)
+  }
+
+  /** @param read what is made of an answer; where it throws, the request has failed as if there were no answer */
+  async #ask<Value>(
+    tenant: TenantId,
+    address: string,
+    signal: AbortSignal,
+    { headers = {}, body, priority = 'foreground', version = 'v1.0' }: GetOptions,
+    read: (response: HttpResponse) => Value,
+  ): Promise<Value> {
     const url = this.#urlOf(address, version)
     const { clock, random } = this.#deps
     const method = body === undefined ? 'GET' : 'POST'
     const sent: Sent = { method, headers, changing: false, ...(body === undefined ? {} : { body }) }
-    return await withRetry({ policy: this.#retry, clock, random }, signal, () =>
-      this.#inTurn(tenant, url, sent, priority, signal),
+    return await withRetry({ policy: this.#retry, clock, random }, signal, async () =>
+      read(await this.#inTurn(tenant, url, sent, priority, signal)),
     )
   }
 
@@ -118,10 +132,17 @@ export class GraphClient {
    * has refused it unheard (401, a guest who was forgotten): after any other failure the caller finds out whether it
    * was done, see `untilKnown`.
    *
-   * @throws {Fault} by {@link graphFault}
+   * @returns an answer with a status of success, whatever its body
+   * @throws {Fault} by {@link graphFault}; `server-error` for a redirect, which is not followed
    */
   async write(tenant: TenantId, { path, ...sent }: WriteRequest, signal: AbortSignal): Promise<HttpResponse> {
-    return await this.#inTurn(tenant, this.#urlOf(path), { ...sent, changing: true }, 'background', signal)
+    const change = { ...sent, changing: true }
+    return this.#succeeded(await this.#inTurn(tenant, this.#urlOf(path), change, 'background', signal))
+  }
+
+  #succeeded(response: HttpResponse): HttpResponse {
+    if (response.status < 300) return response
+    throw notAnAnswer(response, this.#deps.cloud.graphHost)
   }
 
   /**
@@ -158,7 +179,7 @@ export class GraphClient {
         return await this.write(tenant, request, signal)
       }
       this.#refuse(tenant, part, { organization: this.#deps.organizations.nameOf(tenant), changing: true })
-      return part
+      return this.#succeeded(part)
     } catch (failure) {
       if (failure instanceof Fault) return failure
       throw failure

@@ -1,4 +1,4 @@
-import { jsonObjectOf, type JsonObject } from '../http/json.js'
+import { jsonObjectOf, notAnAnswer, type JsonObject } from '../http/json.js'
 import type { HttpRequest, HttpResponse, HttpSender, PieceBody } from '../http/message.js'
 import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
@@ -76,7 +76,8 @@ export class UploadUrl {
     if (OVER.has(status) || status === 204) return { kind: 'over' }
     // It did not want this fragment now: whoever sent it asks what it wants.
     if (status === 416) throw new Fault('server-error', 'The service has lost count of an upload')
-    if (status >= 300) {
+    if (status >= 300 && status < 400) throw notAnAnswer(response, new URL(this.#url).host)
+    if (status >= 400) {
       const organization = organizations.nameOf(this.#tenant)
       const fault = graphFault(response, { tenant: this.#tenant, organization, changing: true })
       if (fault.retryAfterSeconds !== undefined) throttle.pause(this.#tenant, fault.retryAfterSeconds)

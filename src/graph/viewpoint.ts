@@ -40,7 +40,8 @@ export class GraphViewpoint {
 
 /** Of this question; where Graph cannot be asked anything at all, it is a failure. */
 function isRefusal(failure: unknown): boolean {
-  return failure instanceof GraphFault ? failure.code !== 'throttled' : isFault(failure, 'protocol-error')
+  if (failure instanceof GraphFault) return failure.code !== 'throttled'
+  return isFault(failure, 'protocol-error', 'server-error')
 }
 
 function accessIn({ viewpoint }: Readonly<Record<string, unknown>>): LibraryAccess {

@@ -1,4 +1,4 @@
-import { isJsonObject, jsonObjectOf, type JsonObject } from '../http/json.js'
+import { isJsonObject, jsonObjectOf, notAnAnswer, type JsonObject } from '../http/json.js'
 import type { HttpSender } from '../http/message.js'
 import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
@@ -127,9 +127,9 @@ export class GraphWriter implements RemoteWriter {
   }
 
   async #delete({ tenant }: ItemKey, request: WriteRequest, signal: AbortSignal): Promise<typeof GONE> {
-    const { status } = await this.#deps.graph.write(tenant, request, signal)
-    if (status === 204) return GONE
-    throw new Fault('protocol-error', `The service answered a deletion with status ${status}`)
+    const answer = await this.#deps.graph.write(tenant, request, signal)
+    if (answer.status === 204) return GONE
+    throw notAnAnswer(answer, 'The service')
   }
 
   async #unlessGone<Value>({ tenant }: ItemKey, ask: () => Promise<Value>): Promise<Value | typeof GONE> {

@@ -8,6 +8,7 @@ import { Throttle } from '../../src/graph/throttle.js'
 import { HttpClient } from '../../src/http/http-client.js'
 import { contentVersion, type DriveItem } from '../../src/model/drive-item.js'
 import type { ItemKey } from '../../src/model/ids.js'
+import { loadNativeAddon, nativeTls } from '../../src/transport/native-addon.js'
 import { addressOf, openSignedInWorld } from './open-client.js'
 
 const world = await openSignedInWorld(t)
@@ -100,6 +101,81 @@ for (const [name, action] of Object.entries(TROUBLES)) {
     t.equal(sha256(await read(video, 1_000_000, 5_000_000)), sha256(await truth(video, 1_000_000, 5_000_000)))
   })
 }
+
+// SEMANTICS: "A program gets bytes of an answer only if that answer shows that it is the file"
+t.test(
+  'a page in place of the file brings not one byte, whatever the size, and the next answer is the file',
+  async t => {
+    const native = nativeTls(loadNativeAddon())
+    const direct = new HttpClient({ cloud: world.cloud, userAgent: 'test', native })
+    t.teardown(() => direct.close())
+    const type = { 'Content-Type': 'text/html' }
+    const PAGES = {
+      plain: { status: 200, headers: type, body: '<html>Throttled' },
+      'not encoded': {
+        status: 200,
+        headers: { ...type, 'Content-Encoding': 'identity' },
+        body: '<html>Throttled',
+      },
+      chunked: { status: 200, headers: type, body: '<html>Throttled', chunked: true },
+      'as long as the file': { status: 200, headers: type, body: undefined },
+      'as long as the file, and of no type': {
+        status: 200,
+        headers: { 'Content-Type': 'application/octet-stream' },
+        body: undefined,
+      },
+      'compressed, it says': {
+        status: 200,
+        headers: { 'Content-Encoding': 'gzip' },
+        body: undefined,
+      },
+      'a redirect to the library': {
+        status: 302,
+        headers: { Location: 'https://contoso.sharepoint.com/sites/Design/Documents' },
+      },
+      'a redirect to a page': { status: 302, headers: { Location: '/_layouts/15/Throttle.htm' } },
+    }
+    for (const size of [1_000, 262_143, 262_144, 262_145, 1_048_576]) {
+      const name = `of ${size} bytes`
+      const generated = { seed: size, size }
+      await editItem(emulator.world, { do: 'create-file', drive: documents.drive, path: '', name, generated })
+      const file = await find(documents, new RegExp(`^${name}$`))
+      for (const [what, page] of Object.entries(PAGES)) {
+        const action = 'body' in page ? { ...page, body: page.body ?? '<html>'.padEnd(size, '.') } : page
+        for (const http of [world.http, direct]) {
+          const { organizations, graph } = world
+          // As quick as the one of the world.
+          const retry = { attempts: 4, firstDelay: 5, maxDelay: 50, deadline: 20_000 }
+          const urls = new DownloadUrls({ graph, clock, organizations })
+          const throttle = new Throttle(clock)
+          const content = new GraphContent({
+            http,
+            urls,
+            throttle,
+            clock,
+            random: () => 0,
+            organizations,
+            retry,
+          })
+          const chunks: Buffer[] = []
+          const take = (chunk: Uint8Array) => void chunks.push(Buffer.from(chunk))
+          const fetch = () =>
+            content.fetch(file.key, contentVersion(file.item), { start: 0, end: size }, take, signal)
+          emulator.counters.reset()
+          emulator.faults.put({ id: 'page', match: { route: 'download' }, action })
+          await t.rejects(fetch(), { code: 'server-error' }, `${what}, ${size}`)
+          t.same(chunks, [], `${what}, ${size}: nothing`)
+          const { routes } = emulator.counters.report()
+          t.same([routes['browser'], routes['authorize']], [undefined, undefined], 'nobody looks at pages')
+          emulator.faults.put({ id: 'page', match: { route: 'download' }, times: 1, action })
+          await fetch()
+          emulator.faults.clear()
+          t.ok(Buffer.concat(chunks).equals(await truth(file, 0, size)), `${what}, ${size}: then the file`)
+        }
+      }
+    }
+  },
+)
 
 t.test('a stalled connection is given up, and the rest is fetched by another', async t => {
   const http = new HttpClient({ cloud: world.cloud, userAgent: 'test', deadlines: { betweenBytes: 200 } })

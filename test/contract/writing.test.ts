@@ -383,12 +383,12 @@ t.test('what a network says in the name of the service is no success, and undoes
   for (const route of ['put-content', 'create-upload-session', 'create-child', 'update-item']) {
     faults.put({ match: { route }, action })
   }
-  t.equal((await faultOf(upload(library.new('a.bin'), EMPTY))).code, 'protocol-error')
-  t.equal((await faultOf(upload(library.new('a.bin'), SMALL))).code, 'protocol-error')
-  t.equal((await faultOf(writer.createFolder(library.root, 'folder', signal))).code, 'protocol-error')
-  t.equal((await faultOf(writer.update(key, { name: 'new.bin' }, eTag, signal))).code, 'protocol-error')
+  t.equal((await faultOf(upload(library.new('a.bin'), EMPTY))).code, 'server-error')
+  t.equal((await faultOf(upload(library.new('a.bin'), SMALL))).code, 'server-error')
+  t.equal((await faultOf(writer.createFolder(library.root, 'folder', signal))).code, 'server-error')
+  t.equal((await faultOf(writer.update(key, { name: 'new.bin' }, eTag, signal))).code, 'server-error')
   faults.put({ match: { route: 'delete-item' }, action })
-  t.equal((await faultOf(writer.delete(key, eTag, signal))).code, 'protocol-error')
+  t.equal((await faultOf(writer.delete(key, eTag, signal))).code, 'server-error')
   t.same(library.names, ['old.bin', 'small.bin'])
 })
 

@@ -47,6 +47,8 @@ export interface FaultAction {
   readonly endAfterBytes?: number
   /** Announces a body longer (or shorter, if negative) than what is sent, and closes. */
   readonly lengthOff?: number
+  /** Does not say how long the body is. */
+  readonly chunked?: boolean
   /** Answers 200 and the whole file to a range request. */
   readonly ignoreRange?: boolean
   /** Sends so many bytes and then nothing more, keeping the connection. */

@@ -42,7 +42,7 @@ export class Sender {
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
     const length = Math.min(bodyLength(answer), action.keepBytes ?? Infinity)
     if (body.kind === 'text') response.setHeader('Content-Type', body.type)
-    if (body.kind !== 'none' || answer.status !== 204) {
+    if (action.chunked !== true && (body.kind !== 'none' || answer.status !== 204)) {
       response.setHeader('Content-Length', Math.max(0, length + (action.lengthOff ?? 0)))
     }
     if (action.lengthOff !== undefined) {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { NetworkFault } from '../../../src/http/network-fault.js'
-import { CONTOSO, fakeGraph, fakeGraphWith, graphError, patient } from './fake-graph.js'
+import { CONTOSO, fakeGraph, fakeGraphWith, graphError, patient, type Answer } from './fake-graph.js'
 
 const ok = { status: 200, body: { id: 'yes' } }
 
@@ -136,5 +136,32 @@ t.test('other refusals make nobody visit', async t => {
   ] as const) {
     const { graph } = fakeGraphWith({ revival }, graphError(status, code))
     await t.rejects(graph.get(CONTOSO, '/me', patient), { message: /Contoso|changed/ })
+  }
+})
+
+// SEMANTICS: "A page or a redirect in place of an answer is asked for again"
+t.test('a page, or a redirect to one, in place of an answer is asked for again, a few times', async t => {
+  const page: Answer = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>sorry</html>' }
+  const away: Answer = { status: 302, headers: { location: '/_layouts/15/Throttle.htm' }, body: '' }
+  for (const instead of [page, away]) {
+    const { graph, http, clock } = fakeGraph(instead, instead, ok)
+    t.same(await graph.get(CONTOSO, '/me', patient), { id: 'yes' })
+    t.same(clock.slept, [500, 1000])
+    t.ok(
+      http.requests.every(({ url }) => url === 'https://graph.microsoft.com/v1.0/me'),
+      'and nowhere else',
+    )
+    const always = fakeGraph(...Array.from({ length: 9 }, () => instead))
+    await t.rejects(always.graph.get(CONTOSO, '/me', patient), { code: 'server-error', nextStep: /proxy/ })
+    t.equal(always.http.requests.length, 5)
+  }
+})
+
+t.test('a redirect in place of the answer to a change is no success', async t => {
+  for (const status of [302, 307, 308]) {
+    const { graph, http } = fakeGraph({ status, headers: { location: 'https://contoso.sharepoint.com/x' } })
+    const change = { method: 'PUT', path: '/drives/b!d/items/01A/content', body: 'x' } as const
+    await t.rejects(graph.write(CONTOSO, change, patient), { code: 'server-error' })
+    t.equal(http.requests.length, 1)
   }
 })

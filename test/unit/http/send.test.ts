@@ -169,9 +169,9 @@ t.test('the proxy of the environment is used, and NO_PROXY is obeyed', async t =
   t.same(asked, ['CONNECT graph.emulator.example:443 HTTP/1.1'])
 })
 
-t.test('an answer that is not JSON is a protocol error', t => {
+t.test('an answer that is not JSON is none, and may be asked for again', t => {
   const answer = { status: 200, headers: {}, body: Buffer.from('<html>sign in to the hotel network</html>') }
-  t.throws(() => jsonObjectOf(answer, HOST), { code: 'protocol-error' })
-  t.throws(() => jsonObjectOf({ ...answer, body: Buffer.from('[1]') }, HOST), { code: 'protocol-error' })
+  t.throws(() => jsonObjectOf(answer, HOST), { code: 'server-error' })
+  t.throws(() => jsonObjectOf({ ...answer, body: Buffer.from('[1]') }, HOST), { code: 'server-error' })
   t.end()
 })

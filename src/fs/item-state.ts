@@ -1,6 +1,6 @@
 import { availability, type Availability } from '../model/content-state.js'
 import type { Bytes, Ino } from '../model/ids.js'
-import { patienceWith } from '../model/upload-patience.js'
+import { needsAttention } from '../model/upload-patience.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { lookInto } from './folder-state.js'
@@ -32,8 +32,8 @@ export function stateOf(deps: StateDeps, item: ItemRecord, localBytes: Bytes): I
 function stateOwed({ store }: Pick<StateDeps, 'store'>, ino: Ino): 'syncing' | 'attention' | undefined {
   const owed = store.owed.of(ino)
   if (owed === undefined || owed.staysHere) return undefined
-  const { hindrance } = owed
-  return hindrance !== undefined && patienceWith(hindrance.code).needsAttention ? 'attention' : 'syncing'
+  const { hindrance, attempts } = owed
+  return hindrance !== undefined && needsAttention(hindrance.code, attempts) ? 'attention' : 'syncing'
 }
 
 function stateOwedIn(deps: Pick<StateDeps, 'store'>, folder: Ino): 'syncing' | 'attention' | undefined {

@@ -38,8 +38,12 @@ const BY_CODE: Readonly<Record<string, FaultCode>> = {
   pathIsTooLong: 'name-too-long',
   pathTooDeep: 'name-too-long',
   invalidPath: 'name-refused',
+  nameContainsInvalidCharacters: 'name-refused',
   nameAlreadyExists: 'name-taken',
   upload_name_conflict: 'name-taken',
+  // Whatever the status: SharePoint says so with 409 and with 412 (reference R3).
+  resourceModified: 'stale-content',
+  entityTagDoesNotMatch: 'stale-content',
   resourceLocked: 'locked',
   lockMismatch: 'locked',
   lockOwnerMismatch: 'locked',
@@ -49,6 +53,8 @@ const BY_CODE: Readonly<Record<string, FaultCode>> = {
   activityLimitReached: 'throttled',
   throttledRequest: 'throttled',
   serviceNotAvailable: 'throttled',
+  // While it is being moved or repaired.
+  serviceReadOnly: 'server-error',
 }
 
 const BY_STATUS: Readonly<Record<number, FaultCode>> = {
@@ -103,11 +109,18 @@ const NEXT_STEP: Partial<Readonly<Record<FaultCode, string>>> = {
   throttled: 'Try again later.',
 }
 
-/** Makes of a refusal by Graph what the rest of the product decides by. Only codes count, never a text. */
+/**
+ * Makes of a refusal by Graph what the rest of the product decides by. Only codes count, never a text, and the service's code before
+ * the status: 409 alone means several things.
+ */
 export function graphFault(response: HttpResponse, who: Refused): Fault {
   const { organization } = who
   const codes = errorCodesOf(response)
-  const options: FaultOptions = { ...requestIdOf(response), ...retryAfterOf(response) }
+  const options: FaultOptions = {
+    ...requestIdOf(response),
+    ...retryAfterOf(response),
+    ...sentenceIn(response),
+  }
   if (response.status === 401) return unauthorized(response, codes, who, options)
   const code =
     codes.map(name => BY_CODE[name]).find(known => known !== undefined) ?? BY_STATUS[response.status]
@@ -167,6 +180,22 @@ export function errorCodesOf(response: HttpResponse): string[] {
     inner = inner['innerError'] ?? inner['innererror']
   }
   return codes
+}
+
+const LONGEST_SENTENCE = 200
+
+/** The service's own sentence, of which a part may be the other organization's: plain text of one line, and not long. */
+function sentenceIn(response: HttpResponse): { says?: string } {
+  const error = tryJsonObjectOf(response)?.['error']
+  const message = isJsonObject(error) ? error['message'] : undefined
+  if (typeof message !== 'string') return {}
+  const plain = message
+    .slice(0, 10 * LONGEST_SENTENCE)
+    .replace(/[\p{C}\p{Z}\s]+/gu, ' ')
+    .replace(/[“”"]/g, "'")
+    .trim()
+  if (plain === '') return {}
+  return { says: plain.length > LONGEST_SENTENCE ? `${plain.slice(0, LONGEST_SENTENCE)}…` : plain }
 }
 
 function requestIdOf(response: HttpResponse): { requestId?: string } {

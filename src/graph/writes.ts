@@ -1,7 +1,7 @@
 import { isJsonObject, jsonObjectOf, notAnAnswer, type JsonObject } from '../http/json.js'
 import type { HttpSender } from '../http/message.js'
 import type { DriveItem } from '../model/drive-item.js'
-import { Fault, isFault } from '../model/fault.js'
+import { Fault, isFault, type FaultOptions } from '../model/fault.js'
 import type { ItemKey, Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { ItemUpdate, RemoteWriter, UploadProgress, UploadSource, UploadTarget } from '../model/remote.js'
@@ -106,8 +106,17 @@ export class GraphWriter implements RemoteWriter {
     }
     const path = itemPath(item.drive, item.item)
     const request = { method: 'PATCH', path, body: JSON.stringify(body), headers: ifMatch(eTag) } as const
+    const namesNothing = name === undefined && parent === undefined
     return await untilKnown(this.#deps, signal, {
-      send: () => this.#change(item, request, signal),
+      send: async () => {
+        try {
+          return await this.#change(item, request, signal)
+        } catch (failure) {
+          // 409 with a code that nobody knows: no name can be in the way where none was given.
+          if (namesNothing && isFault(failure, 'name-taken')) throw this.#changedMeanwhile(item, failure)
+          throw failure
+        }
+      },
       look: async () => {
         const now = await this.item(item, signal)
         return isAsWanted(now, update) ? now : undefined
@@ -160,9 +169,21 @@ export class GraphWriter implements RemoteWriter {
     }
   }
 
+  #changedMeanwhile({ tenant }: ItemKey, cause: Fault): Fault {
+    const organization = this.#deps.organizations.nameOf(tenant)
+    return new Fault('stale-content', `The file was changed at ${organization} meanwhile`, {
+      ...about(cause),
+      cause,
+    })
+  }
+
   #mayNotBeDeleted(tenant: TenantId, cause: Fault): Fault {
     const organization = this.#deps.organizations.nameOf(tenant)
-    return new Fault('access-denied', `${organization} does not let you delete this`, { cause })
+    return new Fault('access-denied', `${organization} does not let you delete this`, {
+      ...about(cause),
+      nextStep: 'A retention policy may keep it. Ask the person who shared it with you.',
+      cause,
+    })
   }
 
   async #change(key: ItemKey, request: WriteRequest, signal: AbortSignal): Promise<DriveItem> {
@@ -225,4 +246,9 @@ function unusable(failure: unknown): unknown {
   return new Fault('protocol-error', `The service sent an item that makes no sense (${failure.message})`, {
     cause: failure,
   })
+}
+
+/** What the service has said with a refusal. */
+function about({ requestId, says }: Fault): FaultOptions {
+  return { ...(requestId !== undefined && { requestId }), ...(says !== undefined && { says }) }
 }

@@ -82,6 +82,8 @@ export interface FaultOptions extends ErrorOptions {
   readonly retryAfterSeconds?: number
   /** Graph's request-id, for the log and for the other organization's support. */
   readonly requestId?: string
+  /** The service's own sentence: shown in quotation marks where ours does not say enough, and never decided by. */
+  readonly says?: string
 }
 
 /**
@@ -94,6 +96,7 @@ export class Fault extends Error {
   readonly nextStep: string | undefined
   readonly retryAfterSeconds: number | undefined
   readonly requestId: string | undefined
+  readonly says: string | undefined
 
   constructor(code: FaultCode, message: string, options: FaultOptions = {}) {
     super(message, options)
@@ -101,6 +104,7 @@ export class Fault extends Error {
     this.nextStep = options.nextStep
     this.retryAfterSeconds = options.retryAfterSeconds
     this.requestId = options.requestId
+    this.says = options.says
   }
 }
 

@@ -1,3 +1,4 @@
+import { TIRED_AFTER, waitAfter, type Pace } from './attempts.js'
 import type { Fault, FaultCode } from './fault.js'
 import type { Milliseconds } from './ids.js'
 
@@ -14,50 +15,45 @@ export type Reach =
   | 'library'
   | 'tenant'
 
-export interface Patience {
+export interface Patience extends Pace {
   readonly reach: Reach
-  /** The first wait; each further one is twice as long. */
-  readonly first: Milliseconds
-  readonly longest: Milliseconds
-  /** Nothing will come of waiting alone: somebody has to do something. */
-  readonly needsAttention: boolean
+  /** Nothing will come of waiting alone: somebody has to do something; or nobody knows after {@link TIRED_AFTER} attempts. */
+  readonly attention: 'at once' | 'when tired' | 'never'
 }
 
-const soon = (reach: Reach): Patience => ({
-  reach,
-  first: 5 * SECOND,
-  longest: MINUTE,
-  needsAttention: false,
-})
-const aWhile = (reach: Reach): Patience => ({
-  reach,
-  first: 15 * SECOND,
-  longest: 15 * MINUTE,
-  needsAttention: false,
-})
+// Nobody is there: no request reaches anybody.
+const absent: Patience = { reach: 'tenant', first: 5 * SECOND, longest: MINUTE, attention: 'never' }
+// No wait is longer than the time that it has lasted already, so an outage is not made much longer by us.
+const soon: Patience = { reach: 'item', first: 5 * SECOND, longest: 4 * HOUR, attention: 'when tired' }
+const aWhile: Patience = { reach: 'item', first: 15 * SECOND, longest: 4 * HOUR, attention: 'when tired' }
 const someone = (reach: Reach): Patience => ({
   reach,
   first: 5 * MINUTE,
   longest: HOUR,
-  needsAttention: true,
+  attention: 'at once',
 })
 // Whatever hinders it is in the item itself. Once a day, in case the service has learnt something.
-const never: Patience = { reach: 'item', first: DAY, longest: DAY, needsAttention: true }
+const never: Patience = { reach: 'item', first: DAY, longest: DAY, attention: 'at once' }
 // Sign-in ends it at once, see `Uploader.retry`.
-const signIn: Patience = { reach: 'tenant', first: 30 * SECOND, longest: 5 * MINUTE, needsAttention: true }
+const signIn: Patience = {
+  reach: 'tenant',
+  first: 30 * SECOND,
+  longest: 30 * MINUTE,
+  attention: 'at once',
+}
 
 /** When it is tried again. The table is in docs/SEMANTICS.md, "What goes back, and when". */
 const PATIENCE: Partial<Readonly<Record<FaultCode, Patience>>> = {
-  offline: soon('tenant'),
-  'timed-out': aWhile('item'),
-  'server-error': aWhile('item'),
-  'protocol-error': aWhile('item'),
-  throttled: aWhile('tenant'),
-  'stale-content': soon('item'),
-  'name-taken': soon('item'),
-  'item-not-found': soon('item'),
-  'not-empty': aWhile('item'),
-  locked: { reach: 'item', first: MINUTE, longest: 10 * MINUTE, needsAttention: false },
+  offline: absent,
+  'timed-out': aWhile,
+  'server-error': aWhile,
+  'protocol-error': aWhile,
+  throttled: { reach: 'tenant', first: 15 * SECOND, longest: 30 * MINUTE, attention: 'never' },
+  'stale-content': soon,
+  'name-taken': soon,
+  'item-not-found': soon,
+  'not-empty': aWhile,
+  locked: { reach: 'item', first: MINUTE, longest: 30 * MINUTE, attention: 'never' },
   'quota-full': someone('space'),
   'access-denied': someone('item'),
   'read-only': someone('library'),
@@ -79,7 +75,7 @@ const PATIENCE: Partial<Readonly<Record<FaultCode, Patience>>> = {
   'file-too-large': never,
   'malware-detected': never,
   'not-supported': never,
-  'corrupt-content': { reach: 'item', first: MINUTE, longest: DAY, needsAttention: true },
+  'corrupt-content': { reach: 'item', first: MINUTE, longest: DAY, attention: 'at once' },
   'disk-full': someone('item'),
   'local-io': someone('item'),
 }
@@ -88,6 +84,12 @@ const OTHERWISE: Patience = someone('item')
 
 export function patienceWith(code: FaultCode): Patience {
   return PATIENCE[code] ?? OTHERWISE
+}
+
+/** Whether a person is to be told. @param attempts that have failed in a row */
+export function needsAttention(code: FaultCode, attempts: number): boolean {
+  const { attention } = patienceWith(code)
+  return attention === 'at once' || (attention === 'when tired' && attempts >= TIRED_AFTER)
 }
 
 /**
@@ -101,9 +103,7 @@ export function delayAfter(
   attempts: number,
   random: number,
 ): Milliseconds {
-  const { first, longest } = patienceWith(fault.code)
-  const delay = Math.min(longest, first * 2 ** Math.min(30, attempts - 1))
-  const jittered = Math.round(delay * (0.8 + 0.4 * random))
+  const wait = waitAfter(patienceWith(fault.code), attempts, random)
   // The service's own wish counts as the least, up to a day.
-  return Math.max(jittered, Math.min(DAY, (fault.retryAfterSeconds ?? 0) * SECOND))
+  return Math.max(wait, Math.min(DAY, (fault.retryAfterSeconds ?? 0) * SECOND))
 }

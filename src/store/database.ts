@@ -15,6 +15,7 @@ import { owed } from './migrations/0008-owed.js'
 import { sent } from './migrations/0009-sent.js'
 import { missed } from './migrations/0010-missed.js'
 import { deletedIno } from './migrations/0011-deleted-ino.js'
+import { nextStep } from './migrations/0014-next-step.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly Migration[] = [
   sent,
   missed,
   deletedIno,
+  nextStep,
 ]
 
 // After a burst it would stay as large as the burst was.

@@ -12,6 +12,8 @@ import { LatelySettled } from './lately-settled.js'
 export interface Hindrance {
   readonly code: FaultCode
   readonly message: string
+  /** What a person can do about it. */
+  readonly nextStep?: string
 }
 
 /** How often sending was tried, and when it may be tried again. */
@@ -135,6 +137,7 @@ interface AttemptRow {
   readonly not_before: number
   readonly reason: string | null
   readonly message: string | null
+  readonly next_step: string | null
 }
 
 interface Row extends AttemptRow {
@@ -238,7 +241,7 @@ export class OwedTable {
          times = excluded.times, stays_here = excluded.stays_here, base_etag = excluded.base_etag,
          base_size = excluded.base_size, base_parent = excluded.base_parent, base_name = excluded.base_name,
          base_modified = excluded.base_modified, revision = revision + 1, changed = excluded.changed, attempts = 0, not_before = 0,
-         reason = NULL, message = NULL, session_url = NULL, session_expires = NULL`,
+         reason = NULL, message = NULL, next_step = NULL, session_url = NULL, session_expires = NULL`,
     )
     this.#remove = database.prepare<[Ino]>('DELETE FROM owed WHERE ino = ?')
     this.#setSession = database.prepare<[string | null, number | null, Ino]>(
@@ -249,8 +252,8 @@ export class OwedTable {
        WHERE ino = ?`,
     )
     this.#setMissed = database.prepare<[number, Ino]>('UPDATE owed SET missed = ? WHERE ino = ?')
-    this.#setAttempts = database.prepare<[number, Milliseconds, string | null, string | null, Ino]>(
-      'UPDATE owed SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE ino = ?',
+    this.#setAttempts = database.prepare<[...AttemptColumns, Ino]>(
+      'UPDATE owed SET attempts = ?, not_before = ?, reason = ?, message = ?, next_step = ? WHERE ino = ?',
     )
     this.#deletion = database.prepare<[LibraryId, ItemId], DeletionRow>(
       'SELECT * FROM owed_deletion WHERE library = ? AND remote_id = ?',
@@ -287,9 +290,9 @@ export class OwedTable {
     this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
       'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
     )
-    this.#setDeletionAttempts = database.prepare<
-      [number, Milliseconds, string | null, string | null, number]
-    >('UPDATE owed_deletion SET attempts = ?, not_before = ?, reason = ?, message = ? WHERE number = ?')
+    this.#setDeletionAttempts = database.prepare<[...AttemptColumns, number]>(
+      'UPDATE owed_deletion SET attempts = ?, not_before = ?, reason = ?, message = ?, next_step = ? WHERE number = ?',
+    )
     this.#consent = database.prepare<[LibraryId]>('UPDATE owed_deletion SET consented = 1 WHERE library = ?')
     this.#allInos = database.preparePluck<[], Ino>('SELECT ino FROM owed')
     this.#inosOf = database.preparePluck<[LibraryId], Ino>(
@@ -410,9 +413,9 @@ export class OwedTable {
       .filter(owed => owed !== undefined)
   }
 
-  setAttempts(ino: Ino, { attempts, notBefore, hindrance }: Attempts): void {
+  setAttempts(ino: Ino, attempts: Attempts): void {
     this.#rows.delete(ino)
-    this.#setAttempts.run(attempts, notBefore, hindrance?.code ?? null, hindrance?.message ?? null, ino)
+    this.#setAttempts.run(...columnsOf(attempts), ino)
   }
 
   deletion(library: LibraryId, remoteId: ItemId): OwedDeletion | undefined {
@@ -468,14 +471,8 @@ export class OwedTable {
     this.lately.deletion(library, remoteId)
   }
 
-  setDeletionAttempts(number: number, { attempts, notBefore, hindrance }: Attempts): void {
-    this.#setDeletionAttempts.run(
-      attempts,
-      notBefore,
-      hindrance?.code ?? null,
-      hindrance?.message ?? null,
-      number,
-    )
+  setDeletionAttempts(number: number, attempts: Attempts): void {
+    this.#setDeletionAttempts.run(...columnsOf(attempts), number)
   }
 
   /** Of a library: numbers of items, and how many deletions. */
@@ -552,10 +549,27 @@ function deletionOf(row: DeletionRow): OwedDeletion {
   }
 }
 
-function attemptsOf({ attempts, not_before: notBefore, reason, message }: AttemptRow): Attempts {
+type AttemptColumns = [
+  attempts: number,
+  notBefore: Milliseconds,
+  reason: string | null,
+  message: string | null,
+  nextStep: string | null,
+]
+
+function columnsOf({ attempts, notBefore, hindrance }: Attempts): AttemptColumns {
+  const { code = null, message = null, nextStep = null } = hindrance ?? {}
+  return [attempts, notBefore, code, message, nextStep]
+}
+
+function attemptsOf(row: AttemptRow): Attempts {
+  const { attempts, not_before: notBefore, reason, message, next_step: nextStep } = row
   return {
     attempts,
     notBefore,
-    hindrance: reason === null ? undefined : { code: reason as FaultCode, message: message ?? '' },
+    hindrance:
+      reason === null
+        ? undefined
+        : { code: reason as FaultCode, message: message ?? '', ...(nextStep !== null && { nextStep }) },
   }
 }

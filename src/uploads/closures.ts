@@ -1,3 +1,4 @@
+import { waitAfter, type Pace } from '../model/attempts.js'
 import { Fault, type FaultCode } from '../model/fault.js'
 import type { LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import { accessRemoved } from '../model/library.js'
@@ -13,8 +14,15 @@ export interface Closure {
 }
 
 interface Entry extends Closure {
-  readonly attempts: number
+  /** Failures in a row, of each kind by itself: a day without a network is no reason to distrust a certificate for hours. */
+  readonly attempts: ReadonlyMap<FaultCode, number>
+  readonly failed: Milliseconds
+  /** How often an answer to somebody else has ended the wait, and it was closed again all the same. */
+  readonly endedInVain: number
 }
+
+// Graph answers, and an upload's host does not: each answer to somebody would be one more attempt.
+const AFTER_ENDED_IN_VAIN: Pace = { first: 15_000, longest: 30 * 60_000 }
 
 /** Tenants and libraries to which nothing can be sent for now: what keeps one item keeps the others too. */
 export class Closures {
@@ -29,9 +37,15 @@ export class Closures {
     const known = this.#entries.get(key)
     // Of many that fail at once only the first counts.
     if (known !== undefined && known.until > now) return known.until
-    const attempts = (known?.attempts ?? 0) + 1
+    const attempts = (known?.attempts.get(fault.code) ?? 0) + 1
     const until = now + delayAfter(fault, attempts, random)
-    this.#entries.set(key, { until, fault, attempts })
+    this.#entries.set(key, {
+      until,
+      fault,
+      attempts: new Map(known?.attempts).set(fault.code, attempts),
+      failed: now,
+      endedInVain: known?.endedInVain ?? 0,
+    })
     return until
   }
 
@@ -42,11 +56,15 @@ export class Closures {
     if (usedSpace) this.#entries.delete(libraryKey(library.id, true))
   }
 
-  /** The tenant has answered somebody. @returns whether it was closed because it had not */
-  reached(tenant: TenantId): boolean {
-    const known = this.#entries.get(tenantKey(tenant))
-    if (known === undefined || !isUnreached(known.fault.code)) return false
-    return this.#entries.delete(tenantKey(tenant))
+  /** The tenant has answered somebody as itself. @returns whether it was closed because it had not */
+  reached(tenant: TenantId, now: Milliseconds): boolean {
+    const key = tenantKey(tenant)
+    const known = this.#entries.get(key)
+    if (known === undefined || !isUnreached(known.fault.code) || known.until <= now) return false
+    const { endedInVain: times, failed } = known
+    if (times > 0 && now < failed + waitAfter(AFTER_ENDED_IN_VAIN, times)) return false
+    this.#entries.set(key, { ...known, until: now, endedInVain: times + 1 })
+    return true
   }
 
   openAll(): void {
@@ -65,9 +83,9 @@ export class Closures {
   }
 }
 
-/** Nobody was there to refuse it. */
+/** Nobody was there to refuse it, or somebody else than the tenant: a captive portal, a proxy. */
 export function isUnreached(code: FaultCode | undefined): boolean {
-  return code === 'offline' || code === 'timed-out'
+  return code === 'offline' || code === 'timed-out' || code === 'certificate-untrusted'
 }
 
 /** What is known before anything is sent. */

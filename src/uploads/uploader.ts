@@ -4,12 +4,13 @@ import type { DirtyFiles } from '../dirty/dirty-files.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.js'
-import { delayAfter, patienceWith } from '../model/upload-patience.js'
+import { delayAfter, needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { Attempts, Hindrance, Owed } from '../store/owed-table.js'
 import type { Store } from '../store/store.js'
 import { Closures, isUnreached, type Closure } from './closures.js'
 import { DeletionSender } from './deletion-sender.js'
+import { hindranceOf } from './hindrance.js'
 import { exportUnsent, type Exported } from './export-unsent.js'
 import { ItemSender, type Conflict, type Sending } from './item-sender.js'
 import { planOf, SETTLING, type Plan, type Task, type Waiting } from './plan.js'
@@ -192,7 +193,7 @@ export class Uploader {
 
   /** The tenant has answered somebody: what could not be sent because it had not goes now. */
   reached(tenant: TenantId): void {
-    if (!this.#closures.reached(tenant)) return
+    if (!this.#closures.reached(tenant, this.#deps.clock.now())) return
     const { libraries } = this.#deps.store
     this.#retryThose(
       ({ library, hindrance }) =>
@@ -550,12 +551,13 @@ export class Uploader {
   #attemptsAfter(fault: Fault, before: number, library: LibraryId): Attempts {
     const { store, clock, random } = this.#deps
     const now = clock.now()
-    const attempts = before + 1
+    // What keeps the whole tenant says nothing of the item, and lengthens no wait of the item's own.
+    const attempts = patienceWith(fault.code).reach === 'tenant' ? before : before + 1
     if (fault.code === 'access-denied') this.#deps.onDenied?.(library)
     const record = store.libraries.byId(library)
     const closed = record && this.#closures.note(fault, record, now, random())
     const notBefore = closed ?? now + delayAfter(fault, attempts, random())
-    return { attempts, notBefore, hindrance: { code: fault.code, message: fault.message } }
+    return { attempts, notBefore, hindrance: hindranceOf(fault, attempts) }
   }
 
   #succeeded(id: LibraryId, usedSpace: boolean): void {
@@ -609,15 +611,15 @@ function whatOf(row: Pick<Owed, 'isNew' | 'content' | 'place'>): OwedStatus['wha
 }
 
 function reasonOf(
-  { hindrance, notBefore }: Pick<Attempts, 'hindrance' | 'notBefore'>,
+  { attempts, hindrance, notBefore }: Attempts,
   closure: Closure | undefined,
   now: Milliseconds,
 ): Pick<OwedStatus, 'hindrance' | 'needsAttention' | 'nextAttempt'> {
-  const reason = closure ? { code: closure.fault.code, message: closure.fault.message } : hindrance
+  const reason = closure ? hindranceOf(closure.fault, 1) : hindrance
   const next = Math.max(notBefore, closure?.until ?? 0)
   return {
     hindrance: reason,
-    needsAttention: reason !== undefined && patienceWith(reason.code).needsAttention,
+    needsAttention: reason !== undefined && needsAttention(reason.code, attempts),
     nextAttempt: next > now ? next : undefined,
   }
 }

@@ -49,6 +49,37 @@ t.test('the innermost known code says most', t => {
   t.end()
 })
 
+t.test("the service's code decides before the status: 409 means several things", t => {
+  const of409: [string, string][] = [
+    ['nameAlreadyExists', 'name-taken'],
+    ['resourceModified', 'stale-content'],
+    ['resourceLocked', 'locked'],
+    ['notSupported', 'not-supported'],
+    ['somethingNew', 'name-taken'],
+  ]
+  for (const [code, wanted] of of409) {
+    for (const error of [{ code }, { code: 'invalidRequest', innerError: { code } }])
+      t.equal(fault(409, error).code, wanted, code)
+  }
+  t.equal(
+    fault(400, { code: 'invalidRequest', innerError: { code: 'resourceModified' } }).code,
+    'stale-content',
+  )
+  t.equal(fault(412, { code: 'entityTagDoesNotMatch' }).code, 'stale-content')
+  const name = { code: 'invalidRequest', innerError: { code: 'nameContainsInvalidCharacters' } }
+  t.equal(fault(400, name).code, 'name-refused')
+  t.end()
+})
+
+t.test("the service's own sentence is kept apart from ours, as one short line of plain text", t => {
+  const said = (message: unknown) => fault(400, { code: 'x', message }).says
+  t.equal(said('The column “Project” is required.'), "The column 'Project' is required.")
+  t.equal(said('one\u001b[31m\r\n  two\u202e'), 'one [31m two')
+  t.equal(said('x'.repeat(100_000))?.length, 201)
+  for (const none of [undefined, '', ' \n', 7, {}]) t.equal(said(none), undefined)
+  t.end()
+})
+
 t.test('Retry-After is kept in seconds, request ids are kept, and neither is believed blindly', t => {
   const headers = { 'retry-after': '1.5', 'request-id': '2222-33' }
   t.match(fault(429, { code: 'x' }, headers), { retryAfterSeconds: 1.5, requestId: '2222-33' })

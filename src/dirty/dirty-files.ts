@@ -98,18 +98,18 @@ export class DirtyFiles {
 
   /**
    * The file at `path`, all of it, is the dirty one from now on; who has it open goes on.
-   * @param path on the same disk
+   * @param path where a kernel reads or maps it by itself: on the same disk
    * @throws {Fault} `local-io`
    */
   takeOver(ino: Ino, path: string): OpenDirty {
     locally(() => {
       if (existsSync(this.#logOf(ino))) remove(this.#logOf(ino))
-      renameSync(path, this.#pathOf(ino))
+      moveFile(path, this.#pathOf(ino))
     })
     try {
       return this.#start(ino, undefined, O_RDWR | O_NOFOLLOW, true)
     } catch (failure) {
-      locally(() => renameSync(this.#pathOf(ino), path))
+      locally(() => moveFile(this.#pathOf(ino), path))
       throw failure
     }
   }

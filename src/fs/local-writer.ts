@@ -108,6 +108,18 @@ export class LocalWriter {
    * @throws {Fault} `read-only`, `access-removed`, `disk-full`, `local-io`
    */
   beginContent(item: ItemRecord, beginning: Beginning): OpenDirty {
+    return this.#begin(item, beginning, () => undefined)
+  }
+
+  /** The same of a file whose bytes stay as they are. @param beginning the cache's file; `empty` where there are no bytes */
+  ownContent(item: ItemRecord, beginning: Exclude<Beginning, 'over-base'>): OpenDirty {
+    const before = this.#deps.store.owed.of(item.ino)
+    const opened = this.#begin(item, beginning, edit => edit.contentOwned(item, before))
+    keepTime(opened, item.modified)
+    return opened
+  }
+
+  #begin(item: ItemRecord, beginning: Beginning, also: (edit: LocalEdit) => void): OpenDirty {
     const { store, dirty } = this.#deps
     const { ino, size } = item
     this.checkWritable(item.library)
@@ -122,18 +134,19 @@ export class LocalWriter {
     }
     if (typeof beginning === 'string') {
       const isOver = beginning === 'over-base' && size > 0
-      return this.#owing(item, dirty.create(ino, isOver ? size : undefined), undo)
+      return this.#owing(item, dirty.create(ino, isOver ? size : undefined), undo, also)
     }
     const { takeOver } = beginning
     const opened = dirty.takeOver(ino, takeOver)
-    // Not that of its download. Whoever maps it changes it.
-    setTime(opened.fd, item.modified)
-    opened.file.setModified(item.modified)
+    keepTime(opened, item.modified)
     return this.#owing(
       item,
       opened,
       () => dirty.moveTo(ino, takeOver),
-      edit => edit.contentTaken(item),
+      edit => {
+        edit.contentTaken(item)
+        also(edit)
+      },
     )
   }
 
@@ -349,6 +362,12 @@ export interface Made {
 /** @throws {Fault} `local-io` */
 function setTime(fd: number, modified: Milliseconds): void {
   locally(() => futimesSync(fd, modified / 1000, modified / 1000))
+}
+
+/** Not that of its download. Whoever maps it changes it. */
+function keepTime({ fd, file }: OpenDirty, modified: Milliseconds): void {
+  setTime(fd, modified)
+  file.setModified(modified)
 }
 
 function nameTaken(name: string): Fault {

@@ -54,6 +54,8 @@ const LISTING_GROWS_OLD: Milliseconds = 2 * 60_000
 const RECHECK_DEADLINE: Milliseconds = 10_000
 // One transaction of a removal: about a millisecond.
 const PURGED_AT_ONCE = 200
+// Between two of these the wait can be given up.
+const OWNED_AT_ONCE: Bytes = 8 * 1024 * 1024
 
 /** Who wants to know what people look at. Called after the store has the state; returns at once and never throws. */
 export interface DriveWatcher {
@@ -399,6 +401,25 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   /** Whether somebody could change it right now: nothing of it is to be sent. */
   isOpenForWriting(ino: Ino): boolean {
     return this.#files.isOpenForWriting(ino)
+  }
+
+  /** See `UploadsOwner` in `uploads/uploader.ts`. */
+  async ownContent(ino: Ino, signal: AbortSignal): Promise<void> {
+    const { store, hydrator } = this.#deps
+    const item = store.items.byIno(ino)
+    if (item?.kind !== 'file' || store.owed.of(ino)?.content === true) return
+    const { generation, size } = item
+    const reader = hydrator.open(ino, generation, size, 'exact')
+    try {
+      for (let start = 0; start < size; start += OWNED_AT_ONCE) {
+        await hydrator.ensure(reader, { start, end: Math.min(size, start + OWNED_AT_ONCE) }, signal)
+      }
+      const now = store.items.byIno(ino)
+      // Replaced, or changed here, meanwhile: then that is what counts.
+      if (now?.generation === generation && store.owed.of(ino)?.content !== true) this.#files.own(now)
+    } finally {
+      hydrator.release(reader)
+    }
   }
 
   /** Ends all opens; resolves when what was downloaded is on the disk and in the store. The store stays open. */

@@ -201,6 +201,16 @@ export class OpenFiles {
     await this.#deps.store.flushed()
   }
 
+  /** What the service has of it is ours from now on, and as it is: all of it is here, and verified. */
+  own(item: ItemRecord): void {
+    const { writer, cache } = this.#deps
+    const { ino, generation, size } = item
+    const opened = writer.ownContent(item, size > 0 ? { takeOver: cache.pathOf(ino, generation) } : 'empty')
+    if (size > 0) cache.supersede(ino, generation, false)
+    this.#share(item, opened)
+    writer.dirty.release(opened)
+  }
+
   release(number: number): void {
     const { ino, node, reader, dirty, mayWrite, attributes } = this.#handles.remove(number)
     if (dirty !== undefined) this.#releaseDirty(dirty, node)
@@ -275,16 +285,19 @@ export class OpenFiles {
 
   /** To be given back. Whoever has the file open is told. */
   #begin(item: ItemRecord, fromBase: boolean): OpenDirty {
-    const writer = this.#deps.writer
-    const node = nodeOf(item)
-    const opened = this.#deps.isPassedThrough(node)
+    const opened = this.#deps.isPassedThrough(nodeOf(item))
       ? this.#takeOver(item)
-      : writer.beginContent(item, fromBase ? 'over-base' : 'empty')
+      : this.#deps.writer.beginContent(item, fromBase ? 'over-base' : 'empty')
+    this.#share(item, opened)
+    return opened
+  }
+
+  #share(item: ItemRecord, opened: OpenDirty): void {
+    const node = nodeOf(item)
     for (const handle of this.#handles) {
-      if (handle.node === node) handle.dirty ??= writer.dirty.share(opened)
+      if (handle.node === node) handle.dirty ??= this.#deps.writer.dirty.share(opened)
     }
     this.#deps.onDirty(node, opened.file)
-    return opened
   }
 
   /** The cache file itself is written to from now on: whoever reads it without us sees what is written. */

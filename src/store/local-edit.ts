@@ -1,5 +1,6 @@
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import { foldedName } from '../model/item-name.js'
+import { isSameSecond } from '../model/same-second.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import type { ItemStatements } from './item-edit.js'
@@ -128,6 +129,27 @@ export class LocalEdit {
     this.#owed.owe({ ...this.#rowOf(item, owed), content: true, base }, this.#now)
   }
 
+  /**
+   * Its content, as the service has it, has become ours, for {@link handOver}.
+   * @param before what was owed of it
+   */
+  contentOwned(item: ItemRecord, before: Owed | undefined): void {
+    if (before === undefined || !isReplacedSince(item, before)) return
+    const { ino, webUrl } = item
+    const legacy = this.#legacyOf(item, before)
+    const { remoteId, quickXorHash, cTag } = legacy.from
+    const { eTag } = legacy.base
+    this.#itemStatements.identify.run(
+      remoteId,
+      quickXorHash ?? null,
+      cTag ?? null,
+      eTag ?? null,
+      webUrl ?? null,
+      ino,
+    )
+    this.#owed.owe({ ...this.#rowOf(item, before), content: true, base: legacy.base }, this.#now)
+  }
+
   /** What the cache had of it is what is being changed. */
   contentTaken(item: ItemRecord): void {
     this.#itemStatements.removeContent.run(item.ino)
@@ -184,16 +206,20 @@ export class LocalEdit {
   /** @param successor the file that takes its place, where that is new here */
   #remove(item: ItemRecord, successor: Ino | undefined): void {
     const owed = this.#owed.of(item.ino)
-    const heir = successor ?? this.#heirOf(item, owed)
+    const heir = heirOf(this.#items, this.#owed, item)
     this.#drop(item)
     if (owed?.isNew === true || owed?.place === true) this.namesLeft.add(item.parent)
     if (owed?.isNew === true) {
       this.#mayHaveArrived(item, owed)
       return
     }
-    const base = this.#baseOf(item, owed)
     const sent = sentOf(item, owed)
-    if (heir !== undefined) return this.#inherit(heir, item, base, sent?.hash)
+    const base = this.#baseOf(item, owed)
+    if (successor !== undefined) return this.#inherit(successor, item, base, sent?.hash)
+    if (heir !== undefined) {
+      const legacy = this.#legacyOf(item, owed)
+      return this.#inherit(heir.ino, legacy.from, legacy.base, sent?.hash)
+    }
     if (base.parent === undefined || base.name === undefined) return
     const { library, remoteId, kind } = item
     const isFolder = isDirectory(kind)
@@ -203,6 +229,32 @@ export class LocalEdit {
       { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified, sent },
       this.#now,
     )
+  }
+
+  /**
+   * A new file has taken the name of `item`, which is kept under another one. The name keeps what the service has, with its
+   * history and its links; `item`, all of whose bytes are ours, is a file of its own from now on.
+   * @param heir the new file, see {@link heirOf}
+   */
+  handOver(item: ItemRecord, heir: Ino): void {
+    const owed = this.#owed.of(item.ino)
+    if (owed === undefined) return
+    const { from, base } = this.#legacyOf(item, owed)
+    const sent = sentOf(item, owed)
+    // First, because two items cannot have one id.
+    this.#itemStatements.identify.run(newLocalId(), null, null, null, null, item.ino)
+    this.#owed.owe(
+      { ...owed, isNew: true, content: true, place: false, times: false, base: NO_BASE },
+      this.#now,
+    )
+    this.#owed.setSent(item.ino, undefined, undefined)
+    this.#owed.setMissed(item.ino, false)
+    this.#inherit(heir, from, base, sent?.hash)
+    if (owed.missed) this.#owed.setMissed(heir, true)
+    // The backup of an earlier save, which it has replaced.
+    const parent = this.#items.byIno(item.parent)
+    if (parent !== undefined && !owed.staysHere) this.#adopt(item.ino, parent, item.name)
+    this.changes.push(attributesChanged(item))
   }
 
   /** A file that was deleted from here, or moved away and then deleted, comes again: programs save so. */
@@ -220,22 +272,19 @@ export class LocalEdit {
     this.#inherit(ino, from, base, sent?.hash)
   }
 
-  /** The new file that stands where the service has `item`. */
-  #heirOf(item: ItemRecord, owed: Owed | undefined): Ino | undefined {
-    if (item.kind !== 'file' || owed?.place !== true) return undefined
-    const { parent, name } = owed.base
-    const folder = parent === undefined ? undefined : this.#items.byRemoteId(item.library, parent)
-    const heir = folder && name !== undefined ? this.#items.byName(folder.ino, name) : undefined
-    const row = heir?.kind === 'file' ? this.#owed.of(heir.ino) : undefined
-    return canSucceed(row) && !row.staysHere ? heir?.ino : undefined
+  /**
+   * What a successor gets of `item`. Who made it knew the content of when the item was moved away: a newer one of the other side's
+   * must not be replaced unseen, so nothing is told of that.
+   */
+  #legacyOf(item: ItemRecord, owed: Owed | undefined): { readonly from: Legacy; readonly base: Base } {
+    const base = this.#baseOf(item, owed)
+    if (owed === undefined || owed.content || !isReplacedSince(item, owed)) return { from: item, base }
+    const { remoteId } = item
+    const from = { remoteId, quickXorHash: undefined, cTag: undefined, webUrl: undefined }
+    return { from, base: { ...base, eTag: owed.base.eTag, modified: owed.base.modified } }
   }
 
-  #inherit(
-    heir: Ino,
-    from: Pick<ItemRecord, 'remoteId' | 'quickXorHash' | 'cTag' | 'webUrl'>,
-    base: Base,
-    sentHash: string | undefined,
-  ): void {
+  #inherit(heir: Ino, from: Legacy, base: Base, sentHash: string | undefined): void {
     const { remoteId, quickXorHash, cTag, webUrl } = from
     this.#itemStatements.identify.run(
       remoteId,
@@ -313,6 +362,28 @@ export class LocalEdit {
     this.#itemStatements.remove.run(item.ino)
     this.changes.push(vanished(item), { kind: 'vanished', ino: item.ino, generation: item.generation, local })
   }
+}
+
+type Legacy = Pick<ItemRecord, 'remoteId' | 'quickXorHash' | 'cTag' | 'webUrl'>
+
+/** The new file that stands where the service has `item`, which is elsewhere here. */
+export function heirOf(
+  items: Pick<ItemTable, 'byRemoteId' | 'byName'>,
+  owed: Pick<OwedTable, 'of'>,
+  item: ItemRecord,
+): ItemRecord | undefined {
+  const row = owed.of(item.ino)
+  if (item.kind !== 'file' || row?.place !== true) return undefined
+  const { parent, name } = row.base
+  const folder = parent === undefined ? undefined : items.byRemoteId(item.library, parent)
+  const heir = folder && name !== undefined ? items.byName(folder.ino, name) : undefined
+  const heirRow = heir?.kind === 'file' ? owed.of(heir.ino) : undefined
+  return canSucceed(heirRow) && !heirRow.staysHere ? heir : undefined
+}
+
+/** Whether the other side has given it another content since it was moved away here. Its metadata change the eTag, too. */
+function isReplacedSince({ eTag, modified }: ItemRecord, { base }: Owed): boolean {
+  return eTag !== base.eTag && !isSameSecond(modified, base.modified)
 }
 
 /**

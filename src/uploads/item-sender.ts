@@ -6,8 +6,10 @@ import { conflictName, distinctName } from '../model/item-name.js'
 import { accessRemoved } from '../model/library.js'
 import { isRewritten } from '../model/rewritten.js'
 import type { ItemUpdate, RemoteWriter, UploadSession } from '../model/remote.js'
+import { needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
+import { heirOf } from '../store/local-edit.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Owed, RemotePlace } from '../store/owed-table.js'
 import type { SentEdit } from '../store/sent-edit.js'
@@ -38,6 +40,8 @@ export interface ItemSenderDeps {
   /** Where the content of a generation belongs in the cache. */
   readonly cachePath: (ino: Ino, generation: number) => string
   readonly isOpenForWriting: (ino: Ino) => boolean
+  /** See `UploadsOwner`. */
+  readonly ownContent: (ino: Ino, signal: AbortSignal) => Promise<void>
   readonly onChanges: (changes: readonly ItemChange[]) => void
   readonly onConflict: (conflict: Conflict) => void
   readonly onTrouble: (event: string, failure: unknown) => void
@@ -79,7 +83,13 @@ export class ItemSender {
       const owed = this.#deps.store.owed.of(ino)
       if (item === undefined || owed === undefined || owed.staysHere) return
       if (aside) return await this.#stepAside(item, owed, sending)
+      let barrier: Fault | undefined
+      if (heirOf(this.#deps.store.items, this.#deps.store.owed, item) !== undefined) {
+        barrier = await this.#handOver(item, sending)
+        if (barrier === undefined) return
+      }
       const target = this.#targetOf(item)
+      if (target === undefined && barrier !== undefined) throw barrier
       // Its folder has become another one meanwhile.
       if (target === undefined) return
       const goesOn = await this.#step(item, owed, target, sending)
@@ -241,6 +251,49 @@ export class ItemSender {
     if (this.#hasLeft(item)) return true
     this.#change(edit => edit.comesAgain(item.parent))
     return false
+  }
+
+  // --- names that new files have taken ---
+
+  /**
+   * The new file that has its name gets what the service has of it; see {@link LocalEdit.handOver}.
+   * @returns why not: its bytes cannot be had, so it keeps what the service has, and takes that along
+   */
+  async #handOver({ ino }: ItemRecord, sending: Sending): Promise<Fault | undefined> {
+    const { store, ownContent } = this.#deps
+    try {
+      await ownContent(ino, sending.signal)
+      const item = store.items.byIno(ino)
+      const owed = store.owed.of(ino)
+      if (item === undefined || owed?.content !== true) return undefined
+      const content = await this.#open(item, owed, sending)
+      if (content === undefined)
+        return new Fault('local-io', 'What was written here is not on the disk any more')
+      try {
+        if (content.isUnchanged()) this.#giveName(ino)
+      } finally {
+        content.close()
+      }
+      return undefined
+    } catch (failure) {
+      const attempts = (store.owed.of(ino)?.attempts ?? 0) + 1
+      if (isFault(failure) && !isPassing(failure, attempts)) return failure
+      throw failure
+    }
+  }
+
+  /** Unless it has the name again, or nobody has, by now. */
+  #giveName(ino: Ino): void {
+    const { store, now, onChanges } = this.#deps
+    const item = store.items.byIno(ino)
+    const heir = item && heirOf(store.items, store.owed, item)
+    if (item === undefined || heir === undefined) return
+    const pin = store.pins.saidOf(ino)
+    onChanges(store.changeHere(now(), edit => edit.handOver(item, heir.ino)))
+    if (pin === undefined) return
+    // It was said of what has this name.
+    store.setPin(ino, undefined)
+    store.setPin(heir.ino, pin)
   }
 
   // --- places and times ---
@@ -586,6 +639,13 @@ export class ItemSender {
   #change(work: (edit: SentEdit) => void): void {
     this.#deps.onChanges(this.#deps.store.changeSent(this.#deps.now(), work))
   }
+}
+
+/** Whether bytes that could not be had may be had later, without anybody doing anything. */
+function isPassing({ code }: Fault, attempts: number): boolean {
+  if (code === 'cancelled') return true
+  if (code === 'stale-content' || code === 'item-not-found') return false
+  return patienceWith(code).reach !== 'item' || !needsAttention(code, attempts)
 }
 
 const NOTHING_KNOWN = { quickXorHash: undefined, cTag: undefined, eTag: undefined, modified: undefined }

@@ -37,6 +37,8 @@ export interface Situation {
   /** In the order in which they were made. */
   readonly deletions: readonly OwedDeletion[]
   readonly itemOf: (ino: Ino) => ItemRecord | undefined
+  /** Whether a new file stands where the service has this one, which is to go elsewhere. */
+  readonly hasHeir: (item: ItemRecord) => boolean
   readonly now: Milliseconds
   /** See {@link SETTLING}; 0 when somebody waits. */
   readonly settling: Milliseconds
@@ -144,6 +146,9 @@ class Planner {
     // Enough is known.
     if (!isLater && this.#tasks.length >= limit) return undefined
     const item = this.#itemOf(ino)
+    // It goes nowhere: the new file gets what the service has of it, and then nothing keeps it here.
+    if (item !== undefined && row.place && this.#situation.hasHeir(item))
+      return isLater ? 'later' : this.#waitsForLeaver(row, item)
     const folder = item && this.#folderOf(row, item)
     if (item === undefined || folder === undefined) return 'folder'
     if (folder === 'stays') return 'stays'
@@ -173,6 +178,15 @@ class Planner {
     }
     if (parent === undefined || (answer === 'ready' && isLocalId(parent.remoteId))) return undefined
     return answer
+  }
+
+  /** What has been called so goes on first, under its next name: in a row of renames only the first name was given to a new file. */
+  #waitsForLeaver(row: Owed, item: ItemRecord): Waiting | undefined {
+    const parent = this.#itemOf(item.parent)
+    const leaver = parent && this.#leaving.get(keyOf(row.library, parent.remoteId, item.name))
+    if (leaver === undefined || leaver === row.ino) return undefined
+    this.#blockers.set(row.ino, leaver)
+    return 'name'
   }
 
   #waitsForName(row: Owed, item: ItemRecord): Waiting | undefined {

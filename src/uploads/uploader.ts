@@ -6,6 +6,7 @@ import type { Bytes, Ino, LibraryId, Milliseconds, TenantId } from '../model/ids
 import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.js'
 import { delayAfter, needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
+import { heirOf } from '../store/local-edit.js'
 import type { Attempts, Hindrance, Owed } from '../store/owed-table.js'
 import type { Store } from '../store/store.js'
 import { Closures, isUnreached, type Closure } from './closures.js'
@@ -62,6 +63,12 @@ export interface UploadsOwner {
   /** The store has been changed. */
   changed(changes: readonly ItemChange[]): void
   isOpenForWriting(ino: Ino): boolean
+  /**
+   * Makes the content that the service has of a file a change of ours, with all of its bytes; nothing where that was changed here
+   * before. What is not local is downloaded.
+   * @throws {Fault} as `Hydrator.ensure`; the signal's reason
+   */
+  ownContent(ino: Ino, signal: AbortSignal): Promise<void>
 }
 
 /** What of one item is owed. */
@@ -130,7 +137,11 @@ export class Uploader {
   readonly #closed = new AbortController()
   readonly #idlers = new Set<() => void>()
   readonly #watchers = new Set<() => void>()
-  #owner: UploadsOwner = { changed: () => undefined, isOpenForWriting: () => false }
+  #owner: UploadsOwner = {
+    changed: () => undefined,
+    isOpenForWriting: () => false,
+    ownContent: () => Promise.reject(new Error('nobody has the files')),
+  }
   #running: Promise<void> | undefined
   #planAt: Milliseconds | undefined
   #alarm: (() => void) | undefined
@@ -152,6 +163,7 @@ export class Uploader {
       now,
       cachePath: deps.cachePath,
       isOpenForWriting: ino => this.#owner.isOpenForWriting(ino),
+      ownContent: (ino, signal) => this.#owner.ownContent(ino, signal),
       onChanges,
       onConflict: deps.onConflict,
       onTrouble,
@@ -408,6 +420,7 @@ export class Uploader {
       owed: store.owed.all(),
       deletions: store.owed.deletions(),
       itemOf: ino => store.items.byIno(ino),
+      hasHeir: item => heirOf(store.items, store.owed, item) !== undefined,
       now,
       settling: this.#waitingFor > 0 ? 0 : SETTLING,
       isOpen: ino => this.#owner.isOpenForWriting(ino),

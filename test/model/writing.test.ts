@@ -23,6 +23,8 @@ const OPERATIONS = [
   'patch',
   'rename',
   'rename',
+  'saveWithBackup',
+  'saveWithBackup',
   'remove',
   'mkdir',
   'removeFolder',
@@ -98,6 +100,17 @@ class Model {
       }
       case 'rename':
         return this.#renameHere(path, this.#path())
+      case 'saveWithBackup': {
+        const backup = this.#path()
+        if (world.item(path).kind !== 'file' || world.find(backup)?.kind === 'folder') return
+        this.#renameHere(path, backup)
+        if (world.find(path) !== undefined) return
+        const text = this.#text('here')
+        this.#note(`write ${path} ${text}`)
+        world.write(path, text)
+        this.#replaced(undefined, text)
+        return
+      }
       case 'renameFolder':
         return this.#renameHere(this.#folder(), this.#folder())
       case 'remove': {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import { DirtyFiles } from '../../src/dirty/dirty-files.js'
 import { PlainDirtyFile } from '../../src/dirty/plain-dirty-file.js'
@@ -52,6 +52,8 @@ export class UploadsWorld {
   readonly library: LibraryId
   /** Ranges of the base that were fetched. */
   readonly fetched: ByteRange[] = []
+  /** Called before a whole content is fetched; may throw. */
+  failsToFetch: (() => void | Promise<void>) | undefined
   readonly #options: UploadsWorldOptions
   isStopped = false
   /** Of this run: who waits for it must not be kept by what outlives it. */
@@ -110,6 +112,7 @@ export class UploadsWorld {
     this.uploader.belongsTo({
       changed: changes => void this.changes.push(...changes),
       isOpenForWriting: ino => this.opened.has(ino),
+      ownContent: ino => this.#ownContent(ino),
     })
     this.writer.tells(this.uploader)
     this.uploader.start()
@@ -342,6 +345,20 @@ export class UploadsWorld {
     return Buffer.from(there.bytes)
   }
 
+  async #ownContent(ino: Ino): Promise<void> {
+    const { store, directory } = this
+    const item = store.items.byIno(ino)
+    if (item === undefined || store.owed.of(ino)?.content === true) return
+    if (store.content.get(ino, item.generation)?.verified !== true)
+      this.fetched.push({ start: 0, end: item.size })
+    await this.failsToFetch?.()
+    const bytes = this.#bytesAt(item)
+    const cached = cachePath(directory, ino, item.generation)
+    mkdirSync(dirname(cached), { recursive: true })
+    writeFileSync(cached, bytes)
+    this.dirty.release(this.writer.ownContent(item, { takeOver: cached }))
+  }
+
   #base(item: ItemRecord, _size: Bytes) {
     return {
       read: async (range: ByteRange) => {
@@ -388,4 +405,20 @@ export function restart(t: Test, world: UploadsWorld): UploadsWorld {
   const next = world.restart()
   t.teardown(() => next.stop())
   return next
+}
+
+/** Both sides have the same, nothing is owed, and nobody met a bug. */
+export async function converges(
+  t: Test,
+  world: UploadsWorld,
+  expected: Record<string, string>,
+): Promise<void> {
+  t.same(await world.drain(), [], 'nothing is owed')
+  await world.pull()
+  t.same(world.service.tree(), expected, 'what the other side has')
+  t.same(world.tree(), expected, 'what is here')
+  t.same(
+    world.troubles.filter(event => event.startsWith('uploader-bug')),
+    [],
+  )
 }

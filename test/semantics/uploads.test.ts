@@ -7,22 +7,10 @@ import { patienceWith } from '../../src/model/upload-patience.js'
 import { SETTLING } from '../../src/uploads/plan.js'
 import { aWhile, until } from './drive-world.js'
 import { shown, type Step } from './fake-service.js'
-import { forever, restart, startUploads, startWith, type UploadsWorld } from './uploads-world.js'
+import { converges, forever, restart, startUploads, startWith, type UploadsWorld } from './uploads-world.js'
 
 const large = Buffer.alloc(5 * 1024 * 1024, 'y')
 const shownLarge = shown(large)
-
-/** Both sides have the same, nothing is owed, and nobody met a bug. */
-async function converges(t: Test, world: UploadsWorld, expected: Record<string, string>): Promise<void> {
-  t.same(await world.drain(), [], 'nothing is owed')
-  await world.pull()
-  t.same(world.service.tree(), expected, 'what the other side has')
-  t.same(world.tree(), expected, 'what is here')
-  t.same(
-    world.troubles.filter(event => event.startsWith('uploader-bug')),
-    [],
-  )
-}
 
 t.test('a new file arrives, and is local and verified here', async t => {
   const world = startUploads(t)

@@ -42,6 +42,7 @@ function world(rows: Rows, owed: readonly Owed[], more: Partial<Situation> = {})
     owed,
     deletions: [],
     itemOf,
+    hasHeir: () => false,
     now: NOW,
     settling: SETTLING,
     isOpen: () => false,

@@ -47,7 +47,7 @@ void DirtyNodes::Show(NodeAttributes* attributes) const {
 }
 
 void DirtyNodes::Show(const DirtyFile& file, NodeAttributes* attributes) {
-  constexpr uint32_t kPermissionBits = 0777;
+  constexpr uint32_t kPermissionBits = 07777;
   if (file.permissions() >= 0) {
     attributes->mode = (attributes->mode & ~kPermissionBits) | static_cast<uint32_t>(file.permissions());
   }

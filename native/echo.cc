@@ -106,8 +106,9 @@ void Echo::Perform(const Announcement& announcement) {
       return;
     }
   }
-  // Somebody has asked for the name since the kernel forgot it.
-  if (result == 0 || (errno != EEXIST && errno != ENOENT) || attempts + 1 >= kMostAttempts) return;
+  // Somebody has asked for the name since the kernel forgot it, or the directory's mode was not held here.
+  const bool worth_again = result != 0 && (errno == EEXIST || errno == ENOENT || errno == EACCES);
+  if (!worth_again || attempts + 1 >= kMostAttempts) return;
   Announcement again = announcement;
   again.attempts++;
   again_(std::move(again));

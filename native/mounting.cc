@@ -28,6 +28,8 @@ constexpr char kHelper[] = "fusermount3";
 // The helper needs milliseconds; this is for a machine that hardly moves.
 constexpr int kHelperDeadlineMilliseconds = 30'000;
 constexpr size_t kMaxHelperOutput = 4096;
+// The kernel compares modes, on the way to a file, too, of which a server hears nothing.
+constexpr char kOptions[] = ",default_permissions";
 // The descriptor under which the helper finds its end of the socket.
 constexpr int kHelperSocket = 3;
 
@@ -227,8 +229,7 @@ std::optional<MountError> MountAsRoot(const MountOptions& options, const std::st
     return SystemError(absent ? "ENOENT" : errno == EACCES ? "EPERM" : "EIO", kDevice, errno);
   }
   std::string data = "fd=" + std::to_string(device->get()) + ",rootmode=40000,user_id=" + std::to_string(options.uid) +
-                     ",group_id=" + std::to_string(options.gid);
-  if (options.default_permissions) data += ",default_permissions";
+                     ",group_id=" + std::to_string(options.gid) + kOptions;
   if (options.allow_other) data += ",allow_other";
   const unsigned long flags = MS_NOSUID | MS_NODEV;
   const std::string type = "fuse." + options.subtype;
@@ -244,8 +245,7 @@ std::optional<MountError> MountAsRoot(const MountOptions& options, const std::st
 std::optional<MountError> MountAsUser(const MountOptions& options, const std::string& directory, UniqueFd* device) {
   if (access(kDevice, F_OK) != 0) return SystemError("ENOENT", kDevice, errno);
   std::string list = "fsname=" + EscapeOption(options.source) + ",subtype=" + EscapeOption(options.subtype) +
-                     ",nosuid,nodev";
-  if (options.default_permissions) list += ",default_permissions";
+                     ",nosuid,nodev" + kOptions;
   if (options.allow_other) list += ",allow_other";
   HelperResult result = RunHelper({"-o", list, "--", directory}, true);
   if (!result.device.valid() || result.exit_status != 0) return HelperError(result);

@@ -14,7 +14,6 @@ struct MountOptions {
   std::string source;
   std::string subtype;
   // The kernel compares modes before it asks us: see Server::Access.
-  bool default_permissions;
   bool allow_other;
   uint32_t uid;
   uint32_t gid;

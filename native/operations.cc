@@ -125,8 +125,6 @@ void Server::Dispatch(const Incoming& request) {
       return Removexattr(request);
     case fuse::kListxattr:
       return Listxattr(request);
-    case fuse::kAccess:
-      return Access(request);
     case fuse::kLseek:
       return Lseek(request);
     case fuse::kStatfs:
@@ -178,7 +176,7 @@ void Server::Dispatch(const Incoming& request) {
 
     // ENOSYS also tells the kernel not to ask again: OPENDIR (it keeps every listing until that is invalidated, and a
     // walk has a round trip less for each directory: a sixth of its time), STATX (no more to say
-    // than GETATTR), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself), TMPFILE.
+    // than GETATTR), ACCESS (with `default_permissions` the kernel compares modes itself), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself), TMPFILE.
     default:
       device_.ReplyError(header.unique, ENOSYS);
   }
@@ -220,6 +218,14 @@ bool Server::AnswerEcho(const Incoming& request) {
       if (!is_about(0, What::kVanished) || current->is_directory != (header.opcode == fuse::kRmdir)) return false;
       device_.ReplyEmpty(header.unique);
       return true;
+    case fuse::kGetattr: {
+      // The kernel asks once more before it refuses. What is repeated has happened whatever may be done here.
+      NodeAttributes attributes;
+      if (header.node != current->directory || !nodes_.Get(header.node, &attributes)) return false;
+      attributes.mode |= S_IWUSR;
+      AnswerAttributes(header.unique, attributes, Validity{});
+      return true;
+    }
     case fuse::kSetattr:
       if (current->what != What::kChanged || !current->attributes || header.node != current->attributes->node) return false;
       AnswerAttributes(header.unique, *current->attributes, Validity{});
@@ -357,7 +363,6 @@ void Server::Open(const Incoming& request) {
     device_.ReplyError(request.header.unique, in == nullptr ? EIO : EROFS);
     return;
   }
-  if ((in->flags & O_ACCMODE) != O_RDONLY && Denied(request, request.header.node)) return;
   RequestQueue::Request forwarded{Kind::kOpen};
   forwarded.flags = in->flags;
   Forward(request, std::move(forwarded));
@@ -478,20 +483,6 @@ void Server::ChangeContent(const Incoming& request, uint64_t handle, const Chang
   Forward(request, std::move(forwarded));
 }
 
-bool Server::Known(uint64_t node, NodeAttributes* attributes) const {
-  if (!nodes_.Get(node, attributes)) return false;
-  dirty_nodes_.Show(attributes);
-  return true;
-}
-
-bool Server::Denied(const Incoming& request, uint64_t node) {
-  NodeAttributes attributes;
-  // Whoever may use the mount is the owner, or root.
-  const bool denied = request.header.uid != 0 && Known(node, &attributes) && (attributes.mode & S_IWUSR) == 0;
-  if (denied) device_.ReplyError(request.header.unique, EACCES);
-  return denied;
-}
-
 void Server::ForwardNamed(const Incoming& request, RequestQueue::Request forwarded,
                           std::optional<std::string_view> name) {
   const uint64_t unique = request.header.unique;
@@ -501,7 +492,7 @@ void Server::ForwardNamed(const Incoming& request, RequestQueue::Request forward
     device_.ReplyError(unique, ENAMETOOLONG);
   } else if (!IsUtf8(*name)) {
     device_.ReplyError(unique, EILSEQ);  // as other file systems that keep names in Unicode
-  } else if (!Denied(request, request.header.node)) {
+  } else {
     forwarded.name = *name;
     Forward(request, std::move(forwarded));
   }
@@ -554,7 +545,6 @@ void Server::Rename(const Incoming& request, bool with_flags) {
   forwarded.new_parent = request.As<fuse::RenameIn>()->new_parent;
   if (with_flags) forwarded.flags = request.As<fuse::Rename2In>()->flags;
   forwarded.new_name = *new_name;
-  if (Denied(request, forwarded.new_parent)) return;
   ForwardNamed(request, std::move(forwarded), name);
 }
 
@@ -582,11 +572,7 @@ void Server::Setattr(const Incoming& request) {
     return Getattr(request);
   }
   if (SetOfDirty(request, wanted)) return;
-  if (sets(fuse::kSetHandle)) {
-    wanted.handle = in->handle;
-  } else if (wanted.size && Denied(request, request.header.node)) {
-    return;
-  }
+  if (sets(fuse::kSetHandle)) wanted.handle = in->handle;
   Forward(request, std::move(forwarded));
 }
 
@@ -596,13 +582,13 @@ bool Server::SetOfDirty(const Incoming& request, const RequestQueue::Attributes&
   const uint64_t node = request.header.node;
   const bool same_owner = wanted.uid.value_or(options_.owner.uid) == options_.owner.uid &&
                           wanted.gid.value_or(options_.owner.gid) == options_.owner.gid;
-  if (wanted.size || !same_owner || !files_->IsOpenForWriting(node)) return false;
+  const bool special = (wanted.permissions.value_or(0) & ~static_cast<uint32_t>(ACCESSPERMS)) != 0;
+  if (wanted.size || !same_owner || special || !files_->IsOpenForWriting(node)) return false;
   NodeAttributes attributes;
   const auto dirty = dirty_nodes_.Find(node);
   if (dirty == nullptr || !nodes_.Get(node, &attributes)) return false;
-  const auto permissions = wanted.permissions ? std::optional<uint32_t>(*wanted.permissions & ACCESSPERMS) : std::nullopt;
-  if (wanted.modified_milliseconds || permissions) {
-    if (const int error = dirty->ChangeAttributes(wanted.modified_milliseconds, permissions)) {
+  if (wanted.modified_milliseconds || wanted.permissions) {
+    if (const int error = dirty->ChangeAttributes(wanted.modified_milliseconds, wanted.permissions)) {
       device_.ReplyError(request.header.unique, error);
       return true;
     }
@@ -685,28 +671,6 @@ void Server::Listxattr(const Incoming& request) {
   } else {
     device_.ReplyEmpty(request.header.unique);
   }
-}
-
-// Of access(2) and chdir(2); opening asks nothing. The kernel cannot compare modes by itself for us: it would refuse its
-// owner to set an attribute of a file that has no write permission, with EACCES, and to open it for writing with the
-// same instead of EROFS. Nor can it be told that the mount is read-only: it would refuse to set any attribute.
-void Server::Access(const Incoming& request) {
-  const auto* in = request.As<fuse::AccessIn>();
-  if (in == nullptr) {
-    device_.ReplyError(request.header.unique, EIO);
-    return;
-  }
-  int error = 0;
-  NodeAttributes attributes;
-  const bool known = Known(request.header.node, &attributes);
-  if ((in->mask & W_OK) != 0 && options_.read_only) {
-    error = EROFS;
-  } else if ((in->mask & W_OK) != 0 && known && (attributes.mode & S_IWUSR) == 0) {
-    error = EACCES;
-  } else if ((in->mask & X_OK) != 0 && known && (attributes.mode & 0111) == 0) {
-    error = EACCES;
-  }
-  device_.ReplyError(request.header.unique, error);
 }
 
 void Server::Lseek(const Incoming& request) {

@@ -175,17 +175,12 @@ class Server {
   void Unlink(const Incoming& request, RequestQueue::Kind kind);
   void Rename(const Incoming& request, bool with_flags);
   void Setattr(const Incoming& request);
-  // Whether the user may not change this file, or this directory, by its mode: then the kernel has its answer.
   bool SetOfDirty(const Incoming& request, const RequestQueue::Attributes& wanted);
-  // As it is shown, if that is held here.
-  bool Known(uint64_t node, NodeAttributes* attributes) const;
-  bool Denied(const Incoming& request, uint64_t node);
   void Release(const Incoming& request);
   void Getxattr(const Incoming& request);
   void Setxattr(const Incoming& request);
   void Removexattr(const Incoming& request);
   void Listxattr(const Incoming& request);
-  void Access(const Incoming& request);
   void Lseek(const Incoming& request);
   void Statfs(const Incoming& request);
   void Interrupt(const Incoming& request);

@@ -68,8 +68,6 @@ bool ReadOptions(Napi::Env env, Napi::Object object, SessionOptions* options) {
   mount.subtype = reader.Text("subtype");
   server.read_only = reader.Boolean("readOnly");
   mount.allow_other = reader.Boolean("allowOther");
-  // One user needs no comparing by the kernel: see Server::Access.
-  mount.default_permissions = !server.read_only && mount.allow_other;
   mount.uid = server.owner.uid = static_cast<uint32_t>(reader.Number("uid", 0, kMaxId));
   mount.gid = server.owner.gid = static_cast<uint32_t>(reader.Number("gid", 0, kMaxId));
   server.passthrough = reader.Boolean("passthrough");

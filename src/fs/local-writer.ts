@@ -6,6 +6,7 @@ import { locally } from '../dirty/dirty-fault.js'
 import { Fault } from '../model/fault.js'
 import type { Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import { accessRemoved } from '../model/library.js'
+import { inheritedMode, keepable } from '../model/mode.js'
 import { checkLocalName, isIgnored, staysHere } from '../model/local-name.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isDirectory, isLocalId, isRemoteFolder, type ItemRecord } from '../store/item-record.js'
@@ -15,7 +16,6 @@ import type { AttributeChanges } from './file-system.js'
 
 // linux/fs.h; renameat2(2)
 const RENAME_NOREPLACE = 1
-const PERMISSION_BITS = 0o777
 
 /** What sends changes to the other organization. Implemented by `uploads/uploader.ts`. */
 export interface Uploads {
@@ -79,11 +79,14 @@ export class LocalWriter {
     }
   }
 
-  /** @throws {Fault} `name-taken`, `name-refused`, `name-too-long`, `read-only`, `access-removed`, `disk-full` */
+  /**
+   * @param permissions mode bits, without the type
+   * @throws {Fault} `name-taken`, `name-refused`, `name-too-long`, `not-permitted`, `read-only`, `access-removed`, `disk-full`
+   */
   create(parent: ItemRecord, name: string, kind: 'file' | 'folder', permissions: number): Made {
     this.#checkPlace(parent, name, [])
     const { store, dirty } = this.#deps
-    const mode = permissions & PERMISSION_BITS
+    const mode = keepable(kind, permissions) | inheritedMode(kind, parent.mode)
     // One turn: nothing is between the look for a twin and the new item.
     let ino: Ino | undefined
     let opened: OpenDirty | undefined
@@ -258,7 +261,8 @@ export class LocalWriter {
       this.#uploads.stop(item.ino)
       this.#setTime(item.ino, modified)
     }
-    const mode = permissions === undefined ? undefined : permissions & PERMISSION_BITS
+    const mode =
+      permissions === undefined ? undefined : keepable(item.kind === 'file' ? 'file' : 'folder', permissions)
     const changed = this.#change(edit => {
       if (modified !== undefined) edit.modifiedAt(item, modified)
       if (mode !== undefined) edit.modeIs(item, mode)

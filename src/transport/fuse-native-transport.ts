@@ -223,6 +223,8 @@ class FuseNativeMount implements Mount, KernelView, FuseOperations {
       'subtype=b2bmount',
       // Our inode numbers, not libfuse's.
       'use_ino',
+      // The kernel compares modes, as by the other transport.
+      'default_permissions',
       `entry_timeout=${NAMES_SECONDS}`,
       'negative_timeout=0',
       // A program that has opened a file must not be shown the size of the content that was there before.

@@ -1,4 +1,5 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { othersCannotMount } from '../helpers/can-mount.js'
 import { DriveProcess, ended, isRoot, run, start } from './drive-process.js'
@@ -212,33 +213,70 @@ sys.stdin.read()`
   t.equal(drive.count('unlink') + drive.count('create'), 0)
 })
 
+// "The bits that are shown are obeyed, by the kernel, as on a local disk"
 t.test(
-  'modes: what may not be written is not opened for writing',
+  'modes are obeyed as on a local disk, by an ordinary user and by root',
   { skip: isRoot ? othersCannotMount() : false },
   async t => {
-    const drive = DriveProcess.launch(t, 'mount', isRoot ? NOBODY : undefined)
-    chmodSync(drive.scratch, 0o777)
-    if (isRoot) await run('chown', '65534:65534', drive.directory, drive.scratch)
-    await drive.mount({ readOnly: false, ...(isRoot ? NOBODY : {}) })
-    const program = `
-if os.getuid() == 0: os.setgid(65534); os.setuid(65534)
+    for (const user of isRoot ? [NOBODY, undefined] : [undefined]) {
+      const drive = DriveProcess.launch(t, 'mount', user)
+      chmodSync(drive.scratch, 0o777)
+      if (user) await run('chown', '65534:65534', drive.directory, drive.scratch)
+      await drive.mount({ readOnly: false, ...user })
+      const local = join(drive.scratch, 'local')
+      mkdirSync(local)
+      if (user) await run('chown', '65534:65534', local)
+      const program = `
+import subprocess
+if sys.argv[2] == 'nobody': os.setgid(65534); os.setuid(65534)
+os.umask(0o022)
 os.chdir(sys.argv[1])
+def say(*works): print(*(refused(work) for work in works))
+def opens(path): return [lambda flags=flags: os.close(os.open(path, flags)) for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC)]
+def reaches(path): return [lambda: os.stat(path), lambda: os.access(path, os.F_OK) or os.stat(path), lambda: os.open(path, os.O_RDONLY)]
 os.mkdir('folder')
+os.mkdir('folder/inner')
 open('folder/file', 'w').write('mine')
-os.chmod('folder/file', 0o444)
-os.stat('folder/file')
-print(refused(lambda: os.open('folder/file', os.O_RDWR)), refused(lambda: os.truncate('folder/file', 0)), os.access('folder/file', os.W_OK), os.access('folder/file', os.R_OK))
-os.setxattr('folder/file', 'user.b2bmount.pin', b'always')
-os.chmod('folder', 0o555)
-os.stat('folder')
-print(refused(lambda: os.unlink('folder/file')), refused(lambda: os.mkdir('folder/x')), refused(lambda: os.rename('folder/file', 'file')), refused(lambda: open('folder/y', 'w')))
-os.chmod('folder', 0o755); os.stat('folder')
-os.chmod('folder/file', 0o644); os.stat('folder/file')
-print(refused(lambda: os.truncate('folder/file', 0)), os.listdir('folder'))`
-    const lines = (await python(t, program, drive.directory)).split('\n')
-    t.same(lines, ['EACCES EACCES False True', 'EACCES EACCES EACCES EACCES', "done ['file']"])
+open('folder/inner/deep', 'w').write('deep')
+os.stat('folder/file'); os.stat('folder/inner/deep'); os.listdir('folder')
+for mode in (0o444, 0o222, 0o111, 0o000, 0o044, 0o644):
+    os.chmod('folder/file', mode)
+    say(*opens('folder/file'), lambda: os.truncate('folder/file', 0), lambda: os.setxattr('folder/file', 'user.b2bmount.pin', b'x') if sys.argv[1].endswith('/mount') else os.setxattr('folder/file', 'user.x', b'x'))
+    print([os.access('folder/file', way) for way in (os.R_OK, os.W_OK, os.X_OK)])
+for mode in (0o666, 0o444, 0o333, 0o111, 0o000, 0o555, 0o755):
+    os.chmod('folder', mode)
+    say(*reaches('folder/file'), *reaches('folder/inner/deep'), lambda: os.stat('folder/nothing'), lambda: os.mkdir('folder/new'), lambda: os.rmdir('folder/new'), lambda: os.rename('folder/inner', 'inner'), lambda: os.rename('inner', 'folder/inner'), lambda: os.chdir('folder') or os.chdir('..'))
+    print([os.access('folder', way) for way in (os.R_OK, os.W_OK, os.X_OK)])
+    say(lambda: os.listdir('folder'))
+held = os.open('folder/file', os.O_RDWR)
+os.fchmod(held, 0)
+say(lambda: os.pwrite(held, b'held', 0), lambda: os.pread(held, 4, 0), *opens('folder/file'))
+open('script', 'w').write('#!/bin/sh\\necho ran\\n')
+for mode in (0o644, 0o755, 0o666):
+    os.chmod('script', mode)
+    say(lambda: print(subprocess.run([os.path.abspath('script')], capture_output=True).stdout))
+os.mkdir('made', 0o1777); os.mkdir('set', 0o755); os.chmod('set', 0o2775)
+print([oct(os.stat(name).st_mode) for name in ('made', 'set', 'folder/file', 'script')])
+`
+      const as = user ? 'nobody' : 'root'
+      const here = await python(t, program, drive.directory, as)
+      t.equal(here, await python(t, program, local, as), as)
+    }
   },
 )
+
+// "the set-user-ID and set-group-ID bits of files are refused"
+t.test('special bits of files are for JavaScript to refuse, also of one that is being written', async t => {
+  const { drive, path } = await driveWithBase(t)
+  const program = `
+fd = os.open(sys.argv[1], os.O_RDWR)
+os.write(fd, b'x')
+os.fchmod(fd, 0o600)
+os.fchmod(fd, 0o4755)`
+  await run('python3', '-c', `import os, sys${program}`, path)
+  t.match(await drive.event('setattr'), { permissions: 0o4755 })
+  t.equal(drive.count('setattr'), 1)
+})
 
 const BESIDE_A_READER = `
 path = sys.argv[1]

@@ -1,17 +1,20 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { DriveProcess, ended, mountedAt, run, until } from './drive-process.js'
+import { othersCannotMount } from '../helpers/can-mount.js'
+import { DriveProcess, ended, isRoot, mountedAt, run, until } from './drive-process.js'
 import { ROOT } from './memory-drive.js'
 
 const FOLDER = 10
+const NOBODY = { uid: 65534, gid: 65534 }
 const inotifywait = '/usr/bin/inotifywait'
 const skip = existsSync(inotifywait) ? false : 'inotifywait is not installed'
 
 /** Watches a directory; lines are `EVENT,EVENT name`. */
-async function watch(t: Test, directory: string): Promise<string[]> {
+async function watch(t: Test, directory: string, asNobody = false): Promise<string[]> {
   const child = spawn(inotifywait, ['-m', '--format', '%e %f', directory], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(asNobody ? NOBODY : {}),
   })
   t.teardown(() => child.kill('SIGKILL'))
   const lines: string[] = []
@@ -76,6 +79,34 @@ t.test('what the other side does raises the events of inotify', { skip }, async 
   ])
   t.same(lines.filter(line => /CREATE|DELETE|MODIFY/.test(line)).length, 5, 'and each once')
 })
+
+t.test(
+  'an ordinary user is told of what changes where he may write nothing',
+  { skip: skip || (isRoot ? othersCannotMount() : false) },
+  async t => {
+    const drive = DriveProcess.launch(t, 'mount', isRoot ? NOBODY : undefined)
+    chmodSync(drive.scratch, 0o755)
+    if (isRoot) await run('chown', 'nobody', drive.directory)
+    await drive.mount(isRoot ? NOBODY : {})
+    await drive.drive('addDirectory', ROOT, 'folder', FOLDER)
+    await drive.drive('setPermissions', FOLDER, 0o555)
+    await drive.drive('addFiles', FOLDER, 'file-', 3, 100)
+    const lines = await watch(t, drive.path('folder'), isRoot)
+    await drive.drive('addFile', { parent: FOLDER, name: 'new.txt', node: 500, size: 42 })
+    await drive.session('invalidateEntry', FOLDER, 'new.txt')
+    // As when the folder has another time by now.
+    await drive.session('invalidateAttributes', FOLDER)
+    await announce(drive, 0, 'new.txt', false, 500)
+    await until(() => Promise.resolve(lines.includes('CREATE new.txt')))
+    await drive.drive('remove', FOLDER, 'file-1')
+    await drive.session('invalidateEntry', FOLDER, 'file-1')
+    await announce(drive, 1, 'file-1', false)
+    await until(() => Promise.resolve(lines.includes('DELETE file-1')))
+    const asUser = isRoot ? ['runuser', '-u', 'nobody', '--'] : ['env']
+    const shown = await run('env', ...asUser, 'stat', '-c', '%a', drive.path('folder'))
+    t.equal(shown.stdout, '555\n', 'and the folder looks as before')
+  },
+)
 
 t.test('nobody else may do what the echo does', { skip }, async t => {
   const drive = await folder(t)

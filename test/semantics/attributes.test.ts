@@ -151,3 +151,26 @@ t.test('attributes are the same by every way, whatever happens', async t => {
     await byEveryWay(t, world, `seed ${seed}, at the end`)
   }
 })
+
+// "`chmod` stays on this machine, with all bits of folders; the set-user-ID and set-group-ID bits of files are refused
+// (`not-permitted`), when they are set and when a file is made."
+t.test('mode bits are kept or refused, never dropped', async t => {
+  const world = await worldWith(t, { 'a.txt': pattern(5) })
+  const { drive } = world
+  const [root, file, docs] = [await world.node(), await world.node('a.txt'), await world.node('docs')]
+  const chmod = async (node: NodeId, permissions: number) =>
+    (await drive.setattr(node, { permissions }, undefined, CALLER, forever)).permissions
+  for (const mode of [0o4755, 0o2755, 0o6000]) {
+    await t.rejects(chmod(file, mode), { code: 'not-permitted' })
+    const flags = constants.O_CREAT | constants.O_RDWR
+    await t.rejects(drive.create(root, 'new', mode, flags, CALLER, forever), { code: 'not-permitted' })
+  }
+  t.equal(drive.getattr(file).permissions, 0o644)
+  t.equal(await drive.lookup(root, 'new', forever), undefined)
+  t.equal(world.store.owed.isEmpty, true)
+  t.equal(await chmod(file, 0o1600), 0o1600)
+  for (const mode of [0o1777, 0o2755, 0o4700, 0o7777]) t.equal(await chmod(docs, mode), mode)
+  t.equal((await drive.mkdir(root, 'sticky', 0o1755, CALLER, forever)).permissions, 0o1755)
+  // "A folder that is made in one with the set-group-ID bit has it, too."
+  t.equal((await drive.mkdir(docs, 'inside', 0o755, CALLER, forever)).permissions, 0o2755)
+})

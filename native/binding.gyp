@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "b2bmount",
-      "sources": ["addon.cc", "quick_xor_hash.cc", "quick_xor_hash_binding.cc"],
+      "sources": ["addon.cc", "file_lock.cc", "quick_xor_hash.cc", "quick_xor_hash_binding.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-Werror"],
@@ -27,6 +27,7 @@
             "notifier.cc",
             "open_files.cc",
             "operations.cc",
+            "process_end.cc",
             "content_io.cc",
             "replies.cc",
             "request_object.cc",

@@ -18,16 +18,16 @@ Guarded& TheGuarded() {
   return *guarded;
 }
 
-void DetachAll() {
+}  // namespace
+
+void DetachGuarded() {
   Guarded& guarded = TheGuarded();
   const std::lock_guard lock(guarded.mutex);
   for (const Server* server : guarded.servers) server->DetachOnly();
 }
 
-}  // namespace
-
 void EnterExitGuard(Server* server) {
-  static const bool registered = std::atexit(DetachAll) == 0;
+  static const bool registered = std::atexit(DetachGuarded) == 0;
   static_cast<void>(registered);
   Guarded& guarded = TheGuarded();
   const std::lock_guard lock(guarded.mutex);

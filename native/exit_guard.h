@@ -9,4 +9,7 @@ namespace b2bmount {
 void EnterExitGuard(Server* server);
 void LeaveExitGuard(Server* server);
 
+// Now: what the end of the process would do.
+void DetachGuarded();
+
 }  // namespace b2bmount

@@ -425,3 +425,23 @@ export function quickXorHashRange(fd: number, start: number, length: number): Pr
  * @throws {Error} with `code` `EINVAL` (nothing is mounted there), `EPERM`, `EIO`, `NO_FUSERMOUNT`, `FUSERMOUNT`
  */
 export function detach(directory: string): void
+
+/**
+ * Locks an open file, or a directory, for as long as it is open: by flock(2). Another process, and another descriptor of
+ * this one, finds it held, until the last copy of the descriptor is closed, by whomever or by the end of the process.
+ * `impossible`: this file system has no such locks, or none of directories.
+ */
+export function tryLock(fd: number): 'locked' | 'held' | 'impossible'
+
+/**
+ * From the next SIGINT, SIGTERM or SIGHUP on, or {@link beginEnding}, the process lives so long at most, whatever its threads
+ * do, JavaScript's included. For signals that JavaScript handles already. Linux only.
+ */
+export function limitEnding(milliseconds: number): void
+/** Begins the time of {@link limitEnding}. */
+export function beginEnding(): void
+/**
+ * Takes the mounts away and ends the process. Unlike process.exit() it does not wait for the thread pool, of which a thread
+ * may be asking a disk or a name server that does not answer. Linux only.
+ */
+export function exitNow(code: number): never

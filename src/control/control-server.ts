@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { Fault } from '../model/fault.js'
@@ -52,13 +53,13 @@ const FLUSH_DEADLINE: Milliseconds = 1_000
 /** Answers clients on the Unix socket. protocol.ts tells what is said. */
 export class ControlServer {
   readonly #options: ControlServerOptions
-  readonly #server: Server
+  #server: Server
+  #isDraining = false
   readonly #clients = new Set<Client>()
 
   constructor(options: ControlServerOptions) {
     this.#options = options
-    this.#server = createServer(socket => this.#accept(socket))
-    this.#server.maxConnections = MOST_CLIENTS
+    this.#server = this.#newServer()
   }
 
   get clientCount(): number {
@@ -79,8 +80,23 @@ export class ControlServer {
     await chmod(socket, 0o600)
   }
 
+  /**
+   * Listens again where somebody has removed the socket: with the user's run directory, at the end of a login session.
+   * @throws what the file system throws
+   */
+  async renew(): Promise<void> {
+    if (this.#isDraining || existsSync(this.#options.socket)) return
+    // Closing removes whatever is at the address, so it comes first. Connections stay.
+    this.#server.close()
+    this.#server = this.#newServer()
+    await this.listen()
+    // Drained meanwhile.
+    if (this.#isDraining) this.#server.close()
+  }
+
   /** Takes no more clients and requests, cancels what runs, and removes the socket. Connections stay open. */
   drain(): void {
+    this.#isDraining = true
     this.#server.close()
     for (const client of this.#clients) client.drain()
   }
@@ -88,6 +104,12 @@ export class ControlServer {
   /** After {@link drain}: lets answers that were given reach their clients, then hangs up. */
   async close(): Promise<void> {
     await Promise.all([...this.#clients].map(client => client.end()))
+  }
+
+  #newServer(): Server {
+    const server = createServer(socket => this.#accept(socket))
+    server.maxConnections = MOST_CLIENTS
+    return server
   }
 
   #accept(socket: Socket): void {

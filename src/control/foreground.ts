@@ -21,7 +21,7 @@ export interface ForegroundOptions {
  */
 export interface ForegroundModule {
   /**
-   * Runs the daemon in this process until the drive is unmounted or SIGINT, SIGTERM or SIGHUP arrives.
+   * Runs the daemon in this process until the drive is unmounted or SIGINT, SIGTERM or SIGHUP arrives, and ends the process.
    * @throws {Fault} `already-running` and whatever keeps the drive from being mounted
    */
   readonly mountInForeground: (options: ForegroundOptions) => Promise<void>

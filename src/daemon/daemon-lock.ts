@@ -1,100 +1,128 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { lock } from 'proper-lockfile'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { lockFileOf, readHolder, type LockHolder } from '../control/lock-holder.js'
+import { identityOf } from '../control/process-life.js'
 import { Fault } from '../model/fault.js'
-import type { Milliseconds } from '../model/ids.js'
-
-const STALE: Milliseconds = 10_000
-// Together a little longer than that.
-const MOST_RETRIES = 30
-const SHORTEST_WAIT: Milliseconds = 20
-const LONGEST_WAIT: Milliseconds = 500
+import { kernelLock, type TryLock } from './kernel-lock.js'
 
 export interface DaemonLock {
-  release(): Promise<void>
-}
-
-interface Holder {
-  readonly pid: number
-  /** Start time of the process: a pid alone may have been given to another one. */
-  readonly processStart: string | undefined
+  /**
+   * Makes its file again where somebody has removed it.
+   * @returns false: another daemon holds the lock by now
+   * @throws what the file system throws
+   */
+  renew(): boolean
+  release(): void
 }
 
 /**
- * One daemon per state directory.
+ * One daemon per state directory, by locks of the kernel: they are held as long as the process lives, whatever happens to
+ * it, and not a moment longer.
  *
- * `daemon.lock` names its holder. It counts for as long as that very process lives, so a daemon that was killed or a
- * machine that lost power leaves nothing to clean up. It is looked at and replaced only while `daemon.lock.lock` is
- * held, which takes milliseconds (and is given up after ten seconds, should a process die just then).
+ * The directory is locked, because nobody can remove it and leave what is in it; and `daemon.lock`, which names the holder,
+ * because network file systems lock files only, then also between machines.
  *
- * @throws {Fault} `already-running`
+ * @throws {Fault} `already-running`; `local-io`: the file system has no locks
  */
-export async function acquireDaemonLock(stateDirectory: string): Promise<DaemonLock> {
-  const file = join(stateDirectory, 'daemon.lock')
-  const release = await lockPatiently(file)
+export async function acquireDaemonLock(
+  stateDirectory: string,
+  tryLock: TryLock = kernelLock(),
+): Promise<DaemonLock> {
+  const holder: LockHolder = { ...(await identityOf(process.pid)), host: hostname() }
+  const directory = openSync(stateDirectory, constants.O_RDONLY | constants.O_DIRECTORY)
   try {
-    const holder = await readHolder(file)
-    if (holder !== undefined && (await isAlive(holder))) {
-      throw new Fault('already-running', `A b2bmount daemon is already running (process ${holder.pid})`, {
-        nextStep: 'To end it, run:  b2bmount stop',
+    const ofDirectory = tryLock(directory)
+    const file = ofDirectory === 'held' ? undefined : lockFile(stateDirectory, tryLock)
+    if (file === undefined || file.lock === 'held') throw alreadyRunning(await readHolder(stateDirectory))
+    if (ofDirectory === 'impossible' && file.lock === 'impossible') {
+      closeSync(file.fd)
+      throw new Fault('local-io', `Nothing can be locked in ${stateDirectory}`, {
+        nextStep: 'Set XDG_STATE_HOME to a directory on a disk of this machine.',
       })
     }
-    const me: Holder = { pid: process.pid, processStart: await processStart(process.pid) }
-    await writeFile(`${file}.new`, JSON.stringify(me), { mode: 0o600 })
-    await rename(`${file}.new`, file)
-  } finally {
-    await release()
-  }
-  return { release: () => rm(file, { force: true }) }
-}
-
-/** Not by the package's own retries: they also wait for a disk that is full or cannot be written. */
-async function lockPatiently(file: string): Promise<() => Promise<void>> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await lock(file, { realpath: false, stale: STALE })
-    } catch (failure) {
-      if ((failure as NodeJS.ErrnoException).code !== 'ELOCKED' || attempt === MOST_RETRIES) throw failure
-    }
-    await setTimeout(Math.min(SHORTEST_WAIT * 2 ** attempt, LONGEST_WAIT))
-  }
-}
-
-async function readHolder(file: string): Promise<Holder | undefined> {
-  try {
-    const { pid, processStart } = JSON.parse(await readFile(file, 'utf8')) as Holder
-    return Number.isInteger(pid) && pid > 0 ? { pid, processStart } : undefined
-  } catch {
-    // Missing; or torn by a power loss, and then nobody holds it.
-    return undefined
-  }
-}
-
-async function isAlive(holder: Holder): Promise<boolean> {
-  if (holder.processStart !== undefined) return (await processStart(holder.pid)) === holder.processStart
-  try {
-    process.kill(holder.pid, 0)
-    return true
+    writeHolder(file.fd, holder)
+    return new KernelLock(stateDirectory, tryLock, holder, directory, file.fd)
   } catch (failure) {
-    return (failure as NodeJS.ErrnoException).code === 'EPERM'
+    closeSync(directory)
+    throw failure
   }
 }
 
-/**
- * Start time in clock ticks since boot; `undefined` without such a process or without /proc. A zombie has ended:
- * in a container without an init process nobody may ever reap it.
- *
- * @see proc_pid_stat(5)
- */
-async function processStart(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-    // From the third field on: the second, the program's name in parentheses, may hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const state = fields[3 - 3]
-    return state === 'Z' || state === 'X' ? undefined : fields[22 - 3]
-  } catch {
-    return undefined
+class KernelLock implements DaemonLock {
+  readonly #stateDirectory: string
+  readonly #tryLock: TryLock
+  readonly #holder: LockHolder
+  readonly #directory: number
+  #file: number
+
+  constructor(stateDirectory: string, tryLock: TryLock, holder: LockHolder, directory: number, file: number) {
+    this.#stateDirectory = stateDirectory
+    this.#tryLock = tryLock
+    this.#holder = holder
+    this.#directory = directory
+    this.#file = file
   }
+
+  renew(): boolean {
+    if (isAt(lockFileOf(this.#stateDirectory), this.#file)) return true
+    const file = lockFile(this.#stateDirectory, this.#tryLock)
+    if (file.lock === 'held') return false
+    writeHolder(file.fd, this.#holder)
+    closeSync(this.#file)
+    this.#file = file.fd
+    return true
+  }
+
+  release(): void {
+    rmSync(lockFileOf(this.#stateDirectory), { force: true })
+    closeSync(this.#file)
+    closeSync(this.#directory)
+  }
+}
+
+/** `fd` is closed already where it is `held`. */
+function lockFile(
+  stateDirectory: string,
+  tryLock: TryLock,
+): { readonly fd: number; readonly lock: ReturnType<TryLock> } {
+  const path = lockFileOf(stateDirectory)
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants
+  for (;;) {
+    const fd = openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
+    const lock = tryLock(fd)
+    // Its holder may have removed it between the two.
+    if (lock !== 'held' && isAt(path, fd)) return { fd, lock }
+    closeSync(fd)
+    if (lock === 'held') return { fd, lock }
+  }
+}
+
+function isAt(path: string, fd: number): boolean {
+  const there = statSync(path, { throwIfNoEntry: false })
+  const ours = fstatSync(fd)
+  return there?.ino === ours.ino && there.dev === ours.dev
+}
+
+/** In place: another file would have another lock. */
+function writeHolder(fd: number, holder: LockHolder): void {
+  ftruncateSync(fd)
+  writeSync(fd, JSON.stringify(holder), 0)
+}
+
+function alreadyRunning(holder: LockHolder | undefined): Fault {
+  const process = holder === undefined ? '' : ` (process ${holder.pid})`
+  const isElsewhere = holder !== undefined && holder.host !== hostname()
+  const where = isElsewhere ? ` on ${holder.host}` : ''
+  return new Fault('already-running', `A b2bmount daemon is already running${where}${process}`, {
+    nextStep: `To end it, run${isElsewhere ? ' there' : ''}:  b2bmount stop`,
+  })
 }

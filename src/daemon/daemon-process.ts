@@ -14,6 +14,7 @@ import type { Log } from './log.js'
 import { MountPoints } from './mount-point.js'
 import { detachMount, probeMount } from './mount-probe.js'
 import { readMountTable } from './mount-table.js'
+import { beginEnding, limitEnding } from './process-end.js'
 
 export interface DaemonProcessOptions {
   readonly cloud: Cloud
@@ -46,6 +47,7 @@ export async function runDaemonProcess(options: DaemonProcessOptions): Promise<v
     ending.abort()
   }
   for (const name of ENDING_SIGNALS) process.on(name, end)
+  limitEnding()
   process.on('uncaughtException', onBug)
   process.on('unhandledRejection', onBug)
   try {
@@ -61,6 +63,7 @@ export async function runDaemonProcess(options: DaemonProcessOptions): Promise<v
           lastMount: new LastMountFile(paths.stateDirectory),
         }),
         onReady: mount => onReady(mount, log),
+        onEnding: beginEnding,
       },
       ending.signal,
     )

@@ -2,11 +2,12 @@ import type { ForegroundModule } from '../control/foreground.js'
 import { runDaemonProcess } from './daemon-process.js'
 import { toMount } from './daemon-services.js'
 import type { Log } from './log.js'
+import { endProcess } from './process-end.js'
 import { runProgram } from './run-program.js'
 import { openServices } from './services.js'
 
-export const mountInForeground: ForegroundModule['mountInForeground'] = ({ onMounted, ...options }) =>
-  runDaemonProcess({
+export const mountInForeground: ForegroundModule['mountInForeground'] = async ({ onMounted, ...options }) => {
+  await runDaemonProcess({
     ...options,
     openServices,
     onReady: (mount, log) => {
@@ -14,6 +15,8 @@ export const mountInForeground: ForegroundModule['mountInForeground'] = ({ onMou
       void tellSystemd(log)
     },
   })
+  endProcess(Number(process.exitCode ?? 0))
+}
 
 /** For units of Type=notify. Never rejects. @see systemd-notify(1) */
 async function tellSystemd(log: Log): Promise<void> {

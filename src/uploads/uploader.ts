@@ -31,7 +31,7 @@ const BETWEEN_PLANS = 20
 const CHEAP_PLAN: Milliseconds = 1
 // Something that neither failed nor went on. There should be no such thing.
 const STUCK: Milliseconds = 5_000
-const CLOSING: Milliseconds = 5_000
+const CLOSING: Milliseconds = 2_000
 
 export interface UploaderDeps {
   readonly store: Store

@@ -1,6 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { pathsFor } from '../../../src/control/paths.js'
+import { identityOf, isAlive } from '../../../src/control/process-life.js'
+import { stopDaemon } from '../../../src/control/stop-daemon.js'
 import { Fault } from '../../../src/model/fault.js'
 import { openHome } from './run.js'
 
@@ -36,6 +39,28 @@ t.test('a new user signs in, adds, mounts, looks and unmounts', async t => {
   t.match(await home.run('sign-out'), { exitCode: 0, stdout: 'Signed out ann@fabrikam.example.\n' })
   t.match(await home.run('stop'), { exitCode: 0, stdout: 'Stopped.\n' })
   t.match(await home.run('stop'), { exitCode: 0, stdout: 'It was not running.\n' })
+})
+
+const never = new AbortController().signal
+
+t.test('stop ends a daemon whose socket somebody has removed', async t => {
+  const home = openHome(t)
+  t.equal((await home.run('list')).exitCode, 0)
+  const { pid } = JSON.parse((await home.run('--json', 'status')).stdout) as { pid: number }
+  const daemon = await identityOf(pid)
+  rmSync(pathsFor('test', home.environment).socket)
+  t.match(await home.run('stop'), { exitCode: 0, stdout: 'Stopped.\n' })
+  t.notOk(await isAlive(daemon))
+})
+
+t.test('stop kills a daemon that does nothing any more, and says so', async t => {
+  const home = openHome(t)
+  const { pid } = JSON.parse((await home.run('--json', 'status')).stdout) as { pid: number }
+  const daemon = await identityOf(pid)
+  process.kill(pid, 'SIGSTOP')
+  const patience = { answer: 200, end: 300, kill: 10_000 }
+  t.equal(await stopDaemon(pathsFor('test', home.environment), never, patience), 'killed')
+  t.notOk(await isAlive(daemon))
 })
 
 t.test('--json prints one document on standard output, whatever happens', async t => {

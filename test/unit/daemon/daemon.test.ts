@@ -127,6 +127,34 @@ t.test('a second daemon is refused and does not disturb the first', async t => {
   client?.close()
 })
 
+t.test('what somebody has removed of it comes back: its socket, and the file of its lock', async t => {
+  const { clock, options, paths, ready } = daemon(t)
+  await ready
+  const first = await ControlClient.connect(paths.socket, never)
+  rmSync(paths.runDirectory, { recursive: true })
+  rmSync(join(paths.stateDirectory, 'daemon.lock'))
+  await t.rejects(runDaemon(options, never), { code: 'already-running' })
+  await clock.advance(5_000)
+  while (!existsSync(paths.socket)) await new Promise(resolve => setImmediate(resolve))
+  t.ok(existsSync(join(paths.stateDirectory, 'daemon.lock')))
+  const second = await ControlClient.connect(paths.socket, never)
+  t.match(await second?.request('list', {}, never), [], 'it answers who comes')
+  t.match(await first?.request('list', {}, never), [], 'and who was there')
+  first?.close()
+  second?.close()
+})
+
+t.test('services that still work after some seconds keep the lock until the process has ended', async t => {
+  const services = new FakeServices()
+  services.close = () => new Promise(() => undefined)
+  const { options, ready, ended, stop, log } = daemon(t, { openServices: async () => services })
+  await ready
+  stop()
+  await ended
+  t.ok(log.includes('warn close-too-slow'))
+  await t.rejects(runDaemon(options, never), { code: 'already-running' })
+})
+
 t.test('services that do not open give the lock back', async t => {
   const failing = async () => Promise.reject(new Fault('store-corrupt', 'The store is damaged'))
   const { ended, paths } = daemon(t, { openServices: failing })

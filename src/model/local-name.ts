@@ -13,23 +13,52 @@ const LONGEST_REMOTE_NAME = 255
 // "The entire decoded file path … can't contain more than 400 characters."
 export const LONGEST_REMOTE_PATH = 400
 
-/** Locks, swap files and half-written ones of programs: nobody else wants to see them. */
+/** Locks, swap files and half-written ones of programs: nobody else wants to see them. No person calls a file so. */
 const STAYS_HERE: readonly RegExp[] = [
   /^~\$/, // Microsoft Office: who has the document open
-  /^\.~lock\..*#$/, // LibreOffice, the same
+  /^~WR[A-Z]\d{4}\.tmp$/, // Word: what is being saved
+  /^\.~lock\..*#$/, // LibreOffice: who has the document open
+  /^lu[0-9a-z]{6,}\.tmp$/, // LibreOffice: what is being saved
   /^\.goutputstream-/, // GLib: what is being saved
-  /\.sw[a-p]x?$/, // vim: what was typed
+  /^\.xdp-/, // document portal of Flatpak and Snap, the same
+  /^\.(.*\.)?sw[a-p]x?$/, // vim: what was typed; nano: lock
   /^4913$/, // vim: may I write here?
+  /^\..*\.kate-swp$/, // Kate: what was typed
   /^\.#/, // Emacs: lock
+  /^#.+#$/, // Emacs: what was typed
+  /^\..+\.lock$/, // KeePassXC and others by Qt: lock
+  /___jb_(tmp|old|bak)___$/, // JetBrains: what is being saved
   /^\.fuse_hidden/,
   /^\.nfs[0-9a-f]+$/,
   /^\.~.*~$/, // rsync --delay-updates
-  /^lu[0-9a-z]{6,}\.tmp$/, // LibreOffice: what is being saved
+  /^(\.syncthing\.|~syncthing~).*\.tmp$/, // Syncthing: what is being downloaded
+  /^\.unison\..*\.unison\.tmp$/, // Unison, the same
 ]
 
 /** Whether it never travels to the other organization. */
 export function staysHere(name: string): boolean {
   return STAYS_HERE.some(pattern => pattern.test(name))
+}
+
+// mkstemp(3) and Qt draw them from letters, mkstemp also from digits; small and capital ones come together in 32 of 33 names.
+const DRAWN = '(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{6}'
+
+/** What programs call half-written files, and a person might call any file. */
+const LOOKS_HALF_WRITTEN: readonly RegExp[] = [
+  new RegExp(`\\.${DRAWN}$`), // QSaveFile: `pw.kdbx.Ab12Cd`; rsync: `.plan.odt.Ab12Cd`; Chromium: `.org.chromium.Chromium.Ab12Cd`
+  new RegExp(`^(sed|zi|tmp)${DRAWN}$`), // sed -i, zip
+  /\.(tmp\d*|temp|part|partial~?|filepart|crdownload|opdownload|download|aria2|ytdl)$/i, // 7-Zip, browsers, Thunar, WinSCP, …
+  /\.!(qB|ut|bt)$/, // BitTorrent clients
+  /_exiftool_tmp$/,
+  /-tmp-\d+$/, // restic
+]
+
+/**
+ * Whether it may be half of a file: it is given more time to get another name, or to go again, before it is sent. Not for ever,
+ * because a person may call a file so.
+ */
+export function looksHalfWritten(name: string): boolean {
+  return LOOKS_HALF_WRITTEN.some(pattern => pattern.test(name))
 }
 
 /**

@@ -1,10 +1,14 @@
 import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName, foldedName } from '../model/item-name.js'
+import { looksHalfWritten } from '../model/local-name.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import type { Owed, OwedDeletion } from '../store/owed-table.js'
 
 /** Programs save in several steps: nothing is sent before it has been left alone for so long. */
 export const SETTLING: Milliseconds = 2_000
+
+/** The same of what may be half of a file, by its name. */
+export const HALF_WRITTEN: Milliseconds = 60_000
 
 // The clock was set back: what seems to be so far ahead is not.
 const LONGEST_WAIT: Milliseconds = 25 * 60 * 60_000
@@ -23,13 +27,14 @@ export type Task =
 /**
  * Why something is not sent now.
  *
- * `sending`: it is being sent. `open`: a program has it open for writing. `settling`: it has just been changed. `later`: it
+ * `sending`: it is being sent. `open`: a program has it open for writing. `settling`: it has just been changed. `young`: the same, for
+ * longer, because a program may not have given it its name yet. `later`: it
  * could not be sent, and will be tried again. `folder`: its folder goes first. `name`: what has its name over there goes first.
  * `order`: what was done before goes first. `held`: somebody is asked first, because so many are to be deleted. `stays`: it
  * never goes.
  */
 export type Waiting =
-  'sending' | 'open' | 'settling' | 'later' | 'folder' | 'name' | 'order' | 'held' | 'stays'
+  'sending' | 'open' | 'settling' | 'young' | 'later' | 'folder' | 'name' | 'order' | 'held' | 'stays'
 
 export interface Situation {
   /** The longest owed first. */
@@ -149,12 +154,19 @@ class Planner {
     // It goes nowhere: the new file gets what the service has of it, and then nothing keeps it here.
     if (item !== undefined && row.place && this.#situation.hasHeir(item))
       return isLater ? 'later' : this.#waitsForLeaver(row, item)
+    if (item !== undefined && this.#isYoung(row, item)) return 'young'
     const folder = item && this.#folderOf(row, item)
     if (item === undefined || folder === undefined) return 'folder'
     if (folder === 'stays') return 'stays'
     if (isLater) return 'later'
     if (folder === 'waits') return 'folder'
     return row.isNew || row.place ? this.#waitsForName(row, item) : undefined
+  }
+
+  /** Who waits for everything to be sent waits for these no longer than for others. */
+  #isYoung(row: Owed, item: ItemRecord): boolean {
+    if (item.kind !== 'file' || !(row.isNew || row.place) || this.#situation.settling === 0) return false
+    return looksHalfWritten(item.name) && this.#isBefore(row.changed + HALF_WRITTEN, HALF_WRITTEN)
   }
 
   /** Whether the folders that lead to it are there. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkLocalName, isIgnored, staysHere } from '../../../src/model/local-name.js'
+import { checkLocalName, isIgnored, looksHalfWritten, staysHere } from '../../../src/model/local-name.js'
 
 t.test('names that SharePoint refuses are refused when they are given', t => {
   for (const name of [
@@ -35,13 +35,75 @@ t.test("programs' locks, swap files and halves stay here, whatever is in their n
     '.plan.txt.swp',
     '4913',
     '.#plan',
+    '#plan.txt#',
+    '.xdp-pw.kdbx-Ab12Cd',
+    '.swp',
+    '.plan.txt.kate-swp',
+    '.pw.kdbx.lock',
+    'plan.java___jb_tmp___',
+    '.syncthing.plan.txt.tmp',
+    '~syncthing~plan.txt.tmp',
+    '~WRL0005.tmp',
+    'lu4711abcdef.tmp',
   ]) {
     t.ok(staysHere(name), name)
     t.doesNotThrow(() => checkLocalName(name), name)
   }
-  for (const name of ['plan.docx', 'lock', '49130', 'swp']) t.notOk(staysHere(name), name)
+  const others = [
+    'plan.docx',
+    'lock',
+    '49130',
+    'swp',
+    'film.swf',
+    'Cargo.lock',
+    '#1 plan',
+    'C#',
+    '#',
+    '##',
+    'a#b#',
+  ]
+  for (const name of others) t.notOk(staysHere(name), name)
   t.end()
 })
+
+t.test(
+  'what programs call half-written files, and a person might call a file, is known, and stays nowhere',
+  t => {
+    for (const name of [
+      'pw.kdbx.Ab12Cd',
+      'doc.txt.AbCdEf',
+      '.plan.odt.x7YzQ1',
+      '.org.chromium.Chromium.Ab12Cd',
+      'sedAB12cd',
+      'ziAbCdEf',
+      'film.mkv.part',
+      'setup.exe.crdownload',
+      'a.7z.tmp',
+      'a.7z.tmp1',
+      '5A3F1C20.tmp',
+      'photo.jpg_exiftool_tmp',
+      'disk.iso.!qB',
+      '77aabb-tmp-123456789',
+    ]) {
+      t.ok(looksHalfWritten(name), name)
+      t.notOk(staysHere(name), name)
+    }
+    for (const name of [
+      'a.sketch',
+      'notes.backup',
+      'a.sqlite',
+      'sedate',
+      'sediment',
+      'part',
+      'tmp',
+      'a.tar.gz',
+      'a.DOCUMENT',
+      'README',
+    ])
+      t.notOk(looksHalfWritten(name), name)
+    t.end()
+  },
+)
 
 t.test('an administrator names what is never sent, with wildcards, in any case', t => {
   for (const [name, pattern, expected] of [

@@ -127,6 +127,43 @@ t.test('what was left alone for long enough goes; what was not says when', t => 
   t.end()
 })
 
+t.test('what may be half-written by its name goes when it has had a minute to get another one', t => {
+  const items: Rows = {
+    2: ['local:2', 1, 'a.part'],
+    3: ['local:3', 1, 'b.part'],
+    4: ['D', 1, 'd.tmp'],
+    5: ['E', 1, 'e.tmp'],
+  }
+  const owed = [
+    row(2, { isNew: true, changed: NOW - 59_000 }),
+    row(3, { isNew: true, changed: NOW - 60_000 }),
+    row(4, { place: true, base: { ...NO_BASE, parent: 'R' as ItemId, name: 'd' }, changed: NOW - 59_000 }),
+    row(5, { content: true, changed: NOW - 59_000 }),
+  ]
+  const plan = planOf(world(items, owed))
+  t.same(names(plan), ['send 3', 'send 5'])
+  t.same(
+    [...plan.waiting],
+    [
+      [2, 'young'],
+      [4, 'young'],
+    ],
+  )
+  t.equal(plan.next, NOW + 1_000)
+  t.same(
+    names(planOf(world(items, owed, { settling: 0 }))),
+    ['send 2', 'send 3', 'send 4', 'send 5'],
+    'somebody waits',
+  )
+  const later = deletion(9, 'R', 'x', { since: NOW - 10_000 })
+  t.same(
+    names(planOf(world(items, owed.slice(0, 1), { deletions: [later] }))),
+    ['delete x'],
+    'what comes after it does not wait',
+  )
+  t.end()
+})
+
 t.test('a clock that was set back keeps nothing waiting', t => {
   const future = row(2, { content: true, changed: NOW + 1e9, notBefore: NOW + 1e9 })
   t.same(names(planOf(world({ 2: ['A', 1, 'a'] }, [future]))), ['send 2'])

@@ -367,6 +367,12 @@ export class OwedTable {
     this.#inos.add(owed.ino)
   }
 
+  /** As {@link owe}, where the service has refused it as it was: how often it was tried is not forgotten. */
+  oweAgain(owed: Owed, now: Milliseconds): void {
+    this.owe(owed, now)
+    this.setAttempts(owed.ino, { ...owed, notBefore: 0 })
+  }
+
   /** What is left of it, in place of what was owed before: perhaps nothing. */
   leave(owed: NewOwed, now: Milliseconds): void {
     const times = owed.times || this.of(owed.ino)?.missed === true
@@ -464,6 +470,9 @@ export class OwedTable {
     const { id: remoteId, eTag, modified, quickXorHash } = item
     this.settleDeletion(deletion.library, deletion.remoteId)
     this.oweDeletion({ ...deletion, remoteId, eTag, modified, quickXorHash, sessionUrl: undefined }, now)
+    // What was tried in vain so often has not become another thing.
+    const row = this.deletion(deletion.library, remoteId)
+    if (row !== undefined) this.setDeletionAttempts(row.number, deletion)
   }
 
   settleDeletion(library: LibraryId, remoteId: ItemId): void {

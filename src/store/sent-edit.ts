@@ -242,7 +242,7 @@ export class SentEdit {
     const owed = this.#owed.of(ino)
     if (item === undefined || owed === undefined) return
     const { eTag, modified } = theirs
-    this.#owed.owe({ ...owed, base: { ...owed.base, eTag, modified } }, this.#now)
+    this.#owed.oweAgain({ ...owed, base: { ...owed.base, eTag, modified } }, this.#now)
   }
 
   /** The service has a file of this name that we have sent before; what was changed since makes a new version of it. */
@@ -296,10 +296,12 @@ export class SentEdit {
     if (folder !== undefined) this.remote.nameLeft(folder.ino)
   }
 
-  /** Over there it has changed since it was deleted here: it is back. */
-  deletionRefused({ library, remoteId }: OwedDeletion, theirs: DriveItem | undefined): void {
+  /** It is back. @param theirs `undefined`: its folder is to be listed again */
+  deletionRefused({ library, remoteId, parent }: OwedDeletion, theirs: DriveItem | undefined): void {
     this.#owed.settleDeletion(library, remoteId)
-    if (theirs !== undefined) this.#putTheirs(library, theirs)
+    if (theirs !== undefined) return this.#putTheirs(library, theirs)
+    const folder = this.#items.byRemoteId(library, parent)
+    if (folder !== undefined) this.remote.setListing(folder.ino, { kind: 'unlisted' })
   }
 
   /** It is to be deleted after all, as it is now. */
@@ -381,7 +383,7 @@ export class SentEdit {
     this.remote.identify(item.ino, answer)
     const base = { ...owed.base, eTag, modified }
     if (owed.isNew) this.#settleInto(item, { ...owed, isNew: false, base }, place, eTag)
-    else this.#owed.owe({ ...owed, base }, this.#now)
+    else this.#owed.oweAgain({ ...owed, base }, this.#now)
   }
 
   /** It was deleted here, or replaced, while it was under way. */

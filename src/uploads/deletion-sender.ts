@@ -1,6 +1,7 @@
 import type { DriveItem } from '../model/drive-item.js'
-import { Fault, isFault } from '../model/fault.js'
-import type { ItemId, ItemKey, Milliseconds } from '../model/ids.js'
+import { TIRED_AFTER } from '../model/attempts.js'
+import { Fault, isFault, type FaultCode } from '../model/fault.js'
+import type { ItemId, ItemKey, LibraryId, Milliseconds } from '../model/ids.js'
 import { isOfSent } from '../model/rewritten.js'
 import type { RemoteFolder, RemoteWriter } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
@@ -9,10 +10,25 @@ import type { LibraryRecord } from '../store/library-table.js'
 import { mayBe, type OwedDeletion } from '../store/owed-table.js'
 import type { SentEdit } from '../store/sent-edit.js'
 import type { Store } from '../store/store.js'
+import { DeletedTree } from './deleted-tree.js'
 import { verdictOn, WAITS_FOR_HASH } from './verdict.js'
 
 // Whoever changes it that often wants to keep it.
 const MOST_TRIES = 3
+
+/** A deletion that was not carried out: the item is shown again. */
+export interface GivenBack {
+  readonly library: LibraryId
+  readonly remoteId: ItemId
+  /** From the root of the drive. */
+  readonly path: readonly string[]
+  readonly fault: Fault
+}
+
+// Refused for good: who waits for these waits for somebody who does not know of it.
+const REFUSED: readonly FaultCode[] = ['access-denied', 'not-supported', 'malware-detected', 'name-refused']
+// Each may be a misunderstanding; five of them are none. What has failed, or not answered, has refused nothing.
+const REFUSED_WHEN_TIRED: readonly FaultCode[] = ['locked', 'protocol-error', 'stale-content', 'name-taken']
 
 export interface DeletionSenderDeps {
   readonly store: Store
@@ -20,6 +36,8 @@ export interface DeletionSenderDeps {
   readonly folders: RemoteFolder
   readonly now: () => Milliseconds
   readonly onChanges: (changes: readonly ItemChange[]) => void
+  /** Something is here again. */
+  readonly onGivenBack: (given: GivenBack) => void
   readonly onTrouble: (event: string, failure: unknown) => void
 }
 
@@ -31,17 +49,36 @@ export class DeletionSender {
     this.#deps = deps
   }
 
-  /** @throws {Fault} why it is not deleted yet; the signal's reason */
-  async send({ library: id, remoteId }: OwedDeletion, signal: AbortSignal): Promise<void> {
-    const library = this.#deps.store.libraries.byId(id)
+  /**
+   * What the service does not let us delete comes back.
+   * @throws {Fault} why it is not deleted yet; the signal's reason
+   */
+  async send(deletion: OwedDeletion, signal: AbortSignal): Promise<void> {
+    const library = this.#deps.store.libraries.byId(deletion.library)
     if (library === undefined) return
+    try {
+      await this.#send(library, deletion, signal)
+    } catch (failure) {
+      signal.throwIfAborted()
+      if (isLocalId(deletion.remoteId) || !isFault(failure, ...refusalsAfter(deletion.attempts + 1)))
+        throw failure
+      await this.#giveBack(library, deletion, failure, signal)
+    }
+  }
+
+  async #send(
+    library: LibraryRecord,
+    { library: id, remoteId }: OwedDeletion,
+    signal: AbortSignal,
+  ): Promise<void> {
     const key = { ...library.root, item: remoteId }
     if (isLocalId(remoteId)) return await this.#findOut(library, remoteId, signal)
     for (let tries = 0; ; tries++) {
       const deletion = this.#deps.store.owed.deletion(id, remoteId)
       if (deletion === undefined) return
       if (deletion.isFolder && !(await this.#isEmptied(deletion, key, signal))) {
-        return this.#refuse(deletion, await this.#itemNow(key, signal))
+        const holds = new Fault('not-empty', `Something in ${deletion.name} has not been deleted`)
+        return await this.#giveBack(library, deletion, holds, signal)
       }
       try {
         await this.#deps.writer.delete(key, deletion.eTag, signal)
@@ -50,7 +87,12 @@ export class DeletionSender {
         if (!isFault(failure, 'stale-content')) throw failure
         const theirs = await this.#itemNow(key, signal)
         if (theirs === undefined) continue
-        if (tries >= MOST_TRIES || !isAsDeleted(deletion, theirs)) return this.#refuse(deletion, theirs)
+        // Nothing has changed: it is a moment in which the service does not do it.
+        if (tries > 0 && theirs.eTag === deletion.eTag) throw failure
+        if (tries >= MOST_TRIES || !isAsDeleted(deletion, theirs)) {
+          const changed = new Fault('stale-content', `${deletion.name} was changed there meanwhile`)
+          return await this.#giveBack(library, deletion, changed, signal)
+        }
         this.#change(edit => edit.deletionOf(deletion, theirs))
       }
     }
@@ -105,18 +147,44 @@ export class DeletionSender {
     }
   }
 
-  /** It is here again. */
-  #refuse(deletion: OwedDeletion, theirs: DriveItem | undefined): void {
-    this.#change(edit => edit.deletionRefused(deletion, theirs))
-    this.#deps.onTrouble(
-      'not-deleted',
-      new Fault('stale-content', `${deletion.name} was changed there meanwhile`),
-    )
+  /** It is here again, and the folders around it that were to go with it. */
+  async #giveBack(
+    library: LibraryRecord,
+    deletion: OwedDeletion,
+    fault: Fault,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, onGivenBack, onTrouble } = this.#deps
+    const tree = new DeletedTree(store)
+    const path = tree.pathOf(deletion)
+    const downwards = [...tree.ancestorsOf(deletion).toReversed(), deletion]
+    const found = new Map<OwedDeletion, DriveItem | undefined>()
+    for (const each of downwards) {
+      found.set(each, await this.#itemIfTold({ ...library.root, item: each.remoteId }, signal))
+    }
+    this.#change(edit => found.forEach((theirs, each) => edit.deletionRefused(each, theirs)))
+    onTrouble('not-deleted', fault)
+    onGivenBack({ library: library.id, remoteId: deletion.remoteId, path, fault })
+  }
+
+  /** `undefined` also where the service does not say: its folder is asked for then. */
+  async #itemIfTold(key: ItemKey, signal: AbortSignal): Promise<DriveItem | undefined> {
+    try {
+      return await this.#itemNow(key, signal)
+    } catch (failure) {
+      signal.throwIfAborted()
+      if (!isFault(failure)) throw failure
+      return undefined
+    }
   }
 
   #change(work: (edit: SentEdit) => void): void {
     this.#deps.onChanges(this.#deps.store.changeSent(this.#deps.now(), work))
   }
+}
+
+function refusalsAfter(attempts: number): readonly FaultCode[] {
+  return attempts >= TIRED_AFTER ? [...REFUSED, ...REFUSED_WHEN_TIRED] : REFUSED
 }
 
 /** @throws {Fault} `server-error` */

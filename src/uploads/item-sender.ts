@@ -445,6 +445,8 @@ export class ItemSender {
         if (verdict === 'unknown' && owed.attempts < WAITS_FOR_HASH) throw failure
         if (verdict === 'other' || verdict === 'unknown') return this.#keepBoth(item, theirs)
         if (verdict !== 'ours') {
+          // Nothing has changed: it is a moment in which the service does not take it.
+          if (theirs.eTag !== undefined && theirs.eTag === owed.base.eTag) throw failure
           this.#change(edit => edit.baseIs(item.ino, theirs))
           return true
         }

@@ -7,10 +7,11 @@ import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.
 import { delayAfter, needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
 import { heirOf } from '../store/local-edit.js'
-import type { Attempts, Hindrance, Owed } from '../store/owed-table.js'
+import type { Attempts, Hindrance, Owed, OwedDeletion } from '../store/owed-table.js'
 import type { Store } from '../store/store.js'
 import { Closures, isUnreached, type Closure } from './closures.js'
-import { DeletionSender } from './deletion-sender.js'
+import { DeletedTree } from './deleted-tree.js'
+import { DeletionSender, type GivenBack } from './deletion-sender.js'
 import { hindranceOf } from './hindrance.js'
 import { exportUnsent, type Exported } from './export-unsent.js'
 import { ItemSender, type Conflict, type Sending } from './item-sender.js'
@@ -52,6 +53,8 @@ export interface UploaderDeps {
   readonly massDeletion?: number
   /** Both sides have changed a file: the user is told. */
   readonly onConflict: (conflict: Conflict) => void
+  /** What was deleted here is here again, because the other side has it still. */
+  readonly onGivenBack?: (given: GivenBack) => void
   /** The service lets us change something less than we thought. */
   readonly onDenied?: (library: LibraryId) => void
   /** Something went wrong that nobody waits for. */
@@ -90,6 +93,14 @@ export interface OwedStatus {
   /** When it is tried again, if nothing happens before. */
   readonly nextAttempt: Milliseconds | undefined
   readonly since: Milliseconds
+}
+
+/** Deletions that are owed no more. */
+export interface Undone {
+  readonly library: LibraryId
+  readonly items: number
+  /** To be listed again. */
+  readonly folders: readonly Ino[]
 }
 
 export interface UploadProgressReport {
@@ -168,7 +179,19 @@ export class Uploader {
       onConflict: deps.onConflict,
       onTrouble,
     })
-    this.#deletions = new DeletionSender({ store, writer, folders, now, onChanges, onTrouble })
+    const onGivenBack = (given: GivenBack) => {
+      if (given.fault.code === 'access-denied') deps.onDenied?.(given.library)
+      deps.onGivenBack?.(given)
+    }
+    this.#deletions = new DeletionSender({
+      store,
+      writer,
+      folders,
+      now,
+      onChanges,
+      onGivenBack,
+      onTrouble,
+    })
   }
 
   belongsTo(owner: UploadsOwner): void {
@@ -242,13 +265,36 @@ export class Uploader {
    * @returns the folders, as far as they are here, that have to be listed again
    */
   undoDeletions(library: LibraryId): readonly Ino[] {
+    return this.#undo(
+      this.#deps.store.owed
+        .deletions()
+        .filter(deletion => deletion.library === library && !deletion.consented),
+    )
+  }
+
+  /**
+   * What was deleted here at this place, and is still at the service, comes back, with what is in it and the folders around it.
+   * @param path from the root of the drive
+   * @returns `undefined`: nothing was
+   */
+  undoDeletionAt(path: readonly string[]): Undone | undefined {
+    const tree = new DeletedTree(this.#deps.store)
+    const deletion = tree.at(path)
+    if (deletion === undefined) return undefined
+    const all = [...tree.within(deletion), ...tree.ancestorsOf(deletion)]
+    return { library: deletion.library, items: all.length, folders: this.#undo(all) }
+  }
+
+  #undo(deletions: readonly OwedDeletion[]): readonly Ino[] {
     const { store, clock } = this.#deps
     const folders = new Set<Ino>()
+    for (const { number } of deletions) {
+      this.#deleting.get(number)?.abort.abort(new Fault('cancelled', 'It is not to be deleted any more'))
+    }
     store.change(clock.now(), edit => {
-      for (const deletion of store.owed.deletions()) {
-        if (deletion.library !== library || deletion.consented) continue
-        store.owed.settleDeletion(library, deletion.remoteId)
-        const folder = store.items.byRemoteId(library, deletion.parent)
+      for (const { library, remoteId, parent } of deletions) {
+        store.owed.settleDeletion(library, remoteId)
+        const folder = store.items.byRemoteId(library, parent)
         if (folder === undefined) continue
         folders.add(folder.ino)
         edit.setListing(folder.ino, { kind: 'unlisted' })
@@ -279,13 +325,13 @@ export class Uploader {
         since: row.since,
       }
     })
+    const tree = new DeletedTree(store)
     const deletions = store.owed.deletions().map(row => {
-      const { library, parent, name } = row
-      const folder = store.items.byRemoteId(library, parent)
+      const { library } = row
       return {
         ino: undefined,
         library,
-        path: [...((folder && store.pathOf(folder)) ?? []), name],
+        path: tree.pathOf(row),
         what: 'deletion' as const,
         size: 0,
         sent: 0,

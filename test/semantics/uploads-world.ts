@@ -15,6 +15,7 @@ import type { ItemChange } from '../../src/store/item-change.js'
 import type { ItemRecord } from '../../src/store/item-record.js'
 import { Store } from '../../src/store/store.js'
 import { DeltaRound } from '../../src/sync/delta-round.js'
+import type { GivenBack } from '../../src/uploads/deletion-sender.js'
 import type { Conflict } from '../../src/uploads/item-sender.js'
 import { Uploader, type OwedStatus } from '../../src/uploads/uploader.js'
 import { projects } from './drive-world.js'
@@ -42,6 +43,8 @@ export class UploadsWorld {
   readonly link: Link
   readonly service: FakeService
   readonly conflicts: Conflict[] = []
+  /** What was deleted here, and has come back. */
+  readonly givenBack: GivenBack[] = []
   /** Libraries whose service has refused a write. */
   readonly denied: LibraryId[] = []
   readonly troubles: string[] = []
@@ -102,6 +105,7 @@ export class UploadsWorld {
       cachePath: placeInCache,
       ...(options.massDeletion === undefined ? {} : { massDeletion: options.massDeletion }),
       onConflict: conflict => void this.conflicts.push(conflict),
+      onGivenBack: given => void this.givenBack.push(given),
       onDenied: library => void this.denied.push(library),
       onTrouble: (event, failure) => {
         this.troubles.push(

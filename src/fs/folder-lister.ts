@@ -3,11 +3,10 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../concurrency/clock.js'
 import { SingleFlight } from '../concurrency/single-flight.js'
 import type { OfflineMemory } from '../hydration/offline-memory.js'
-import type { DriveItem } from '../model/drive-item.js'
 import { ListProgress, type ListBounds } from '../model/endless-list.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino, ItemKey, LibraryId, Milliseconds } from '../model/ids.js'
-import type { RemoteFolder } from '../model/remote.js'
+import type { FolderPage, NotUnderstood, RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isLocalId, isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
@@ -20,6 +19,8 @@ export const PAGE_DEADLINE: Milliseconds = 30_000
 export const LISTING_DEADLINE: Milliseconds = 60_000
 // Folders whose lists do not end: there are few of them, if any.
 const RESTING = 1_000
+// Of what is not understood in one folder.
+const MOST_KEPT = 1_000
 // One transaction: about a millisecond, so that other programs are not kept waiting.
 const ITEMS_AT_ONCE = 100
 
@@ -126,10 +127,12 @@ export class FolderLister {
     if (resting !== undefined && clock.now() < resting.until) throw resting.fault
     const before = store.items.childInos(ino)
     const seen = new Set<Ino>()
+    const notUnderstood: NotUnderstood[] = []
     const progress = new ListProgress(clock.now(), listBounds)
     try {
       for await (const page of this.#pages(key, signal)) {
         await this.#apply(folder, library, page, run, seen)
+        for (const each of page.notUnderstood) if (notUnderstood.length < MOST_KEPT) notUnderstood.push(each)
         signal.throwIfAborted()
         progress.check(seen.size, store.items.countOfLibrary(library.id), clock.now())
       }
@@ -140,7 +143,11 @@ export class FolderLister {
         const until = clock.now() + failure.retryAfterSeconds * 1_000
         this.#resting.set(ino, { fault: failure, until })
       }
-      if (!isFault(failure, 'item-not-found') || !this.#isDoubted(ino)) throw failure
+      if (!isFault(failure, 'item-not-found')) throw failure
+      if (!this.#isDoubted(ino)) {
+        this.#doubt(folder.parent)
+        throw failure
+      }
       await this.#removeAll([ino])
       throw new Fault('stale-node', 'The folder was deleted', { cause: failure })
     }
@@ -149,10 +156,14 @@ export class FolderLister {
       const gone = before.filter(child => this.#hasLeft(child, ino, run, seen))
       await this.#removeAll(this.#deps.guard.judge(library.id, gone))
     }
-    this.#change(edit => edit.setListing(ino, { kind: 'listed', at: this.#deps.clock.now() }))
+    this.#change(edit => {
+      store.notUnderstood.forgetIn(library.id, key.item)
+      for (const each of notUnderstood) store.notUnderstood.add(library.id, each, clock.now())
+      edit.setListing(ino, { kind: 'listed', at: clock.now() })
+    })
   }
 
-  async *#pages(key: ItemKey, signal: AbortSignal): AsyncIterable<readonly DriveItem[]> {
+  async *#pages(key: ItemKey, signal: AbortSignal): AsyncIterable<FolderPage> {
     const { folders, clock } = this.#deps
     const abort = new AbortController()
     const pages = folders.children(key, AbortSignal.any([abort.signal, signal]))[Symbol.asyncIterator]()
@@ -174,7 +185,7 @@ export class FolderLister {
   async #apply(
     folder: ItemRecord,
     library: LibraryRecord,
-    page: readonly DriveItem[],
+    { items: page }: FolderPage,
     run: Run,
     seen: Set<Ino>,
   ): Promise<void> {
@@ -195,6 +206,7 @@ export class FolderLister {
           const { ino, outcome } = edit.put(library.id, folder.ino, item, newFolders, run.asked)
           seen.add(ino)
           store.held.forget(ino)
+          store.notUnderstood.forget(library.id, item.id)
           if (outcome === 'cycle') onTrouble('item-contains-itself', new Error(item.id))
         }
       })
@@ -227,6 +239,14 @@ export class FolderLister {
   #change(work: Parameters<Store['change']>[1]): void {
     const { store, clock, onChanges } = this.#deps
     onChanges(store.change(clock.now(), work))
+  }
+
+  /** What is in the folder is listed again, and what is not in the list any more goes. */
+  #doubt(ino: Ino): void {
+    const folder = this.#deps.store.items.byIno(ino)
+    if (folder === undefined || !isRemoteFolder(folder.kind) || isLocalId(folder.remoteId)) return
+    this.#change(edit => edit.setListing(ino, { kind: 'doubted' }))
+    this.refreshLater(ino)
   }
 
   #isDoubted(ino: Ino): boolean {

@@ -13,13 +13,15 @@ import type { OpenFiles } from './open-files.js'
 const { O_EXCL } = constants
 
 export interface LocalChangesDeps {
-  readonly store: Pick<Store, 'items' | 'isListed' | 'pins' | 'setPin'>
+  readonly store: Pick<Store, 'items' | 'isListed' | 'notUnderstood' | 'pins' | 'setPin'>
   readonly nodes: DriveNodes
   readonly files: OpenFiles
   readonly gate: Pick<HydrationGate, 'admit' | 'openLocal' | 'withRoom'>
   readonly writer: LocalWriter
   /** Resolves when all names in a folder are known. @throws {Fault} as `lookup` */
   readonly listed: (directory: ItemRecord, signal: AbortSignal) => Promise<void>
+  /** Asks the service for them anew; where that fails, what is known stays. */
+  readonly listedAgain: (directory: ItemRecord, signal: AbortSignal) => Promise<void>
   /** This program has changed something. */
   readonly onChanges: (changes: readonly ItemChange[]) => void
 }
@@ -130,6 +132,9 @@ export class LocalChanges {
     const child = inside ? this.#deps.store.items.byName(directory.ino, name) : undefined
     if (child === undefined || !isDirectory(child.kind)) return
     await this.#deps.listed(child, signal)
+    const isDoubtful = this.#deps.store.notUnderstood.countIn(child.library, child.remoteId) > 0
+    // Perhaps what was not understood has gone, or is understood now.
+    if (isDoubtful) await this.#deps.listedAgain(child, signal)
     signal.throwIfAborted()
   }
 

@@ -329,9 +329,14 @@ export class LocalWriter {
 
   #checkEmpty(item: ItemRecord): void {
     if (item.kind === 'file') return
-    if (this.#deps.store.items.firstChild(item.ino) !== undefined) {
-      throw new Fault('not-empty', 'The folder is not empty')
-    }
+    const { items, notUnderstood } = this.#deps.store
+    if (items.firstChild(item.ino) !== undefined) throw new Fault('not-empty', 'The folder is not empty')
+    if (notUnderstood.countIn(item.library, item.remoteId) === 0) return
+    const fault = new Fault('not-empty', 'The folder holds something that this drive cannot show', {
+      nextStep: 'Look at it in the browser:  b2bmount open PATH',
+    })
+    this.#deps.onTrouble('folder-not-deleted', fault)
+    throw fault
   }
 
   #checkReplaceable(item: ItemRecord, there: ItemRecord): void {

@@ -126,6 +126,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       gate,
       writer,
       listed: (directory, signal) => this.#listed(directory, signal),
+      listedAgain: (directory, signal) => this.#listedAgain(directory, signal),
       onChanges: onLocalChanges,
     })
     const onChanges = (changes: readonly ItemChange[]) => this.#carryOut(changes)
@@ -504,6 +505,14 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       // What is known of it may be old in places: that is more than nothing.
       if (directory.listing.kind !== 'doubted' || !isFault(failure)) throw failure
       if (isFault(failure, 'stale-node', 'cancelled')) throw failure
+    }
+  }
+
+  async #listedAgain(directory: ItemRecord, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#lister.list(directory.ino, signal)
+    } catch (failure) {
+      if (!isFault(failure) || isFault(failure, 'stale-node', 'cancelled')) throw failure
     }
   }
 

@@ -1,10 +1,10 @@
-import type { DriveItem } from '../model/drive-item.js'
 import type { ItemKey } from '../model/ids.js'
-import type { RemoteFolder } from '../model/remote.js'
+import type { FolderPage, NotUnderstood, RemoteFolder } from '../model/remote.js'
 import type { GraphClient } from './graph-client.js'
+import { checkWhereabouts } from './of-another-place.js'
 import { pages } from './pages.js'
 import { itemPath } from './paths.js'
-import { ITEM_FIELDS, parseDriveItem, parseEach, type ReportUnusable } from './wire.js'
+import { ITEM_FIELDS, notUnderstoodOf, parseDriveItem, parseEach, type ReportUnusable } from './wire.js'
 
 // SharePoint's largest page: five times fewer round trips than its default of 200.
 const PAGE_SIZE = 1000
@@ -22,13 +22,16 @@ export class GraphFolder implements RemoteFolder {
     this.#deps = deps
   }
 
-  async *children(folder: ItemKey, signal: AbortSignal): AsyncGenerator<readonly DriveItem[]> {
+  async *children(folder: ItemKey, signal: AbortSignal): AsyncGenerator<FolderPage> {
     const { graph, report } = this.#deps
     const first = `${itemPath(folder.drive, folder.item)}/children?$select=${ITEM_FIELDS}&$top=${PAGE_SIZE}`
-    for await (const { values } of pages(graph, folder.tenant, first, signal, { priority: 'listing' })) {
-      const items = parseEach(values, parseDriveItem, report)
-      // Whatever the answer says of its parent: it was listed in this folder.
-      yield items.map(item => ({ ...item, parentId: folder.item }))
+    const options = { priority: 'listing', check: checkWhereabouts(folder, 'folder') } as const
+    for await (const { values } of pages(graph, folder.tenant, first, signal, options)) {
+      const notUnderstood: NotUnderstood[] = []
+      const skipped = (raw: unknown) =>
+        void notUnderstood.push({ ...notUnderstoodOf(raw), parent: folder.item })
+      const items = parseEach(values, parseDriveItem, report, skipped)
+      yield { items: items.map(item => ({ ...item, parentId: folder.item })), notUnderstood }
     }
   }
 }

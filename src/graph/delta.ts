@@ -1,11 +1,12 @@
 import { Fault } from '../model/fault.js'
-import type { ItemId, ItemKey } from '../model/ids.js'
-import type { DeltaPage, RemoteDelta } from '../model/remote.js'
+import type { ItemKey } from '../model/ids.js'
+import type { DeltaPage, NotUnderstood, RemoteDelta } from '../model/remote.js'
 import type { GraphClient } from './graph-client.js'
 import { GraphFault } from './graph-fault.js'
+import { checkWhereabouts } from './of-another-place.js'
 import { pages } from './pages.js'
 import { drivePath, itemPath } from './paths.js'
-import { ITEM_FIELDS, parseDriveChange, parseEach, tryItemId, type ReportUnusable } from './wire.js'
+import { ITEM_FIELDS, notUnderstoodOf, parseDriveChange, parseEach, type ReportUnusable } from './wire.js'
 
 const PAGE_SIZE = 1000
 
@@ -34,13 +35,14 @@ export class GraphDelta implements RemoteDelta {
     const { graph, report } = this.#deps
     const start = isDriveRoot ? `${drivePath(root.drive)}/root` : itemPath(root.drive, root.item)
     const first = cursor ?? `${start}/delta?$select=${ITEM_FIELDS}&$top=${PAGE_SIZE}`
-    const options = { headers: { prefer: PREFER }, priority: 'background' } as const
+    const check = checkWhereabouts(root, 'drive')
+    const options = { headers: { prefer: PREFER }, priority: 'background', check } as const
     try {
       for await (const { values, deltaLink } of pages(graph, root.tenant, first, signal, options)) {
-        const unusable: (ItemId | undefined)[] = []
-        const skipped = (raw: unknown) => void unusable.push(tryItemId(raw))
+        const notUnderstood: NotUnderstood[] = []
+        const skipped = (raw: unknown) => void notUnderstood.push(notUnderstoodOf(raw))
         const changes = parseEach(values, parseDriveChange, report, skipped)
-        yield { changes, cursor: deltaLink, ...(unusable.length === 0 ? {} : { unusable }) }
+        yield { changes, cursor: deltaLink, ...(notUnderstood.length === 0 ? {} : { notUnderstood }) }
       }
     } catch (failure) {
       throw cursor === undefined ? whyNoDelta(failure) : whyNotSince(failure)

@@ -55,6 +55,8 @@ export interface GetOptions {
   readonly priority?: Priority
   /** `beta` may change or end any day: only for what we can do without. Of paths; a link says which it is of. */
   readonly version?: 'v1.0' | 'beta'
+  /** Throws where an answer is not one to this question. What it throws decides whether it is asked again. */
+  readonly check?: (answer: JsonObject) => void
 }
 
 export interface WriteRequest {
@@ -95,8 +97,10 @@ export class GraphClient {
   ): Promise<JsonObject> {
     const { graphHost } = this.#deps.cloud
     return await this.#ask(tenant, address, signal, options, response => {
-      if (response.status === 200) return jsonObjectOf(response, graphHost)
-      throw notAnAnswer(response, graphHost)
+      if (response.status !== 200) throw notAnAnswer(response, graphHost)
+      const answer = jsonObjectOf(response, graphHost)
+      options.check?.(answer)
+      return answer
     })
   }
 

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../http/json.js'
 import type { DriveChange, DriveItem } from '../model/drive-item.js'
 import type { DriveId, ItemId, Milliseconds } from '../model/ids.js'
+import type { NotUnderstood } from '../model/remote.js'
 
 /**
  * driveItems as Graph sends them, checked field by field: they were made by another organization.
@@ -56,7 +57,13 @@ function parseItem(raw: unknown, parentIdOf: (item: JsonObject) => ItemId | unde
     quickXorHash: hashOf(file),
     mimeType: optionalText('mimeType', file['mimeType'], LONGEST_TAG),
     webUrl: webUrlOf(item['webUrl']),
+    ...childCountOf(item['folder']),
   }
+}
+
+function childCountOf(folder: unknown): { readonly childCount?: number } {
+  const count = isJsonObject(folder) ? folder['childCount'] : undefined
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? { childCount: count } : {}
 }
 
 /** @throws {UnusableItem} */
@@ -89,8 +96,27 @@ export function parseEach<Item>(
 
 /** Of an item that makes no sense otherwise. */
 export function tryItemId(raw: unknown): ItemId | undefined {
+  return tryId(raw, item => item['id'])
+}
+
+/** What can be told of an item that makes no sense. */
+export function notUnderstoodOf(raw: unknown): NotUnderstood {
+  return { id: tryItemId(raw), parent: tryId(raw, item => objectIn('', item['parentReference'])['id']) }
+}
+
+/** Which folder and drive an item says that it is in; `undefined` where it does not say. */
+export function whereaboutsOf(raw: unknown): { readonly parent?: string; readonly drive?: string } {
+  const reference = isJsonObject(raw) && isJsonObject(raw['parentReference']) ? raw['parentReference'] : {}
+  const { id, driveId } = reference
+  return {
+    ...(typeof id === 'string' && { parent: id }),
+    ...(typeof driveId === 'string' && { drive: driveId }),
+  }
+}
+
+function tryId(raw: unknown, idOf: (item: JsonObject) => unknown): ItemId | undefined {
   try {
-    return parseId('id', objectIn('item', raw)['id']) as ItemId
+    return parseId('id', idOf(objectIn('item', raw))) as ItemId
   } catch {
     return undefined
   }

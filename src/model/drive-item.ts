@@ -20,6 +20,8 @@ export interface DriveItem {
   readonly quickXorHash: string | undefined
   readonly mimeType: string | undefined
   readonly webUrl: string | undefined
+  /** Of a folder, by itself: also of what is not listed to us. May be late. */
+  readonly childCount?: number
 }
 
 /**

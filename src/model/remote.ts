@@ -85,10 +85,28 @@ export interface RemoteThumbnails {
   readonly mostAtOnce: number
 }
 
+/** An item that makes no sense to us. It is not shown, and it is there all the same. */
+export interface NotUnderstood {
+  /** As far as it can be read. */
+  readonly id: ItemId | undefined
+  /** The folder that it is in, as far as the service says so. */
+  readonly parent: ItemId | undefined
+}
+
+export interface FolderPage {
+  readonly items: readonly DriveItem[]
+  /** A folder is empty only where this is so, too. */
+  readonly notUnderstood: readonly NotUnderstood[]
+}
+
 /** What browsing needs of the cloud. Implemented by `graph/children.ts`. */
 export interface RemoteFolder {
-  /** The children of a folder, page by page. Not a snapshot while others write. */
-  children(folder: ItemKey, signal: AbortSignal): AsyncIterable<readonly DriveItem[]>
+  /**
+   * The children of a folder, page by page. Not a snapshot while others write.
+   *
+   * @throws {Fault} `server-error` also where a page is of another folder, however often it is asked for
+   */
+  children(folder: ItemKey, signal: AbortSignal): AsyncIterable<FolderPage>
 }
 
 /** What tells that something has changed, without saying what. Implemented by `graph/change-hints.ts`. */
@@ -116,10 +134,8 @@ export interface DeltaPage {
   readonly changes: readonly DriveChange[]
   /** Set on the last page only: where to ask next time. */
   readonly cursor: string | undefined
-  /**
-   * Items that make no sense, by their ids as far as these do: they are not shown, and not taken for deleted either.
-   */
-  readonly unusable?: readonly (ItemId | undefined)[]
+  /** Neither shown nor taken for deleted. */
+  readonly notUnderstood?: readonly NotUnderstood[]
 }
 
 /** What enumeration needs of the cloud. Implemented by `graph/delta.ts`. */

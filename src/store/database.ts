@@ -16,6 +16,7 @@ import { sent } from './migrations/0009-sent.js'
 import { missed } from './migrations/0010-missed.js'
 import { deletedIno } from './migrations/0011-deleted-ino.js'
 import { nextStep } from './migrations/0014-next-step.js'
+import { notUnderstood } from './migrations/0015-not-understood.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly Migration[] = [
   missed,
   deletedIno,
   nextStep,
+  notUnderstood,
 ]
 
 // After a burst it would stay as large as the burst was.

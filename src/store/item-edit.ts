@@ -18,6 +18,7 @@ import {
   codeOfKind,
   columnOfListing,
   isDirectory,
+  isLocalId,
   newLocalId,
   NO_LIBRARY,
   type ItemKind,
@@ -140,6 +141,8 @@ export class ItemEdit {
   readonly #owed: OwedTable
   readonly #statements: ItemStatements
   readonly #now: Milliseconds
+  /** Parents in which two items of the other side have the very same name, which cannot be. One of them is not there any more. */
+  readonly twinsIn = new Set<Ino>()
   /** Parents in which a name became free or was wanted twice. */
   readonly #contested = new Set<Ino>()
 
@@ -336,6 +339,7 @@ export class ItemEdit {
     // Nearly always free: trying is faster than asking first.
     const ino = this.#insertAs(wanted, library, parent, item, kind, listing)
     if (ino !== undefined) return ino
+    this.#noteTwin(parent, wanted, item.name)
     const name = this.#freeName(parent, wanted, item.id)
     const tagged = this.#insertAs(name, library, parent, item, kind, listing)
     if (tagged === undefined) throw new Error(`two items have the tag of ${item.id}`)
@@ -388,6 +392,7 @@ export class ItemEdit {
       webUrl !== (known.webUrl ?? null)
     if (!moves && !replaced && !looksOther && !unseen) return 'same'
 
+    if (moves) this.#noteTwin(parent, shownName(remoteName, known.remoteId), remoteName, known.ino)
     const name = moves
       ? this.#freeName(parent, shownName(remoteName, known.remoteId), known.remoteId)
       : known.name
@@ -538,6 +543,12 @@ export class ItemEdit {
   #contentOver({ ino, generation }: ItemRecord, parent: Ino, name: string): void {
     const local = this.#statements.removeContent.run(ino).changes > 0
     this.changes.push({ kind: 'content', ino, generation, parent, name, local })
+  }
+
+  #noteTwin(parent: Ino, wanted: string, remoteName: string, itself?: Ino): void {
+    const holder = this.#items.byName(parent, wanted)
+    if (holder === undefined || holder.ino === itself || isLocalId(holder.remoteId)) return
+    if (holder.remoteName === remoteName) this.twinsIn.add(parent)
   }
 
   /** `wanted`, or a name made of it that no other item of `parent` has. */

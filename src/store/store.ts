@@ -13,6 +13,7 @@ import { ItemTable } from './item-table.js'
 import { LocalEdit, LocalStatements } from './local-edit.js'
 import { LibraryTable, type LibraryRecord } from './library-table.js'
 import { NameIndex } from './name-index.js'
+import { NotUnderstoodTable } from './not-understood-table.js'
 import { OwedTable } from './owed-table.js'
 import { PinTable } from './pin-table.js'
 import { SentEdit, SentStatements } from './sent-edit.js'
@@ -31,6 +32,7 @@ export class Store {
   readonly cursors: SyncCursorTable
   readonly held: HeldRemovalTable
   readonly names: NameIndex
+  readonly notUnderstood: NotUnderstoodTable
   readonly twins: TwinNames
   readonly owed: OwedTable
   readonly hydrations: HydrationTable
@@ -53,6 +55,7 @@ export class Store {
     this.cursors = new SyncCursorTable(this.#database)
     this.held = new HeldRemovalTable(this.#database)
     this.names = new NameIndex(this.#database)
+    this.notUnderstood = new NotUnderstoodTable(this.#database)
     this.hydrations = new HydrationTable(this.#database)
     this.pins = new PinTable(this.#database, this.items)
     this.thumbnails = new ThumbnailTable(this.#database)
@@ -190,7 +193,9 @@ export class Store {
     return this.change(now, edit => {
       const items = this.items.ofLibrary(library, '', limit)
       for (const { ino } of items) edit.removeAlone(ino)
-      if (items.length < limit) this.libraries.delete(library)
+      if (items.length >= limit) return
+      this.notUnderstood.forgetLibrary(library)
+      this.libraries.delete(library)
     })
   }
 

@@ -57,22 +57,26 @@ export class DeltaRound {
   /** Items came of which not even the id can be read: what did not come cannot be told. */
   #sawNameless = false
   #changed = 0
-  /** Folders of which the service may have spoken before it was told of what was done here. */
+  /** Folders of which the service may have spoken before it was told of what was done here, or that have two of one name. */
   readonly #outdated = new Set<Ino>()
   readonly #asked: number
+  readonly #begun: Milliseconds
 
   constructor(deps: DeltaRoundDeps) {
     this.#deps = deps
+    this.#begun = deps.now()
     this.#lastInoBefore = deps.store.items.lastIno()
     this.#asked = deps.store.owed.lately.position
   }
 
   /** @throws {Fault} `disk-full`, `protocol-error`; the signal's reason */
-  async apply({ changes, unusable = [] }: DeltaPage, signal: AbortSignal): Promise<void> {
+  async apply({ changes, notUnderstood = [] }: DeltaPage, signal: AbortSignal): Promise<void> {
     const { store, library } = this.#deps
     await this.#inSlices(changes, signal, (edit, change) => this.#applyOne(edit, change))
-    for (const id of unusable) {
+    for (const each of notUnderstood) {
+      const { id } = each
       this.#isEmpty = false
+      store.notUnderstood.add(library.id, each, this.#deps.now())
       if (id === undefined) this.#sawNameless = true
       else {
         this.#forget(id)
@@ -164,6 +168,7 @@ export class DeltaRound {
 
   #applyOne(edit: ItemEdit, change: DriveChange): void {
     this.#forget(change.id)
+    this.#deps.store.notUnderstood.forget(this.#deps.library.id, change.id)
     if (change.id !== this.#deps.library.root.item) this.#isEmpty = false
     else if (!isRemoved(change)) this.#sawRoot = true
     if (!isRemoved(change)) this.#place(edit, change)
@@ -351,6 +356,7 @@ export class DeltaRound {
         if (isFull) {
           edit.forgetListings(library.id)
           store.libraries.setEnumerated(library.id, now())
+          if (this.#isFull) store.notUnderstood.forgetBefore(library.id, this.#begun)
         }
         for (const ino of doubted) edit.setListing(ino, { kind: 'doubted' })
         if (store.cursors.get(library.id)?.cursor !== cursor) store.cursors.set(library.id, cursor, now())
@@ -374,6 +380,7 @@ export class DeltaRound {
           for (const each of all.slice(at, at + ITEMS_BETWEEN_LOOKS_AT_THE_CLOCK)) work(edit, each)
           at += ITEMS_BETWEEN_LOOKS_AT_THE_CLOCK
         } while (at < all.length && performance.now() < end)
+        for (const parent of edit.twinsIn) this.#outdated.add(parent)
       })
       onChanges(changes)
       await setImmediate()

@@ -13,6 +13,7 @@ import type { Store } from '../store/store.js'
 import { DeletedTree } from './deleted-tree.js'
 import { verdictOn, WAITS_FOR_HASH } from './verdict.js'
 
+const WAITS_FOR_COUNT = 3
 // Whoever changes it that often wants to keep it.
 const MOST_TRIES = 3
 
@@ -120,14 +121,18 @@ export class DeletionSender {
   }
 
   /**
-   * The service deletes folders with everything in them, so what is in them is looked at before.
-   * @throws {Fault} `not-empty`: what is in it is still to be deleted by itself
+   * The service deletes folders with everything in them, so what is in them is looked at before. What is not understood
+   * is there all the same; so is what the folder counts and its listing does not have.
+   *
+   * @throws {Fault} `not-empty`: what is in it is still to be deleted by itself, or is only counted
    */
-  async #isEmptied({ library }: OwedDeletion, key: ItemKey, signal: AbortSignal): Promise<boolean> {
+  async #isEmptied(deletion: OwedDeletion, key: ItemKey, signal: AbortSignal): Promise<boolean> {
     const { folders, store } = this.#deps
+    const { library, attempts } = deletion
     try {
-      for await (const page of folders.children(key, signal)) {
-        for (const child of page) {
+      for await (const { items, notUnderstood } of folders.children(key, signal)) {
+        if (notUnderstood.length > 0) return false
+        for (const child of items) {
           if (store.owed.deletion(library, child.id) === undefined) return false
           throw new Fault('not-empty', 'What is in the folder has not been deleted yet')
         }
@@ -135,7 +140,11 @@ export class DeletionSender {
     } catch (failure) {
       if (!isFault(failure, 'item-not-found')) throw failure
     }
-    return true
+    const counted = (await this.#itemNow(key, signal))?.childCount ?? 0
+    if (counted === 0) return true
+    // A count may be late.
+    if (attempts >= WAITS_FOR_COUNT) return false
+    throw new Fault('not-empty', 'The folder counts something that its list does not show')
   }
 
   async #itemNow(key: ItemKey, signal: AbortSignal): Promise<DriveItem | undefined> {

@@ -56,7 +56,7 @@ t.test(
 t.test('a link for specific people is redeemed: access lasts', async t => {
   const { library } = await add('contoso people link to redeem')
   t.equal(library.scope, 'folder')
-  for await (const page of world.folder.children(library.root, signal)) t.ok(page.length > 0)
+  for await (const page of world.folder.children(library.root, signal)) t.ok(page.items.length > 0)
 })
 
 t.test('a guest whom SharePoint does not know yet is woken up', async t => {

@@ -12,7 +12,7 @@ const rootOf = async (name: string) => (await resolver.resolve(addressOf(world, 
 
 async function list(key: ItemKey): Promise<DriveItem[]> {
   const items: DriveItem[] = []
-  for await (const page of folder.children(key, signal)) items.push(...page)
+  for await (const page of folder.children(key, signal)) items.push(...page.items)
   return items
 }
 
@@ -157,7 +157,7 @@ t.test('lists that never end bring what they bring, and a circle is seen at once
   const ids = new Set<string>()
   let count = 0
   for await (const page of folder.children(root, signal)) {
-    for (const { id } of page.filter(({ kind }) => kind === 'file')) ids.add(id)
+    for (const { id } of page.items.filter(({ kind }) => kind === 'file')) ids.add(id)
     if (++count === 5) break
   }
   t.equal(ids.size, 5 * files, 'every page has files that no other has')

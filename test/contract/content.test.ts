@@ -18,7 +18,7 @@ const documents = (await resolver.resolve(addressOf(world, 'contoso documents'),
 
 async function find(root: ItemKey, name: RegExp): Promise<{ key: ItemKey; item: DriveItem }> {
   for await (const page of folder.children(root, signal)) {
-    const item = page.find(item => name.test(item.name))
+    const item = page.items.find(item => name.test(item.name))
     if (item) return { key: { ...root, item: item.id }, item }
   }
   throw new Error(`no ${String(name)}`)

@@ -24,7 +24,7 @@ async function children(root: ItemKey, path: string): Promise<{ key: ItemKey; it
 async function listed(root: ItemKey) {
   const all = []
   for await (const page of folder.children(root, signal)) {
-    all.push(...page.map(item => ({ key: { ...root, item: item.id }, item })))
+    all.push(...page.items.map(item => ({ key: { ...root, item: item.id }, item })))
   }
   return all
 }

@@ -327,7 +327,7 @@ t.test('a listing that is older than delta does not undo it', async t => {
   // The listing is read before the move, and arrives after it.
   remote.children = async function* () {
     await pull()
-    yield [film]
+    yield { items: [film], notUnderstood: [] }
   }
   remote.round([{ ...film, parentId: LIBRARY_ROOT, eTag: 'e2' }], 'cursor 2')
   await world.drive.refreshFolder(inoOf(reports), forever)

@@ -150,12 +150,56 @@ t.test('an enumeration that is not of the library removes nothing', async t => {
   }
   await again([{ changes: [], cursor: 'cursor 9' }])
   t.ok(world.troubles.includes('enumeration-not-complete'))
-  await again([{ changes: [rootItem], cursor: 'cursor 9', unusable: [undefined] }])
+  await again([
+    { changes: [rootItem], cursor: 'cursor 9', notUnderstood: [{ id: undefined, parent: undefined }] },
+  ])
   t.same(await names('Reports'), ['file-0.txt', 'file-1.txt'])
   await again([
-    { changes: [rootItem, folderItem('f1', 'Reports')], cursor: 'cursor 9', unusable: ['i0' as ItemId] },
+    {
+      changes: [rootItem, folderItem('f1', 'Reports')],
+      cursor: 'cursor 9',
+      notUnderstood: [{ id: 'i0' as ItemId, parent: undefined }],
+    },
   ])
   t.same(await names('Reports'), ['file-0.txt'], 'what makes no sense is there all the same')
+})
+
+// "What the drive does not understand counts as being there"
+t.test('what makes no sense in the changes keeps its folder, until it makes sense or is gone', async t => {
+  const { remote, pull, world, library, round } = await folderOf(t, 0)
+  const strange = { id: 'x' as ItemId, parent: 'f1' as ItemId }
+  const count = () => world.store.notUnderstood.countIn(library.id, strange.parent)
+  const tell = async () => {
+    remote.rounds.push([{ changes: [], cursor: 'next', notUnderstood: [strange] }])
+    await pull()
+  }
+  await tell()
+  t.equal(count(), 1)
+  await tell()
+  t.equal(count(), 1, 'not twice')
+  await round([fileItem('x', 'x.txt', pattern(10), 'f1')])
+  t.equal(count(), 0, 'understood')
+  await tell()
+  await round([removed('x')])
+  t.equal(count(), 0, 'gone')
+  await tell()
+  world.clock.advance(1_000)
+  remote.rounds.push([new Fault('resync-required', 'too old')])
+  remote.round([rootItem, folderItem('f1', 'Reports'), fileItem('note', 'note.txt', pattern(10))], 'cursor 9')
+  await pull()
+  t.equal(count(), 0, 'not in a new enumeration of everything')
+})
+
+// "Where two items have the very same name, the folder is listed again"
+t.test('what was deleted and made anew during an enumeration leaves no dead twin', async t => {
+  const { remote, names, round } = await folderOf(t, 1)
+  remote.items.delete('i0' as ItemId)
+  const anew = fileItem('j0', 'file-0.txt', pattern(10, 0), 'f1')
+  remote.put(anew, pattern(10, 0))
+  remote.listings.length = 0
+  await round([anew])
+  t.same(await names('Reports'), ['file-0.txt'])
+  t.same(remote.listings, ['f1'], 'one question')
 })
 
 // "More than 200 items do not go at once before somebody was asked."

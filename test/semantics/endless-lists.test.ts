@@ -108,10 +108,10 @@ t.test(
     class EndlessFolder extends FakeRemote {
       override async *children() {
         asked++
-        if (!isEndless) yield [file(0), file(1)]
+        if (!isEndless) yield { items: [file(0), file(1)], notUnderstood: [] }
         for (let page = 0; isEndless && page < 5_000; page++) {
           await Promise.resolve()
-          yield [file(0)]
+          yield { items: [file(0)], notUnderstood: [] }
         }
       }
     }

@@ -5,6 +5,8 @@ import type { Bytes, ContentVersion, ItemId, ItemKey } from '../../src/model/ids
 import type {
   ContentSink,
   DeltaPage,
+  FolderPage,
+  NotUnderstood,
   RemoteContent,
   RemoteDelta,
   RemoteFolder,
@@ -95,6 +97,8 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
   readonly items = new Map<ItemId, FakeFile>()
   readonly downloads: FakeDownload[] = []
   /** Folders that were asked for, in order. */
+  /** Comes with every listing of its folder. */
+  notUnderstood: NotUnderstood[] = []
   readonly listings: ItemId[] = []
   readonly cursors: (string | undefined)[] = []
   /** Downloads end by themselves. */
@@ -131,7 +135,7 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
     await download.ended
   }
 
-  async *children(folder: ItemKey, signal: AbortSignal): AsyncIterable<readonly DriveItem[]> {
+  async *children(folder: ItemKey, signal: AbortSignal): AsyncIterable<FolderPage> {
     this.listings.push(folder.item)
     await this.beforePage()
     signal.throwIfAborted()
@@ -142,7 +146,10 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
     for (let start = 0; start === 0 || start < children.length; start += this.pageSize) {
       if (start > 0) await this.beforePage()
       signal.throwIfAborted()
-      yield children.slice(start, start + this.pageSize)
+      yield {
+        items: children.slice(start, start + this.pageSize),
+        notUnderstood: this.notUnderstood.filter(({ parent }) => parent === folder.item),
+      }
     }
   }
 

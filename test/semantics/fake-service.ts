@@ -5,7 +5,9 @@ import { Fault, type FaultCode } from '../../src/model/fault.js'
 import type { Bytes, ItemId, ItemKey, Milliseconds, TenantId } from '../../src/model/ids.js'
 import { foldedName } from '../../src/model/item-name.js'
 import type {
+  FolderPage,
   ItemUpdate,
+  NotUnderstood,
   RemoteFolder,
   RemoteWriter,
   UploadProgress,
@@ -72,6 +74,10 @@ export class FakeService {
   rewrites: 'never' | 'in the answer' | 'later' = 'never'
   /** Hashes come late. */
   hashes = true
+  /** What folders say that is in them. */
+  readonly counted = new Map<ItemId, number>()
+  /** Comes with every listing of its folder. */
+  notUnderstood: NotUnderstood[] = []
   lockedNames = new Set<string>()
   /** What it makes of a time, and of a name, that it is sent. SharePoint keeps whole seconds. */
   keepsTime: (time: Milliseconds) => Milliseconds = time => Math.floor(time / 1_000) * 1_000
@@ -234,7 +240,9 @@ export class FakeService {
   }
 
   item(key: ItemKey): DriveItem {
-    return this.itemOf(this.#get(key))
+    const item = this.itemOf(this.#get(key))
+    const childCount = this.counted.get(item.id)
+    return childCount === undefined ? item : { ...item, childCount }
   }
 
   child(parent: ItemKey, name: string): DriveItem | undefined {
@@ -246,6 +254,10 @@ export class FakeService {
     const { id } = this.#get(folder)
     this.#listed.set(id, this.changed.length)
     return [...this.items.values()].filter(item => item.parent === id).map(item => this.itemOf(item))
+  }
+
+  notUnderstoodIn(folder: ItemId): readonly NotUnderstood[] {
+    return this.notUnderstood.filter(({ parent }) => parent === folder)
   }
 
   // --- inside ---
@@ -468,8 +480,9 @@ export class Link implements RemoteWriter, RemoteFolder {
     return await this.#carry('child', name, signal, () => this.service.child(parent, name))
   }
 
-  async *children(folder: ItemKey, signal: AbortSignal): AsyncIterable<readonly DriveItem[]> {
-    yield await this.#carry('children', folder.item, signal, () => this.service.children(folder))
+  async *children(folder: ItemKey, signal: AbortSignal): AsyncIterable<FolderPage> {
+    const items = await this.#carry('children', folder.item, signal, () => this.service.children(folder))
+    yield { items, notUnderstood: this.service.notUnderstoodIn(folder.item) }
   }
 
   async #carry<Answer>(

@@ -261,6 +261,32 @@ t.test('a folder in which somebody else has put something is not deleted', async
   await converges(t, world, { 'a/': '', 'a/theirs': 'new' })
 })
 
+// "What the drive does not understand counts as being there"
+t.test('a folder in which there is something that is not understood comes back', async t => {
+  const world = await startWith(t, { 'a/mine': '1' })
+  const folder = world.item('a').remoteId
+  world.remove('a/mine')
+  world.remove('a')
+  world.service.notUnderstood = [{ id: undefined, parent: folder }]
+  await converges(t, world, { 'a/': '' })
+  t.notOk(world.service.log.includes('delete a'))
+  t.ok(world.troubles.includes('not-deleted'))
+})
+
+t.test('a folder that counts more than its list shows is asked a few times, and comes back', async t => {
+  const world = await startWith(t, { 'a/mine': '1', 'b/mine': '2' })
+  const [late, hidden] = [world.item('a').remoteId, world.item('b').remoteId]
+  for (const path of ['a/mine', 'a', 'b/mine', 'b']) world.remove(path)
+  world.service.counted.set(late, 1)
+  world.service.counted.set(hidden, 1)
+  await world.send()
+  t.notOk(world.service.log.includes('delete a'), 'not yet')
+  world.service.counted.delete(late)
+  await converges(t, world, { 'b/': '' })
+  t.ok(world.service.log.includes('delete a'), 'the count was late')
+  t.notOk(world.service.log.includes('delete b'))
+})
+
 t.test('a file that was changed over there is not deleted, and comes back', async t => {
   const world = await startWith(t, { a: '1', b: '1' })
   world.remove('a')

@@ -2,7 +2,7 @@ import { constants, fstatSync, readSync, writeSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import t from 'tap'
 import { toErrno } from '../../src/fs/errno.js'
-import { nodeId } from '../../src/model/ids.js'
+import { nodeId, type ItemId } from '../../src/model/ids.js'
 import { PlainDirtyFile } from '../../src/dirty/plain-dirty-file.js'
 import { LocalContents } from '../../src/hydration/local-bytes.js'
 import { Fault } from '../../src/model/fault.js'
@@ -311,6 +311,33 @@ t.test('a folder that was never listed is listed before it is called empty', asy
   t.equal(await errnoOf(world.drive.rename(root, 'empty', root, 'full', 0, CALLER, forever)), 'ENOTEMPTY')
   await world.drive.rmdir(root, 'empty', CALLER, forever)
   t.match(world.store.owed.deletions(), [{ remoteId: 'empty', isFolder: true }])
+})
+
+// "What the drive does not understand counts as being there"
+t.test('a folder with something that is not understood is neither removed nor replaced', async t => {
+  const world = startWorld(t, { writable: true })
+  const library = world.library()
+  world.remote.put(folderItem('full', 'full'))
+  world.remote.put(folderItem('other', 'other'))
+  const strange = { id: 'x' as ItemId, parent: 'full' as ItemId }
+  world.remote.notUnderstood = [strange]
+  const root = await world.node()
+  const rmdir = () => world.drive.rmdir(root, 'full', CALLER, forever)
+  const replace = () => world.drive.rename(root, 'other', root, 'full', 0, CALLER, forever)
+  t.equal(await errnoOf(rmdir()), 'ENOTEMPTY')
+  t.equal(await errnoOf(replace()), 'ENOTEMPTY')
+  t.ok(world.troubles.includes('folder-not-deleted'), 'and the log says why')
+  t.same(world.store.owed.deletions(), [])
+
+  world.remote.failure = new Fault('offline', 'no network')
+  t.equal(await errnoOf(rmdir()), 'ENOTEMPTY', 'also where nobody can be asked')
+  world.remote.failure = undefined
+  world.remote.notUnderstood = []
+  // For some seconds nobody is asked again.
+  world.clock.advance(5_000)
+  await rmdir()
+  t.match(world.store.owed.deletions(), [{ remoteId: 'full' }], 'gone meanwhile')
+  t.equal(world.store.notUnderstood.countIn(library.id, strange.parent), 0)
 })
 
 t.test('a name in a folder that was never listed is not given twice', async t => {

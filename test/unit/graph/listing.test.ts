@@ -33,7 +33,7 @@ t.test('a folder comes page by page, through empty pages, until there is no next
   )
   const pages = await collect(folder.children(ROOT, patient))
   t.same(
-    pages.map(items => items.map(({ id }) => id)),
+    pages.map(({ items }) => items.map(({ id }) => id)),
     [['01A'], [], ['01B']],
   )
   t.match(http.paths[0], /^\/v1\.0\/drives\/b!drive\/items\/01ROOT\/children\?\$select=id,name.*&\$top=1000$/)
@@ -46,18 +46,62 @@ t.test('the next page is not asked for before this one was taken', async t => {
   t.equal(http.requests.length, 1)
 })
 
-t.test('children belong to the folder that was listed, whatever they claim', async t => {
-  const { folder } = world(
-    page([rawFile('01A', { parentReference: { driveId: 'b!other', id: '01ELSEWHERE' } })]),
-  )
-  const [items] = await collect(folder.children(ROOT, patient))
-  t.equal(items?.[0]?.parentId, ROOT.item)
+// SEMANTICS: "A page with entries of another folder is asked for again"
+t.test('a page of another folder or drive is asked for again, and never believed', async t => {
+  const elsewhere = [
+    { driveId: ROOT.drive, id: '01ELSEWHERE' },
+    { driveId: 'b!other', id: ROOT.item },
+  ]
+  for (const parentReference of elsewhere) {
+    const wrong = page([rawFile('01A'), rawFile('01X', { parentReference })])
+    const { folder, http } = world(page([rawFile('01A')], next(`${LINK}2`)), wrong, page([rawFile('01B')]))
+    const pages = await collect(folder.children(ROOT, patient))
+    t.same(
+      pages.map(({ items }) => items.map(({ id }) => id)),
+      [['01A'], ['01B']],
+    )
+    t.same(
+      http.requests.slice(1).map(({ url }) => url),
+      [`${LINK}2`, `${LINK}2`],
+    )
+    const always = world(...Array.from({ length: 9 }, () => wrong))
+    await t.rejects(collect(always.folder.children(ROOT, patient)), { code: 'server-error' })
+    t.equal(always.http.requests.length, 5)
+  }
+  const capitals = { driveId: ROOT.drive.toUpperCase(), id: ROOT.item.toLowerCase() }
+  const same = world(page([rawFile('01A', { parentReference: capitals })]))
+  const [first] = await collect(same.folder.children(ROOT, patient))
+  t.equal(first?.items[0]?.parentId, ROOT.item, 'ids in other capitals are the same ids')
 })
 
-t.test('an unusable item is reported and left out', async t => {
-  const { folder, problems } = world(page([rawFile('01A'), rawFile('01B', { size: -5 })]))
-  const [items] = await collect(folder.children(ROOT, patient))
-  t.equal(items?.length, 1)
+t.test('changes of another drive are asked for again, and never believed', async t => {
+  const foreign = rawFile('01X', { parentReference: { driveId: 'b!other', id: '01R' } })
+  const moved = rawFile('01A', { parentReference: { driveId: ROOT.drive, id: '01ANY' } })
+  const gone = { id: '01Z', deleted: {}, parentReference: { driveId: 'b!other' } }
+  const { delta } = world(page([foreign], last(DELTA)), page([moved, gone], last(DELTA)))
+  const pages = await collect(delta.pages(ROOT, true, undefined, patient))
+  t.same(
+    pages.map(({ changes }) => changes.map(({ id }) => id)),
+    [['01A', '01Z']],
+  )
+})
+
+t.test('an unusable item is reported and left out, and it is there all the same', async t => {
+  const nameless = { id: '01C', file: {}, size: 1, parentReference: { id: ROOT.item } }
+  const { folder, delta, problems } = world(
+    page([rawFile('01A'), rawFile('01B', { size: -5 })]),
+    page([nameless, rawFile('01D', { file: undefined }), 7], last(DELTA)),
+  )
+  const [listed] = await collect(folder.children(ROOT, patient))
+  t.equal(listed?.items.length, 1)
+  t.same(listed?.notUnderstood, [{ id: '01B', parent: ROOT.item }])
+  const [changed] = await collect(delta.pages(ROOT, true, undefined, patient))
+  t.same(changed?.notUnderstood, [
+    { id: '01C', parent: ROOT.item },
+    { id: '01D', parent: ROOT.item },
+    { id: undefined, parent: undefined },
+  ])
+  problems.length = 1
   t.same(problems, ['size is not a size'])
 })
 

@@ -1,3 +1,4 @@
+# Warnings are errors in scripts/lint, not here: a compiler newer than ours must not cost anybody the addon.
 {
   "targets": [
     {
@@ -5,7 +6,7 @@
       "sources": ["addon.cc", "file_lock.cc", "quick_xor_hash.cc", "quick_xor_hash_binding.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
-      "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-Werror"],
+      "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra"],
       "conditions": [
         ["OS=='linux'", {
           "sources": [
@@ -52,7 +53,7 @@
           "target_name": "b2bmount-lifeline",
           "type": "executable",
           "sources": ["descriptors.cc", "lifeline_main.cc"],
-          "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra", "-Werror"],
+          "cflags_cc": ["-std=c++17", "-O3", "-Wall", "-Wextra"],
           "ldflags": ["-Wl,--as-needed"]
         }
       ]

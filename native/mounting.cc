@@ -145,7 +145,7 @@ bool Attend(int output, int socket, HelperResult* result) {
     if (watched[0].revents != 0) {
       char text[512];
       const ssize_t length = read(output, text, sizeof text);
-      if (length > 0 && result->output.size() < kMaxHelperOutput) result->output.append(text, length);
+      if (length > 0 && result->output.size() < kMaxHelperOutput) result->output.append(text, static_cast<size_t>(length));
       if (length <= 0) watched[0].fd = -1;
     }
   }

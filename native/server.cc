@@ -134,7 +134,7 @@ std::optional<MountError> Server::Negotiate() {
   out.max_write = kMaxWrite;
   out.time_granularity = 1;
   // With pages of 4 KiB that is 256, the most that fs.fuse.max_pages_limit allows by default.
-  out.max_pages = static_cast<uint16_t>(std::max<long>(kMaxRead / sysconf(_SC_PAGESIZE), 1));
+  out.max_pages = static_cast<uint16_t>(std::max(static_cast<long>(kMaxRead) / sysconf(_SC_PAGESIZE), 1L));
   out.max_stack_depth = (flags & fuse::kPassthrough) != 0 ? 1 : 0;
   if (!device_.Reply(header->unique, out)) return MountError{"EPROTO", "the kernel refused the answer to INIT"};
 

@@ -276,11 +276,15 @@ Napi::Value Session::IsPassedThrough(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), arguments.valid() && server_ != nullptr && server_->IsPassedThrough(node));
 }
 
+namespace {
+
 // Whether it is open now.
 Napi::Value ToOpened(Napi::Env env, OpenFiles::Opening opened) {
   if (opened == OpenFiles::Opening::kHandleInUse) ThrowTypeError(env, "handle is in use");
   return Napi::Boolean::New(env, opened == OpenFiles::Opening::kDone);
 }
+
+}  // namespace
 
 Napi::Value Session::ReplyOpen(const Napi::CallbackInfo& info) {
   Arguments arguments(info);

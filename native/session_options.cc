@@ -1,6 +1,7 @@
 #include "session_options.h"
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "arguments.h"
@@ -37,7 +38,7 @@ class OptionReader {
   double Number(const char* name, double smallest, double largest) {
     if (!valid_) return smallest;
     const Napi::Value value = options_.Get(name);
-    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::numeric_limits<double>::quiet_NaN();
     if (number >= smallest && number <= largest) return number;
     Refuse(name, "a number from " + std::to_string(smallest) + " to " + std::to_string(largest));
     return smallest;

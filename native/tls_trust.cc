@@ -73,7 +73,9 @@ SslPtr<SSL> TlsTrust::NewConnection(const std::string& host) {
     if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) != 1) return nullptr;
   } else {
     if (X509_VERIFY_PARAM_set1_host(wanted, host.c_str(), host.size()) != 1) return nullptr;
-    if (SSL_set_tlsext_host_name(ssl, host.c_str()) != 1) return nullptr;
+    // What the macro SSL_set_tlsext_host_name does, without its C cast.
+    char* const name = const_cast<char*>(host.c_str());
+    if (SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) != 1) return nullptr;
   }
   SSL_set_app_data(ssl, const_cast<std::string*>(&host));
   if (const auto session = TakeSession(host)) SSL_set_session(ssl, session.get());

@@ -29,11 +29,12 @@ class Device {
   // One piece within one page: of each piece the kernel looks up the page, which costs as much as copying kilobytes.
   template <typename Payload>
   bool Reply(uint64_t unique, const Payload& payload) const {
-    struct alignas(kSmallReply) Whole {
+    constexpr size_t kRoom = sizeof(fuse::OutHeader) + sizeof(Payload) > kSmallReply ? 2 * kSmallReply : kSmallReply;
+    struct alignas(kRoom) Whole {
       fuse::OutHeader header;
       Payload payload;
     } whole{{}, payload};
-    static_assert(sizeof whole == kSmallReply);
+    static_assert(sizeof whole == kRoom);
     return ReplyInPlace(unique, reinterpret_cast<uint8_t*>(&whole.payload), sizeof payload);
   }
   // `payload` stands right behind room for the header: one write from one buffer.

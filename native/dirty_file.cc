@@ -186,6 +186,7 @@ int DirtyFile::ChangeAttributes(std::optional<int64_t> modified, std::optional<u
     if (futimens(fd_.get(), times) != 0) return errno;
   }
   revision_.fetch_add(1, std::memory_order_acq_rel);
+  changed_ = WallMilliseconds();
   if (modified) modified_ = *modified;
   if (permissions) permissions_ = static_cast<int32_t>(*permissions);
   return 0;
@@ -254,7 +255,7 @@ int DirtyFile::Append(uint64_t kind, uint64_t first, uint64_t second) {
 }
 
 void DirtyFile::Changed() {
-  modified_ = WallMilliseconds();
+  modified_ = changed_ = WallMilliseconds();
   revision_.fetch_add(1, std::memory_order_acq_rel);
 }
 

@@ -37,6 +37,8 @@ class DirtyFile {
   uint64_t size() const { return size_.load(std::memory_order_acquire); }
   // Milliseconds since the epoch.
   int64_t modified() const { return modified_.load(std::memory_order_acquire); }
+  // Of the last change of bytes or attributes since it was opened; 0: there was none.
+  int64_t changed() const { return changed_.load(std::memory_order_acquire); }
   // Counts the changes.
   uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
   uint64_t base_end() const { return base_end_.load(std::memory_order_acquire); }
@@ -87,6 +89,7 @@ class DirtyFile {
   std::atomic<uint64_t> size_;
   std::atomic<uint64_t> base_end_;
   std::atomic<int64_t> modified_;
+  std::atomic<int64_t> changed_{0};
   std::atomic<int32_t> permissions_{-1};
   std::atomic<uint64_t> revision_{0};
   std::atomic<uint64_t> noted_{0};

@@ -68,6 +68,7 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
     return DefineClass(env, "DirtyFile",
                        {InstanceAccessor<&DirtyFileObject::GetSize>("size"),
                         InstanceAccessor<&DirtyFileObject::GetModified>("modified"),
+                        InstanceAccessor<&DirtyFileObject::GetChanged>("changed"),
                         InstanceAccessor<&DirtyFileObject::GetRevision>("revision"),
                         InstanceAccessor<&DirtyFileObject::GetBaseEnd>("baseEnd"),
                         InstanceAccessor<&DirtyFileObject::GetPermissions, &DirtyFileObject::SetPermissions>("permissions"),
@@ -111,6 +112,9 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
   Napi::Value GetSize(const Napi::CallbackInfo& info) { return ToNumber(info.Env(), static_cast<double>(Last().size)); }
   Napi::Value GetModified(const Napi::CallbackInfo& info) {
     return ToNumber(info.Env(), static_cast<double>(Last().modified));
+  }
+  Napi::Value GetChanged(const Napi::CallbackInfo& info) {
+    return ToNumber(info.Env(), static_cast<double>(Last().changed));
   }
   Napi::Value GetRevision(const Napi::CallbackInfo& info) {
     return ToNumber(info.Env(), static_cast<double>(Last().revision));
@@ -204,6 +208,7 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
   struct State {
     uint64_t size;
     int64_t modified;
+    int64_t changed;
     uint64_t revision;
     uint64_t base_end;
     int32_t permissions;
@@ -211,7 +216,7 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
   };
   State Last() const {
     if (file_ == nullptr) return last_;
-    return {file_->size(),     file_->modified(),    file_->revision(),
+    return {file_->size(),     file_->modified(),    file_->changed(), file_->revision(),
             file_->base_end(), file_->permissions(), file_->noted()};
   }
 

@@ -55,7 +55,7 @@ void DirtyNodes::Show(const DirtyFile& file, NodeAttributes* attributes) {
   if (file.revision() == 0) return;
   attributes->size = file.size();
   attributes->modified_milliseconds = file.modified();
-  attributes->changed_milliseconds = std::max(attributes->changed_milliseconds, attributes->modified_milliseconds);
+  attributes->changed_milliseconds = std::max(attributes->changed_milliseconds, file.changed());
   // All of it is local, or it has a base, of which JavaScript knows the blocks.
   const uint64_t blocks = (attributes->size + kBlock - 1) / kBlock;
   attributes->blocks = file.base_end() == 0 ? blocks : std::min(blocks, std::max<uint64_t>(attributes->blocks, 1));

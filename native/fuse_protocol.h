@@ -154,6 +154,43 @@ struct AttributesOut {
 };
 static_assert(sizeof(AttributesOut) == 104);
 
+struct StatxTime {
+  int64_t seconds;
+  uint32_t nanoseconds;
+  int32_t padding;
+};
+
+struct Statx {
+  uint32_t mask;  // STATX_*: what is there
+  uint32_t block_size;
+  uint64_t attributes;
+  uint32_t links;
+  uint32_t uid;
+  uint32_t gid;
+  uint16_t mode;
+  uint16_t padding;
+  uint64_t ino;
+  uint64_t size;
+  uint64_t blocks;
+  uint64_t attributes_mask;
+  StatxTime atime;
+  StatxTime btime;
+  StatxTime ctime;
+  StatxTime mtime;
+  uint32_t device_numbers[4];
+  uint64_t spare[14];
+};
+static_assert(sizeof(Statx) == 256);
+
+struct StatxOut {  // 7.39; asked for only where somebody wants to know the time of birth
+  uint64_t valid;
+  uint32_t valid_nanoseconds;
+  uint32_t flags;
+  uint64_t spare[2];
+  Statx statx;
+};
+static_assert(sizeof(StatxOut) == 288);
+
 struct OpenIn {
   uint32_t flags;  // as in open(2)
   uint32_t open_flags;
@@ -214,8 +251,10 @@ enum SetattrValid : uint32_t {
   kSetUid = 1u << 1,
   kSetGid = 1u << 2,
   kSetSize = 1u << 3,
+  kSetAtime = 1u << 4,
   kSetMtime = 1u << 5,
   kSetHandle = 1u << 6,
+  kSetAtimeNow = 1u << 7,
   kSetMtimeNow = 1u << 8,
 };
 

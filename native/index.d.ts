@@ -139,6 +139,8 @@ export type Request =
       /** `owner`, `group`: as chown(2) says. */
       readonly owner: number | undefined
       readonly group: number | undefined
+      /** Something is set, be it to what it was, or what is not kept: the time of reading. */
+      readonly touched: boolean
       readonly pid: number
       readonly uid: number
     }
@@ -191,7 +193,8 @@ export interface Statistics {
  *    0 u32 length of the record, padding included      4 u32 length of the name in bytes
  *    8 f64 nodeid      16 f64 st_ino     24 f64 size   32 f64 512-byte blocks
  *   40 f64 mtime, milliseconds since the epoch         48 f64 ctime, the same
- *   56 u32 st_mode with the type     60 u32 nlink      64 name, UTF-8, zero-padded
+ *   56 u32 st_mode with the type     60 u32 nlink
+ *   64 f64 time of birth, milliseconds since the epoch, 0: not known    72 name, UTF-8, zero-padded
  *
  * Numbers are f64 because 53 bits are what JavaScript counts with; a BigInt costs ten times as much.
  */
@@ -296,7 +299,7 @@ export class Session {
   ): void
 
   /** Answers to STATFS from now on. */
-  setStatistics(totalBytes: number, freeBytes: number, items: number): void
+  setStatistics(totalBytes: number, freeBytes: number, availableBytes: number): void
 
   statistics(): Statistics
   /**
@@ -331,6 +334,8 @@ export class DirtyFile {
   readonly size: number
   /** Milliseconds since the epoch, of the last change. */
   readonly modified: number
+  /** Of the last change of bytes or attributes since it was opened; 0: none. */
+  readonly changed: number
   /** Counts the changes, from 0. */
   readonly revision: number
   /** The revision that whoever owns the file has noted of it, 0 at first. */

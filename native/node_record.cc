@@ -8,7 +8,7 @@
 namespace b2bmount {
 namespace {
 
-constexpr size_t kFixedLength = 64;
+constexpr size_t kFixedLength = 72;
 constexpr double kMaxSafeInteger = 9007199254740991.0;
 
 template <typename T>
@@ -62,6 +62,34 @@ fuse::Attributes ToKernel(const NodeAttributes& attributes, Owner owner) {
   return out;
 }
 
+fuse::Statx ToStatx(const NodeAttributes& attributes, Owner owner) {
+  const fuse::Attributes plain = ToKernel(attributes, owner);
+  const auto time = [](uint64_t seconds, uint32_t nanoseconds) {
+    return fuse::StatxTime{static_cast<int64_t>(seconds), nanoseconds, 0};
+  };
+  fuse::Statx out{};
+  out.mask = STATX_BASIC_STATS;
+  out.block_size = plain.block_size;
+  out.links = plain.links;
+  out.uid = plain.uid;
+  out.gid = plain.gid;
+  out.mode = static_cast<uint16_t>(plain.mode);
+  out.ino = plain.ino;
+  out.size = plain.size;
+  out.blocks = plain.blocks;
+  out.atime = time(plain.atime, plain.atime_nanoseconds);
+  out.mtime = time(plain.mtime, plain.mtime_nanoseconds);
+  out.ctime = time(plain.ctime, plain.ctime_nanoseconds);
+  if (attributes.created_milliseconds != 0) {
+    uint64_t seconds = 0;
+    uint32_t nanoseconds = 0;
+    SplitTime(attributes.created_milliseconds, &seconds, &nanoseconds);
+    out.btime = time(seconds, nanoseconds);
+    out.mask |= STATX_BTIME;
+  }
+  return out;
+}
+
 const char* ParseNodeRecord(const uint8_t* bytes, size_t size, NodeRecord* record) {
   if (size < kFixedLength) return "a node record is shorter than its fixed part";
   const auto length = At<uint32_t>(bytes, 0);
@@ -74,7 +102,8 @@ const char* ParseNodeRecord(const uint8_t* bytes, size_t size, NodeRecord* recor
   if (!ToInteger(At<double>(bytes, 24), 0, &attributes.size)) return "a node record has no valid size";
   if (!ToInteger(At<double>(bytes, 32), 0, &attributes.blocks)) return "a node record has no valid blocks";
   if (!ToMilliseconds(At<double>(bytes, 40), &attributes.modified_milliseconds) ||
-      !ToMilliseconds(At<double>(bytes, 48), &attributes.changed_milliseconds)) {
+      !ToMilliseconds(At<double>(bytes, 48), &attributes.changed_milliseconds) ||
+      !ToMilliseconds(At<double>(bytes, 64), &attributes.created_milliseconds)) {
     return "a node record has no valid time";
   }
   attributes.mode = At<uint32_t>(bytes, 56);

@@ -16,6 +16,7 @@ struct NodeAttributes {
   uint64_t blocks;
   int64_t modified_milliseconds;
   int64_t changed_milliseconds;
+  int64_t created_milliseconds;  // 0: not known
   uint32_t mode;  // with the type
   uint32_t links;
 };
@@ -26,6 +27,8 @@ struct Owner {
 };
 
 fuse::Attributes ToKernel(const NodeAttributes& attributes, Owner owner);
+// The same for statx(2), which has the time of birth, too.
+fuse::Statx ToStatx(const NodeAttributes& attributes, Owner owner);
 
 struct NodeRecord {
   NodeAttributes attributes;

@@ -104,6 +104,7 @@ void Server::Dispatch(const Incoming& request) {
     case fuse::kLookup:
       return Lookup(request);
     case fuse::kGetattr:
+    case fuse::kStatx:
       return Getattr(request);
     case fuse::kReaddir:
       return Readdir(request, false);
@@ -175,8 +176,7 @@ void Server::Dispatch(const Incoming& request) {
       return;
 
     // ENOSYS also tells the kernel not to ask again: OPENDIR (it keeps every listing until that is invalidated, and a
-    // walk has a round trip less for each directory: a sixth of its time), STATX (no more to say
-    // than GETATTR), ACCESS (with `default_permissions` the kernel compares modes itself), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself), TMPFILE.
+    // walk has a round trip less for each directory: a sixth of its time), ACCESS (with `default_permissions` the kernel compares modes itself), locks (kept locally), POLL, BMAP, IOCTL, COPY_FILE_RANGE (it copies itself), TMPFILE.
     default:
       device_.ReplyError(header.unique, ENOSYS);
   }
@@ -200,7 +200,7 @@ bool Server::AnswerEcho(const Incoming& request) {
       if (is_about(0, What::kVanished)) {
         // A node that nobody else has: removing it must not touch an item that is elsewhere now.
         const uint64_t node = kDummyNodes + dummy_nodes_++;
-        AnswerEntry(header.unique, {node, node, 0, 0, 0, 0, current->is_directory ? S_IFDIR | 0555u : S_IFREG | 0444u, 1},
+        AnswerEntry(header.unique, {node, node, 0, 0, 0, 0, 0, current->is_directory ? S_IFDIR | 0555u : S_IFREG | 0444u, 1},
                     Validity{});
         return true;
       }
@@ -289,6 +289,15 @@ void Server::AnswerAttributes(uint64_t unique, const NodeAttributes& attributes,
   device_.Reply(unique, out);
 }
 
+void Server::AnswerStatx(uint64_t unique, NodeAttributes attributes, Validity validity) {
+  fuse::StatxOut out{};
+  out.valid = validity.seconds;
+  out.valid_nanoseconds = validity.nanoseconds;
+  dirty_nodes_.Show(&attributes);
+  out.statx = ToStatx(attributes, options_.owner);
+  device_.Reply(unique, out);
+}
+
 void Server::Lookup(const Incoming& request) {
   const uint64_t unique = request.header.unique;
   const auto name = request.Name(0);
@@ -319,9 +328,12 @@ void Server::Lookup(const Incoming& request) {
 void Server::Getattr(const Incoming& request) {
   NodeAttributes attributes;
   if (nodes_.Get(request.header.node, &attributes)) {
+    if (request.header.opcode == fuse::kStatx) return AnswerStatx(request.header.unique, attributes, options_.validity);
     return AnswerAttributes(request.header.unique, attributes, options_.validity);
   }
-  Forward(request, {Kind::kGetattr});
+  RequestQueue::Request forwarded{Kind::kGetattr};
+  forwarded.statx = request.header.opcode == fuse::kStatx;
+  Forward(request, std::move(forwarded));
 }
 
 bool Server::AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size,
@@ -567,10 +579,9 @@ void Server::Setattr(const Incoming& request) {
   if (sets(fuse::kSetMode)) wanted.permissions = in->mode & ALLPERMS;
   if (sets(fuse::kSetUid)) wanted.uid = in->uid;
   if (sets(fuse::kSetGid)) wanted.gid = in->gid;
-  // The times of reading are not kept.
-  if (!wanted.size && !wanted.modified_milliseconds && !wanted.permissions && !wanted.uid && !wanted.gid) {
-    return Getattr(request);
-  }
+  // The times of reading are not kept; that one was set is seen by the time of the change.
+  wanted.touched = sets(fuse::kSetAtime | fuse::kSetAtimeNow | fuse::kSetUid | fuse::kSetGid);
+  if (!wanted.size && !wanted.modified_milliseconds && !wanted.permissions && !wanted.touched) return Getattr(request);
   if (SetOfDirty(request, wanted)) return;
   if (sets(fuse::kSetHandle)) wanted.handle = in->handle;
   Forward(request, std::move(forwarded));
@@ -587,7 +598,7 @@ bool Server::SetOfDirty(const Incoming& request, const RequestQueue::Attributes&
   NodeAttributes attributes;
   const auto dirty = dirty_nodes_.Find(node);
   if (dirty == nullptr || !nodes_.Get(node, &attributes)) return false;
-  if (wanted.modified_milliseconds || wanted.permissions) {
+  if (wanted.modified_milliseconds || wanted.permissions || wanted.touched) {
     if (const int error = dirty->ChangeAttributes(wanted.modified_milliseconds, wanted.permissions)) {
       device_.ReplyError(request.header.unique, error);
       return true;
@@ -695,8 +706,8 @@ void Server::Statfs(const Incoming& request) {
   fuse::StatfsOut out{};
   out.blocks = total_blocks_;
   out.blocks_free = free_blocks_;
-  out.blocks_available = free_blocks_;
-  out.files = items_;
+  out.blocks_available = available_blocks_;
+  // No numbers of files: nobody says how many there may be. df(1) shows a dash then, not that all are in use.
   out.block_size = kPageSize;
   out.fragment_size = kPageSize;
   out.name_length = kMaxNameLength;

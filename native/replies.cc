@@ -109,6 +109,7 @@ void Server::ReplyAttributes(uint64_t id, const NodeAttributes& attributes) {
   } else if (request->kind == Kind::kSetattr) {
     nodes_.ForgetAttributes(request->node);
   }
+  if (request->statx) return AnswerStatx(request->unique, attributes, validity);
   AnswerAttributes(request->unique, attributes, validity);
 }
 

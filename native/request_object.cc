@@ -108,6 +108,7 @@ Napi::Object ToObject(Napi::Env env, uint64_t id, const RequestQueue::Request& r
       set_optional("permissions", request.attributes.permissions);
       set_optional("owner", request.attributes.uid);
       set_optional("group", request.attributes.gid);
+      object.Set("touched", Napi::Boolean::New(env, request.attributes.touched));
       set_caller();
       break;
     case Kind::kBeginWrite:

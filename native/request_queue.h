@@ -41,12 +41,14 @@ class RequestQueue {
     std::optional<uint32_t> permissions;
     std::optional<uint32_t> uid;
     std::optional<uint32_t> gid;
+    bool touched = false;  // whatever is set, be it what it was, or what is not kept
     std::optional<uint64_t> handle;
   };
 
   struct Request {
     Kind kind;
     bool plus = false;   // READDIRPLUS
+    bool statx = false;  // STATX, not GETATTR
     bool opens = false;  // CREATE, not MKNOD
     uint32_t size = 0;   // of the buffer that the kernel offers: READDIR, GETXATTR
     uint32_t flags = 0;  // OPEN, CREATE, RENAME2, SETXATTR

@@ -219,10 +219,10 @@ void Server::FailAll(std::vector<RequestQueue::Request> requests, int error) {
   for (const auto& request : requests) device_.ReplyError(request.unique, error);
 }
 
-void Server::SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t items) {
+void Server::SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t available_bytes) {
   total_blocks_ = total_bytes / kPageSize;
   free_blocks_ = free_bytes / kPageSize;
-  items_ = items;
+  available_blocks_ = available_bytes / kPageSize;
 }
 
 Server::Statistics Server::statistics() const {

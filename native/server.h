@@ -120,7 +120,8 @@ class Server {
   // After the invalidation that belongs to it.
   void Announce(Announcement announcement) { notifier_->Announce(std::move(announcement)); }
 
-  void SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t items);
+  // @param available_bytes of the free ones, to whoever is not root
+  void SetStatistics(uint64_t total_bytes, uint64_t free_bytes, uint64_t available_bytes);
   uint64_t table_version() const { return nodes_.version(); }
 
   struct Statistics {
@@ -193,6 +194,7 @@ class Server {
   void AnswerEntry(uint64_t unique, const NodeAttributes& attributes, Validity validity);
   void AnswerNoEntry(uint64_t unique, Validity validity);
   void AnswerAttributes(uint64_t unique, const NodeAttributes& attributes, Validity validity);
+  void AnswerStatx(uint64_t unique, NodeAttributes attributes, Validity validity);
   bool AnswerListing(uint64_t unique, uint64_t node, bool plus, uint64_t offset, uint32_t size, const Buffer& buffer);
   void FailAll(std::vector<RequestQueue::Request> requests, int error);
   void FailParked(const std::vector<uint64_t>& ids, int error);
@@ -247,7 +249,7 @@ class Server {
 
   std::atomic<uint64_t> total_blocks_{0};
   std::atomic<uint64_t> free_blocks_{0};
-  std::atomic<uint64_t> items_{0};
+  std::atomic<uint64_t> available_blocks_{0};
 
   std::atomic<uint64_t> request_counts_[fuse::kOpcodes] = {};
   std::atomic<uint64_t> forwarded_{0};

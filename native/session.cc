@@ -462,8 +462,8 @@ Napi::Value Session::SetStatistics(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint64_t total = arguments.Integer(0, "totalBytes");
   const uint64_t free = arguments.Integer(1, "freeBytes");
-  const uint64_t items = arguments.Integer(2, "items");
-  if (arguments.valid() && server_ != nullptr) server_->SetStatistics(total, free, items);
+  const uint64_t available = arguments.Integer(2, "availableBytes");
+  if (arguments.valid() && server_ != nullptr) server_->SetStatistics(total, free, available);
   return info.Env().Undefined();
 }
 

@@ -27,6 +27,10 @@ export class NativeDirtyFile implements DirtyFile {
     return this.native.modified
   }
 
+  get changed(): Milliseconds {
+    return this.native.changed
+  }
+
   get revision(): number {
     return this.native.revision
   }

@@ -27,6 +27,7 @@ export class PlainDirtyFile implements DirtyFile {
   #baseEnd: Bytes
   #size: Bytes
   #modified: Milliseconds
+  #lastChange: Milliseconds = 0
   #revision = 0
   #closed = false
   noted = 0
@@ -48,6 +49,10 @@ export class PlainDirtyFile implements DirtyFile {
 
   get modified(): Milliseconds {
     return this.#modified
+  }
+
+  get changed(): Milliseconds {
+    return this.#lastChange
   }
 
   get revision(): number {
@@ -134,7 +139,7 @@ export class PlainDirtyFile implements DirtyFile {
   }
 
   #changed(): void {
-    this.#modified = this.#clock.now()
+    this.#modified = this.#lastChange = this.#clock.now()
     this.#revision++
   }
 }

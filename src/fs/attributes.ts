@@ -16,6 +16,7 @@ export interface Shown {
   readonly size: Bytes
   readonly modified: Milliseconds
   readonly changed: Milliseconds
+  readonly created: Milliseconds
   readonly generation: number
   /** Permission bits that somebody has set here. */
   readonly mode: number | undefined
@@ -27,7 +28,7 @@ export function blocksOf(size: Bytes, localBytes: Bytes): number {
 }
 
 export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): Attributes {
-  const { ino, size, modified, changed } = item
+  const { ino, size, modified, changed, created } = item
   if (item.kind === 'file') {
     return {
       node: nodeId(ino, item.generation),
@@ -37,6 +38,7 @@ export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): At
       blocks: blocksOf(size, localBytes),
       modified,
       changed,
+      created,
       permissions: permissionsOf(item.mode, FILE_PERMISSIONS, rights),
       links: 1,
     }
@@ -49,6 +51,7 @@ export function attributesOf(item: Shown, localBytes: Bytes, rights: Rights): At
     blocks: 0,
     modified,
     changed,
+    created,
     permissions: permissionsOf(item.mode, DIRECTORY_PERMISSIONS, rights),
     // One, as btrfs has it: `find` must not count subdirectories by it.
     links: 1,

@@ -112,9 +112,10 @@ export class DriveNodes {
     const opened = dirty.opened(ino)
     if (opened !== undefined) {
       const { size, modified, permissions } = opened.file
+      const changed = Math.max(item.changed, opened.file.changed)
       const ofBase = opened.hasBase ? this.#bytesOfContent(item) : 0
       const localBytes = Math.min(size, dirty.storedBytes(ino) + ofBase)
-      return { shown: { ...item, size, modified, mode: permissions ?? item.mode }, localBytes }
+      return { shown: { ...item, size, modified, changed, mode: permissions ?? item.mode }, localBytes }
     }
     const owed = store.owed.of(ino)
     if (owed?.content !== true) return undefined

@@ -17,6 +17,8 @@ export interface Attributes {
   readonly blocks: number
   readonly modified: Milliseconds
   readonly changed: Milliseconds
+  /** `st_birthtime`; 0: nobody knows. */
+  readonly created: Milliseconds
   /** Permission bits, without the type. */
   readonly permissions: number
   readonly links: number
@@ -65,6 +67,8 @@ export interface AttributeChanges {
   readonly permissions?: number
   readonly uid?: number
   readonly gid?: number
+  /** Something is set, be it to what it was, or what is not kept: the time of reading. `st_ctime` tells. */
+  readonly touched?: boolean
 }
 
 export interface Created extends OpenFile {
@@ -74,7 +78,8 @@ export interface Created extends OpenFile {
 export interface FileSystemStatistics {
   readonly totalBytes: Bytes
   readonly freeBytes: Bytes
-  readonly items: number
+  /** Of the free ones: to whoever is not root. */
+  readonly availableBytes: Bytes
 }
 
 /**

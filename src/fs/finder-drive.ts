@@ -313,6 +313,7 @@ function rootFile(directory: string, name: string, ino: Ino, bytes: Uint8Array, 
     blocks,
     modified: now,
     changed: now,
+    created: now,
     permissions: 0o444,
     links: 1,
   }

@@ -2,6 +2,7 @@ import type { OpenDirty } from '../dirty/dirty-files.js'
 import type { ContentReader } from '../hydration/hydrator.js'
 import { Fault } from '../model/fault.js'
 import type { Ino, NodeId } from '../model/ids.js'
+import type { ItemRecord } from '../store/item-record.js'
 import type { Attributes, LocalContent } from './file-system.js'
 import type { Admission } from './hydration-gate.js'
 
@@ -9,6 +10,8 @@ import type { Admission } from './hydration-gate.js'
 export interface OpenHandle {
   readonly node: NodeId
   readonly ino: Ino
+  /** As the store had it then. */
+  readonly item: ItemRecord
   readonly content: LocalContent
   /** Of the content that the service has; absent where nothing of that is needed. */
   readonly reader: ContentReader | undefined

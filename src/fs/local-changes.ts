@@ -9,6 +9,7 @@ import type { AttributeChanges, Attributes, Caller, Created } from './file-syste
 import { NEW_CHANGE, type HydrationGate } from './hydration-gate.js'
 import type { LocalWriter } from './local-writer.js'
 import type { OpenFiles } from './open-files.js'
+import type { RemovedFolders } from './removed-folders.js'
 
 const { O_EXCL } = constants
 
@@ -16,6 +17,7 @@ export interface LocalChangesDeps {
   readonly store: Pick<Store, 'items' | 'isListed' | 'notUnderstood' | 'pins' | 'setPin'>
   readonly nodes: DriveNodes
   readonly files: OpenFiles
+  readonly removed: RemovedFolders
   readonly gate: Pick<HydrationGate, 'admit' | 'openLocal' | 'withRoom'>
   readonly writer: LocalWriter
   /** Resolves when all names in a folder are known. @throws {Fault} as `lookup` */
@@ -76,7 +78,9 @@ export class LocalChanges {
     const writer = this.#deps.writer
     await this.#knownFolder(parent, name, kind === 'folder', signal)
     const item = this.#child(this.#deps.nodes.directory(parent), name)
+    const folder = kind === 'folder' ? this.#deps.nodes.attributes(item) : undefined
     this.#deps.onChanges(writer.remove(item, kind))
+    if (folder !== undefined) this.#deps.removed.note(folder)
   }
 
   async rename(
@@ -96,14 +100,17 @@ export class LocalChanges {
     const target = nodes.directory(newParent)
     const replaced = store.items.byName(target.ino, newName)
     const pin = replaced?.kind === 'file' ? store.pins.saidOf(replaced.ino) : undefined
+    const isOver = replaced !== undefined && replaced.ino !== item.ino && isDirectory(replaced.kind)
+    const overwritten = isOver ? nodes.attributes(replaced) : undefined
     this.#deps.onChanges(writer.rename(item, target, newName, flags))
+    if (overwritten !== undefined) this.#deps.removed.note(overwritten)
     // A program saves: to who has said it, it is the same file.
     if (pin !== undefined) store.setPin(item.ino, pin)
   }
 
   async setattr(node: NodeId, changes: AttributeChanges, handle: number | undefined): Promise<Attributes> {
     const writer = this.#deps.writer
-    const { nodes, files, gate, onChanges } = this.#deps
+    const { nodes, files, gate, removed, onChanges } = this.#deps
     const { size } = changes
     if (size !== undefined) {
       await gate.withRoom(NEW_CHANGE, () => {
@@ -113,7 +120,10 @@ export class LocalChanges {
     }
     const item = nodes.find(node)
     if (item !== undefined) onChanges(writer.setAttributes(item, changes))
-    const attributes = item === undefined ? files.attributesOf(node) : nodes.attributes(nodes.item(node))
+    const attributes =
+      item === undefined
+        ? (files.attributesOf(node) ?? removed.change(node, changes))
+        : nodes.attributes(nodes.item(node))
     return attributes ?? nodes.attributes(nodes.item(node))
   }
 

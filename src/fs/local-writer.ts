@@ -198,9 +198,10 @@ export class LocalWriter {
     setTime(fd, file.modified)
     return this.#change(edit => {
       edit.oweContent(item)
-      edit.contentIs(item, file.size, file.modified)
+      const changed = file.changed > 0 ? file.changed : undefined
+      edit.contentIs(item, file.size, file.modified, changed)
       const { permissions } = file
-      if (permissions !== undefined && permissions !== item.mode) edit.modeIs(item, permissions)
+      if (permissions !== undefined && permissions !== item.mode) edit.modeIs(item, permissions, changed)
     })
   }
 
@@ -251,12 +252,12 @@ export class LocalWriter {
    */
   setAttributes(item: ItemRecord, changes: AttributeChanges): readonly ItemChange[] {
     const { owner } = this.#deps
-    const { modified, permissions, uid, gid } = changes
+    const { modified, permissions, uid, gid, touched = false } = changes
     if ((uid !== undefined && uid !== owner.uid) || (gid !== undefined && gid !== owner.gid)) {
       throw new Fault('not-permitted', 'Everything on the drive belongs to who has mounted it')
     }
     this.checkWritable(item.library)
-    if (modified === undefined && permissions === undefined) return []
+    if (modified === undefined && permissions === undefined && !touched) return []
     if (modified !== undefined) {
       this.#uploads.stop(item.ino)
       this.#setTime(item.ino, modified)
@@ -266,6 +267,7 @@ export class LocalWriter {
     const changed = this.#change(edit => {
       if (modified !== undefined) edit.modifiedAt(item, modified)
       if (mode !== undefined) edit.modeIs(item, mode)
+      if (touched) edit.touched(item)
     })
     const opened = this.#deps.dirty.opened(item.ino)
     if (opened !== undefined && mode !== undefined) opened.file.permissions = mode

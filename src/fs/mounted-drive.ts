@@ -47,6 +47,7 @@ import { LocalChanges } from './local-changes.js'
 import type { LocalWriter } from './local-writer.js'
 import { OpenFiles } from './open-files.js'
 import type { PinKeeper } from './pin-keeper.js'
+import { RemovedFolders } from './removed-folders.js'
 
 // Where no delta tells of changes, a folder that is opened again after so long is asked for once more.
 const LISTING_GROWS_OLD: Milliseconds = 2 * 60_000
@@ -92,6 +93,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   readonly #kernels: KernelCaches
   readonly #nodes: DriveNodes
   readonly #files: OpenFiles
+  readonly #removed = new RemovedFolders()
   readonly #local: LocalChanges
   readonly #closed = new AbortController()
 
@@ -123,6 +125,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       store,
       nodes,
       files: this.#files,
+      removed: this.#removed,
       gate,
       writer,
       listed: (directory, signal) => this.#listed(directory, signal),
@@ -152,7 +155,9 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   getattr(node: NodeId): Attributes {
     const item = this.#nodes.find(node)
     // Replaced or deleted; who has it open still sees what he opened.
-    const attributes = item ? this.#nodes.attributes(item) : this.#files.attributesOf(node)
+    const attributes = item
+      ? this.#nodes.attributes(item)
+      : (this.#files.attributesOf(node) ?? this.#removed.attributesOf(node))
     if (attributes === undefined) throw staleNode()
     return attributes
   }
@@ -272,8 +277,8 @@ export class MountedDrive implements FileSystem, HydrationOwner {
   statistics(): FileSystemStatistics {
     const { cacheDirectory } = this.#deps
     try {
-      const { bsize, blocks, bavail } = statfsSync(cacheDirectory)
-      return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, items: this.#deps.store.items.count() }
+      const { bsize, blocks, bfree, bavail } = statfsSync(cacheDirectory)
+      return { totalBytes: bsize * blocks, freeBytes: bsize * bfree, availableBytes: bsize * bavail }
     } catch (failure) {
       throw localFault(failure)
     }

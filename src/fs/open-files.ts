@@ -12,7 +12,7 @@ import type { ItemChange } from '../store/item-change.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { blocksOf } from './attributes.js'
-import { nodeOf, type DriveNodes } from './drive-nodes.js'
+import { nodeOf, staleNode, type DriveNodes } from './drive-nodes.js'
 import type { Attributes, Caller, Created, LocalContent, OpenFile } from './file-system.js'
 import { HandleTable, type OpenHandle } from './handle-table.js'
 import { NEW_CHANGE, type Admission, type HydrationGate } from './hydration-gate.js'
@@ -63,6 +63,7 @@ export class OpenFiles {
     const { nodes, gate } = this.#deps
     const mayWrite = isForWriting(flags)
     const truncates = (flags & O_TRUNC) !== 0
+    if (nodes.find(node) === undefined) return await this.#openRemoved(node, flags, caller, signal)
     this.#checkOpen(nodes.file(node), mayWrite || truncates)
     const admission = await gate.admit(caller, flags)
     signal.throwIfAborted()
@@ -228,6 +229,54 @@ export class OpenFiles {
     for (const number of this.#handles.numbers()) this.release(number)
   }
 
+  /**
+   * A file that was removed or replaced, and that a program still has open, by way of `/proc/self/fd`.
+   * @throws {Fault} `stale-node` where nobody has it open
+   */
+  async #openRemoved(node: NodeId, flags: number, caller: Caller, signal: AbortSignal): Promise<OpenFile> {
+    const { gate, hydrator, writer } = this.#deps
+    const { item } = this.#handleOf(node)
+    this.#checkOpen(item, isForWriting(flags))
+    const admission = await gate.admit(caller, flags)
+    const isLocal = () => this.#isComplete(node)
+    await gate.permit(item, isLocal(), admission, signal)
+    const reader = this.#handleOf(node).reader && (await gate.open(item, isLocal, admission))
+    try {
+      signal.throwIfAborted()
+      const { attributes, dirty, content, ino } = this.#handleOf(node)
+      const own = dirty && writer.dirty.share(dirty)
+      const mayWrite = isForWriting(flags)
+      const handle = this.#handles.add({
+        node,
+        ino,
+        item,
+        content,
+        reader,
+        dirty: own,
+        mayWrite,
+        admission,
+        attributes,
+      })
+      return { handle, content, ...(own === undefined ? {} : { dirty: own.file }) }
+    } catch (failure) {
+      if (reader !== undefined) hydrator.release(reader)
+      throw failure
+    }
+  }
+
+  #handleOf(node: NodeId): OpenHandle {
+    for (const handle of this.#handles) if (handle.node === node) return handle
+    throw staleNode()
+  }
+
+  #isComplete(node: NodeId): boolean {
+    const { reader, dirty } = this.#handleOf(node)
+    if (reader === undefined) return true
+    const whole = { start: 0, end: dirty === undefined ? reader.file.size : dirty.file.size }
+    const fromBase = dirty === undefined ? [whole] : dirty.file.fromBase(whole)
+    return fromBase.every(range => reader.file.unwritten(range).length === 0)
+  }
+
   async #openWithBase(item: ItemRecord, mayWrite: boolean, admission: Admission): Promise<OpenFile> {
     const { nodes, gate, hydrator } = this.#deps
     const reader = await gate.open(item, () => nodes.isLocal(item), admission)
@@ -253,11 +302,11 @@ export class OpenFiles {
     return { handle, content, dirty: dirty.file }
   }
 
-  #add(item: ItemRecord, opened: Omit<OpenHandle, 'node' | 'ino' | 'attributes'>): number {
+  #add(item: ItemRecord, opened: Omit<OpenHandle, 'node' | 'ino' | 'item' | 'attributes'>): number {
     const attributes = this.#deps.nodes.attributes(item)
     // From the first byte on nobody tells us of what is written: natively, into a file that was changed here before.
     if (opened.mayWrite && opened.dirty !== undefined) this.#deps.writer.beforeWriting(item.ino)
-    return this.#handles.add({ ...opened, node: nodeOf(item), ino: item.ino, attributes })
+    return this.#handles.add({ ...opened, node: nodeOf(item), ino: item.ino, item, attributes })
   }
 
   #checkOpen(item: ItemRecord, changes: boolean): void {

@@ -13,6 +13,8 @@ export interface DirtyFile {
   readonly size: Bytes
   /** Of the last change. */
   readonly modified: Milliseconds
+  /** Of the last change of bytes or attributes since it was opened; 0: none. */
+  readonly changed: Milliseconds
   /** Counts the changes, from 0. */
   readonly revision: number
   /** The revision that the store knows of; at first that it began with. */

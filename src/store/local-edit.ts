@@ -30,6 +30,7 @@ export class LocalStatements {
   readonly setContent
   readonly setModified
   readonly setMode
+  readonly touch
 
   constructor(database: Database) {
     this.insert = database.prepare<
@@ -61,6 +62,7 @@ export class LocalStatements {
     this.setMode = database.prepare<[number, Milliseconds, Ino]>(
       'UPDATE item SET mode = ?, changed = ? WHERE ino = ?',
     )
+    this.touch = database.prepare<[Milliseconds, Ino]>('UPDATE item SET changed = ? WHERE ino = ?')
   }
 }
 
@@ -155,9 +157,10 @@ export class LocalEdit {
     this.#itemStatements.removeContent.run(item.ino)
   }
 
-  contentIs(item: ItemRecord, size: Bytes, modified: Milliseconds): void {
-    if (item.size === size && item.modified === modified) return
-    this.#statements.setContent.run(size, modified, this.#now, item.ino)
+  /** @param changed when that, or an attribute, was changed last */
+  contentIs(item: ItemRecord, size: Bytes, modified: Milliseconds, changed = this.#now): void {
+    if (item.size === size && item.modified === modified && item.changed >= changed) return
+    this.#statements.setContent.run(size, modified, Math.max(item.changed, changed), item.ino)
     this.changes.push(attributesChanged(item))
   }
 
@@ -171,8 +174,14 @@ export class LocalEdit {
     this.changes.push(attributesChanged(item))
   }
 
-  modeIs(item: ItemRecord, mode: number): void {
-    this.#statements.setMode.run(mode, this.#now, item.ino)
+  modeIs(item: ItemRecord, mode: number, changed = this.#now): void {
+    this.#statements.setMode.run(mode, Math.max(item.changed, changed), item.ino)
+    this.changes.push(attributesChanged(item))
+  }
+
+  /** Something of it was set, to what it was. */
+  touched(item: ItemRecord): void {
+    this.#statements.touch.run(this.#now, item.ino)
     this.changes.push(attributesChanged(item))
   }
 

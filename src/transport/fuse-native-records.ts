@@ -1,4 +1,5 @@
 import type { Attributes, Entry, FileSystemStatistics } from '../fs/file-system.js'
+import type { Bytes } from '../model/ids.js'
 import { LONGEST_NAME } from '../model/item-name.js'
 
 // The package reads records as arrays of 32-bit numbers; those of 64 bits are two, the low half first.
@@ -63,12 +64,13 @@ export function packListing(
 }
 
 /** Counts of blocks have 32 bits, so the blocks of a large disk are large. */
-export function packStatfs({ totalBytes, freeBytes, items }: FileSystemStatistics): Uint32Array {
+export function packStatfs({ totalBytes, freeBytes, availableBytes }: FileSystemStatistics): Uint32Array {
   let block = SMALLEST_BLOCK
   while (totalBytes / block >= WORD) block *= 2
-  const free = Math.floor(freeBytes / block)
+  const blocks = (bytes: Bytes) => Math.floor(bytes / block)
   const record = new Uint32Array(STATFS_WORDS)
-  record.set([block, block, Math.floor(totalBytes / block), free, free, Math.min(items, WORD - 1)])
+  // No numbers of files: nobody says how many there may be. df(1) shows a dash then, not that all are in use.
+  record.set([block, block, blocks(totalBytes), blocks(freeBytes), blocks(availableBytes)])
   record[10] = LONGEST_NAME
   return record
 }

@@ -335,8 +335,8 @@ class NativeMount implements Mount, KernelView {
   }
 
   #tellStatistics(): void {
-    const { totalBytes, freeBytes, items } = this.#fs.statistics()
-    this.#session.setStatistics(totalBytes, freeBytes, items)
+    const { totalBytes, freeBytes, availableBytes } = this.#fs.statistics()
+    this.#session.setStatistics(totalBytes, freeBytes, availableBytes)
   }
 
   #end(): void {
@@ -354,13 +354,14 @@ function nativelyWritten(dirty: DirtyFile): NativelyWritten {
 }
 
 function toChanges(request: Native.Request & { op: 'setattr' }): AttributeChanges {
-  const { size, modified, permissions, owner, group } = request
+  const { size, modified, permissions, owner, group, touched } = request
   return {
     ...(size !== undefined && { size }),
     ...(modified !== undefined && { modified }),
     ...(permissions !== undefined && { permissions }),
     ...(owner !== undefined && { uid: owner }),
     ...(group !== undefined && { gid: group }),
+    touched,
   }
 }
 

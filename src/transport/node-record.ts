@@ -2,7 +2,7 @@ import type { NodeRecord } from '../../native/index.js'
 import type { Attributes, Entry } from '../fs/file-system.js'
 
 /** Bytes before the name; the layout is described in native/index.d.ts. */
-const HEADER = 64
+const HEADER = 72
 const ALIGNMENT = 8
 /** The drive shows no longer names (`model/item-name.ts`), in UTF-8 bytes. */
 const LONGEST_NAME = 255
@@ -50,6 +50,7 @@ class Packer {
     const type = attributes.kind === 'directory' ? S_IFDIR : S_IFREG
     view.setUint32(start + 56, type | attributes.permissions, true)
     view.setUint32(start + 60, attributes.links, true)
+    view.setFloat64(start + 64, attributes.created, true)
     this.#end = start + length
   }
 

@@ -1,8 +1,12 @@
+import { release } from 'node:os'
 import t, { type Test } from 'tap'
 import { DriveProcess, isRoot, run } from './drive-process.js'
 import { ROOT } from './memory-drive.js'
 
 const FOLDER = 10
+/** From Linux 6.6 on. */
+const [major = 0, minor = 0] = release().split('.').map(Number)
+const STATX = major > 6 || (major === 6 && minor >= 6)
 
 async function driveWithFolder(t: Test, files: number): Promise<DriveProcess> {
   const drive = await DriveProcess.mount(t)
@@ -117,9 +121,9 @@ print(json.dumps({n: os.stat(os.path.join(sys.argv[1], n)).st_ino for n in os.li
 
 t.test('the file system has the size that JavaScript says, and names of 255 bytes', async t => {
   const drive = await DriveProcess.mount(t)
-  await drive.session('setStatistics', 4096 * 1000, 4096 * 250, 77)
+  await drive.session('setStatistics', 4096 * 1000, 4096 * 250, 4096 * 200)
   const { stdout } = await run('stat', '-f', '-c', '%b %f %a %S %l %c', drive.directory)
-  t.equal(stdout.trim(), '1000 250 250 4096 255 77')
+  t.equal(stdout.trim(), '1000 250 200 4096 255 0')
 })
 
 t.test('nothing can be changed', async t => {
@@ -212,4 +216,19 @@ t.test('no more entries are held than allowed: the directories used longest ago 
   t.equal(drive.count('lookup'), asked, 'the latest is still held')
   await run('stat', drive.path('folder-0/file-7'))
   t.equal(drive.count('lookup'), asked + 1, 'the first is not')
+})
+
+// "The time of birth (`statx`) is when the item was made over there"
+t.test('statx shows the time of birth, and everything else as stat does', async t => {
+  const drive = await driveWithFolder(t, 2)
+  const shown = async (format: string, name: string) =>
+    (await run('stat', '-c', format, drive.path('folder', name))).stdout.trim()
+  for (const name of ['file-0', 'file-1', '']) {
+    // GNU stat asks for the time of birth only where that is to be printed.
+    const plain = '%a %b %f %h %i %s %u %.6Y %.6Z %.6X'
+    const before = await shown(plain, name)
+    t.equal(await shown(`${plain} %W`, name), `${before} ${STATX ? '1600000000' : '0'}`, name)
+    t.equal(await shown(plain, name), before, name)
+  }
+  t.equal(((await drive.statistics()).requests['STATX'] ?? 0) > 0, STATX)
 })

@@ -444,6 +444,9 @@ class Refused extends Error {
   }
 }
 
+/** Of everything that was not made through the mount. */
+const BORN = 1_600_000_000_789
+
 function attributesOf(
   node: number,
   kind: Attributes['kind'],
@@ -458,6 +461,7 @@ function attributesOf(
     blocks: size === 0 ? 0 : 1,
     modified,
     changed: modified,
+    created: BORN,
     permissions: kind === 'directory' ? 0o755 : 0o644,
     links: kind === 'directory' ? 2 : 1,
   }

@@ -174,3 +174,86 @@ t.test('mode bits are kept or refused, never dropped', async t => {
   // "A folder that is made in one with the set-group-ID bit has it, too."
   t.equal((await drive.mkdir(docs, 'inside', 0o755, CALLER, forever)).permissions, 0o2755)
 })
+
+// "The time of reading is not kept: it is shown as that of the last change, and setting it changes `st_ctime` only"
+t.test('whatever is set of an item shows in the time of its change', async t => {
+  const world = await worldWith(t, { 'a.txt': pattern(5) })
+  const { drive } = world
+  const [file, docs] = [await world.node('a.txt'), await world.node('docs')]
+  for (const changes of [
+    { touched: true },
+    { uid: CALLER.uid, touched: true },
+    { permissions: 0o600 },
+    { modified: 5 },
+  ]) {
+    for (const node of [file, docs]) {
+      const before = drive.getattr(node)
+      world.clock.advance(1_000)
+      const after = await drive.setattr(node, changes, undefined, CALLER, forever)
+      t.equal(after.changed, world.clock.now(), JSON.stringify(changes))
+      t.equal(after.modified, 'modified' in changes ? 5 : before.modified)
+    }
+  }
+  const sent = world.store.owed.of(drive.getattr(file).ino)
+  t.match(sent, { content: false, times: true }, 'and only the time that was set is sent')
+})
+
+// "The time of birth (`statx`) is when the item was made over there, or here where it is not there yet"
+t.test('the time of birth is that of the service', async t => {
+  const world = await worldWith(t, { 'a.txt': pattern(5) })
+  t.equal(world.drive.getattr(await world.node('a.txt')).created, Date.UTC(2025, 0, 1))
+  await save(world, 'new.txt', 'text')
+  t.equal(world.drive.getattr(await world.node('new.txt')).created, world.clock.now())
+})
+
+// "A folder that was removed here shows no links to whoever has it open"
+t.test('a removed folder is seen by whoever has it open', async t => {
+  const world = await worldWith(t)
+  const { drive } = world
+  const root = await world.node()
+  const [gone, over] = [
+    await drive.mkdir(root, 'gone', 0o755, CALLER, forever),
+    await drive.mkdir(root, 'over', 0o700, CALLER, forever),
+  ]
+  await drive.rmdir(root, 'gone', CALLER, forever)
+  await drive.rename(root, 'docs', root, 'over', 0, CALLER, forever)
+  t.same(drive.getattr(gone.node), { ...gone, links: 0 })
+  t.same(drive.getattr(over.node), { ...over, links: 0 }, 'also one that another took the place of')
+  const changed = await drive.setattr(gone.node, { permissions: 0o500 }, undefined, CALLER, forever)
+  t.equal(changed.permissions, 0o500)
+  t.throws(() => drive.readdir(gone.node), { code: 'stale-node' })
+  t.equal(await drive.lookup(root, 'gone', forever), undefined)
+})
+
+// "A file that was removed or replaced can be opened again by way of `/proc/self/fd` for as long as somebody has it open"
+t.test('a removed file is opened again by whoever has it open', async t => {
+  const bytes = pattern(300_000)
+  const world = await worldWith(t, { 'clean.bin': bytes, 'changed.bin': bytes, 'replaced.bin': bytes })
+  const { drive } = world
+  const root = await world.node()
+  await save(world, 'made.txt', 'made here')
+  const opened = async (name: string, node: NodeId) => {
+    const file = await drive.open(node, constants.O_RDWR, CALLER, forever)
+    if (name === 'changed.bin') await writeTo(world, file, 'changed')
+    await drive.read(file.handle, { start: 0, end: bytes.length }, forever)
+    return file
+  }
+  await save(world, 'other.txt', 'the other')
+  for (const name of ['clean.bin', 'changed.bin', 'replaced.bin', 'made.txt']) {
+    const node = await world.node(name)
+    const first = await opened(name, node)
+    if (name === 'replaced.bin') await drive.rename(root, 'other.txt', root, name, 0, CALLER, forever)
+    else await drive.unlink(root, name, CALLER, forever)
+    const again = await drive.open(node, constants.O_RDONLY, CALLER, forever)
+    const read = async ({ handle }: OpenFile) =>
+      Buffer.from(await drive.read(handle, { start: 0, end: bytes.length }, forever))
+    const expected = await read(first)
+    t.ok((await read(again)).equals(expected), name)
+    if (name === 'made.txt') await writeTo(world, first, 'seen by both')
+    t.ok((await read(again)).equals(await read(first)), name)
+    close(world, first)
+    t.ok((await read(again)).length > 0, `${name}, when the first has closed it`)
+    close(world, again)
+    await t.rejects(drive.open(node, constants.O_RDONLY, CALLER, forever), { code: 'stale-node' }, name)
+  }
+})

@@ -12,6 +12,7 @@ const file: Attributes = {
   blocks: 2 ** 33 + 1,
   modified: 1_700_000_000_123,
   changed: 1_700_000_000_456.7,
+  created: 1_500_000_000_789,
   permissions: 0o444,
   links: 1,
 }
@@ -54,14 +55,15 @@ t.test('a listing has the folder and its parent, then the entries', t => {
 })
 
 t.test('the blocks of a large disk are large', t => {
-  const [block = 0, , blocks = 0, free = 0] = packStatfs({
+  const [block = 0, , blocks = 0, free = 0, available = 0] = packStatfs({
     totalBytes: 2 ** 50,
     freeBytes: 2 ** 49,
-    items: 2 ** 40,
+    availableBytes: 2 ** 48,
   })
   t.equal(block * blocks, 2 ** 50)
   t.equal(block * free, 2 ** 49)
-  const small = packStatfs({ totalBytes: 8192, freeBytes: 4095, items: 5 })
-  t.same([...small.subarray(0, 6)], [4096, 4096, 2, 0, 0, 5])
+  t.equal(block * available, 2 ** 48)
+  const small = packStatfs({ totalBytes: 8192, freeBytes: 8191, availableBytes: 4095 })
+  t.same([...small.subarray(0, 8)], [4096, 4096, 2, 1, 0, 0, 0, 0], 'and no numbers of files')
   t.end()
 })

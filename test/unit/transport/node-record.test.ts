@@ -12,6 +12,7 @@ const file: Attributes = {
   blocks: 1,
   modified: 1_700_000_000_123,
   changed: 1_700_000_000_456,
+  created: 1_500_000_000_789,
   permissions: 0o444,
   links: 1,
 }
@@ -29,13 +30,14 @@ function read(record: Uint8Array, at: number) {
     changed: view.getFloat64(48, true),
     mode: view.getUint32(56, true),
     links: view.getUint32(60, true),
-    name: Buffer.from(record.subarray(at + 64, at + 64 + nameLength)).toString(),
+    created: view.getFloat64(64, true),
+    name: Buffer.from(record.subarray(at + 72, at + 72 + nameLength)).toString(),
   }
 }
 
 t.test('a record carries every attribute at its documented place', t => {
   t.match(read(packNode(file, 'été.txt'), 0), {
-    length: 80,
+    length: 88,
     node: 3 * 2 ** 36 + 5,
     ino: 5,
     size: 10_000_000_000,
@@ -44,6 +46,7 @@ t.test('a record carries every attribute at its documented place', t => {
     changed: 1_700_000_000_456,
     mode: 0o100444,
     links: 1,
+    created: 1_500_000_000_789,
     name: 'été.txt',
   })
   t.end()

@@ -37,6 +37,7 @@ class FakeTree {
       blocks: 0,
       modified: 0,
       changed: 0,
+      created: 1_500_000_000_789,
       permissions: 0o444,
       links: 1,
     }

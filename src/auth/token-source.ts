@@ -1,6 +1,7 @@
 import type { Clock } from '../concurrency/clock.js'
 import { SingleFlight } from '../concurrency/single-flight.js'
 import type { Cloud } from '../model/cloud.js'
+import { waitAfter, type Pace } from '../model/attempts.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
@@ -35,12 +36,14 @@ export interface TokenOptions {
 const EXPIRY_MARGIN: Milliseconds = 5 * 60_000
 
 // Entra takes who asks again and again for a loop, and stops answering (AADSTS50196).
-const REFUSAL_STANDS: Milliseconds = 30_000
+const REFUSAL_STANDS: Pace = { first: 30_000, longest: 30 * 60_000 }
 const LONGEST_ASKED_TO_WAIT: Milliseconds = 60 * 60_000
 
 interface Refusal {
   readonly problem: Fault
   readonly since: Milliseconds
+  /** Refusals in a row. */
+  readonly times: number
 }
 
 /** Access tokens for every tenant, from the one account, without the user. */
@@ -118,12 +121,12 @@ export class TokenSource {
    * Where only a sign-in helps, which is told to {@link forget}, or time, as the service says. An administrator's consent is
    * told to nobody.
    */
-  #stands({ problem, since }: Refusal): boolean {
+  #stands({ problem, since, times }: Refusal): boolean {
     const age = this.#deps.clock.now() - since
     if (isFault(problem, 'throttled')) {
       return age < Math.min((problem.retryAfterSeconds ?? 0) * 1_000, LONGEST_ASKED_TO_WAIT)
     }
-    return isFault(problem, 'sign-in-required') && age < REFUSAL_STANDS
+    return isFault(problem, 'sign-in-required') && age < waitAfter(REFUSAL_STANDS, times)
   }
 
   #isGood(token: IssuedToken, refused: string | undefined): boolean {
@@ -149,7 +152,9 @@ export class TokenSource {
       if (failure.claims !== undefined) this.#wanted.set(tenant, failure.claims)
       const problem = entraFault(failure, this.#asked(tenant, profile))
       if (!isFault(problem, 'server-error')) {
-        this.#refused.set(keyOf(tenant, scopes), { problem, since: this.#deps.clock.now() })
+        const key = keyOf(tenant, scopes)
+        const times = (this.#refused.get(key)?.times ?? 0) + 1
+        this.#refused.set(key, { problem, since: this.#deps.clock.now(), times })
       }
       throw problem
     }

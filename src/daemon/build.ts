@@ -173,7 +173,10 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
 
   const cacheDirectory = join(paths.cacheDirectory, 'content')
   mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 })
-  const offline = new OfflineMemory(clock, tenant => uploads.reached(tenant))
+  const offline = new OfflineMemory(clock, tenant => {
+    uploads.reached(tenant)
+    sync.reached(tenant)
+  })
   const hashes = {
     hashFile: addon.found ? hashFileInPieces(addon.found.quickXorHashRange) : hashFileInSlices,
     hashBytes: addon.found?.quickXorHash ?? hashBytes,

@@ -25,7 +25,7 @@ export function stateOf(deps: StateDeps, item: ItemRecord, localBytes: Bytes): I
   if (owed !== undefined) return owed
   if (!isKept) return availability(item.size, localBytes)
   if (localBytes >= item.size) return 'always-available'
-  return deps.keeper.failureOf(item.ino, item.generation) ? 'attention' : 'syncing'
+  return deps.keeper.failureOf(item.ino) ? 'attention' : 'syncing'
 }
 
 /** `undefined` where the service is to be told nothing of it. */

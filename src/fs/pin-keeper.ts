@@ -1,10 +1,14 @@
+import { Backoff, type Failing } from '../concurrency/backoff.js'
 import type { Clock } from '../concurrency/clock.js'
 import { Limiter } from '../concurrency/limiter.js'
+import { descriptionOf } from '../hydration/disagreements.js'
 import type { Hydrating, HydrationLog } from '../hydration/hydration-log.js'
 import type { Hydrator } from '../hydration/hydrator.js'
-import { Fault, isFault, type FaultCode } from '../model/fault.js'
+import type { Pace } from '../model/attempts.js'
+import { Fault, type FaultCode } from '../model/fault.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
+import type { ItemRecord } from '../store/item-record.js'
 import type { ChildRecord } from '../store/item-table.js'
 import type { Store } from '../store/store.js'
 import { filesIn } from './tree-walk.js'
@@ -15,8 +19,12 @@ const FILES_AT_ONCE = 4
 const PIECE: Bytes = 8 * 1024 * 1024
 // Changes come in bursts.
 const SETTLING: Milliseconds = 2_000
-const FIRST_RETRY: Milliseconds = 30_000
-const LONGEST_RETRY: Milliseconds = 10 * 60_000
+const HOUR: Milliseconds = 60 * 60_000
+// A file, or a folder that was never listed, by itself.
+const OF_ITEM: Pace = { first: 30_000, longest: 4 * HOUR }
+const OF_LIBRARY: Pace = { first: 30_000, longest: HOUR / 2 }
+// Nobody is there: it costs the service nothing, and a network that is back should be noticed.
+const OFFLINE: Pace = { first: 30_000, longest: 5 * 60_000 }
 
 // Every look at a folder's state asks.
 const FAILURES_LOOKED_AT = 100
@@ -71,8 +79,10 @@ export class PinKeeper {
   readonly #deps: PinKeeperDeps
   readonly #turns = new Limiter(FILES_AT_ONCE)
   readonly #closed = new AbortController()
-  /** Files that could not be had, with the generation that it was about. */
-  readonly #failures = new Map<Ino, { readonly generation: number; readonly fault: Fault }>()
+  /** Files, and folders that are to be listed, that could not be had. */
+  readonly #items: Backoff<Ino>
+  /** What keeps all files of a library. */
+  readonly #libraries: Backoff<LibraryId>
   #owner: KeeperOwner = { refreshFolder: () => Promise.resolve(), localBytesChanged: () => {} }
   #wake: (() => void) | undefined
   #isAwake = false
@@ -81,6 +91,8 @@ export class PinKeeper {
 
   constructor(deps: PinKeeperDeps) {
     this.#deps = deps
+    this.#items = new Backoff(deps.clock, () => OF_ITEM)
+    this.#libraries = new Backoff(deps.clock, ({ code }) => (code === 'offline' ? OFFLINE : OF_LIBRARY))
   }
 
   belongsTo(owner: KeeperOwner): void {
@@ -98,24 +110,35 @@ export class PinKeeper {
   }
 
   /** Why a file that should be local is not. */
-  failureOf(ino: Ino, generation: number): Fault | undefined {
-    const failure = this.#failures.get(ino)
-    return failure?.generation === generation ? failure.fault : undefined
+  failureOf(ino: Ino): Failing | undefined {
+    const item = this.#deps.store.items.byIno(ino)
+    return item && this.#items.of(ino, descriptionOf(item))
   }
 
   /** Whether something in a folder should be local and could not be had. Looks at no more than so many failures. */
   hasFailureIn(folder: Ino): boolean {
-    let looked = 0
-    for (const [ino, { generation }] of this.#failures) {
-      if (looked++ === FAILURES_LOOKED_AT) return false
-      const isCurrent = this.#deps.store.items.byIno(ino)?.generation === generation
-      if (isCurrent && this.#deps.store.pins.isWithin(ino, folder)) return true
-    }
-    return false
+    return this.failuresIn(folder).next().done !== true
   }
 
-  /** Looks soon at everything that is to be local. */
+  /** What in a folder should be local and could not be had. Looks at no more than so many failures. */
+  *failuresIn(folder: Ino): Generator<{ readonly ino: Ino; readonly failing: Failing }> {
+    let looked = 0
+    for (const ino of this.#items.keys()) {
+      if (looked++ === FAILURES_LOOKED_AT) return
+      const failing = this.failureOf(ino)
+      const { pins } = this.#deps.store
+      if (failing !== undefined && pins.of(ino) === 'always-local' && pins.isWithin(ino, folder))
+        yield { ino, failing }
+    }
+  }
+
+  /** Looks soon at everything that is to be local: something was said of it, the network is back, somebody has signed in. */
   wake(): void {
+    this.#libraries.clear()
+    this.#look()
+  }
+
+  #look(): void {
     if (this.#deps.store.pins.saying('always-local').length === 0) return
     this.#isAwake = true
     this.#wake?.()
@@ -131,7 +154,7 @@ export class PinKeeper {
       const ino = items.byName(change.parent, change.name)?.ino
       return ino !== undefined && pins.of(ino) === 'always-local'
     }
-    if (changes.some(isOfInterest)) this.wake()
+    if (changes.some(isOfInterest)) this.#look()
   }
 
   /**
@@ -140,18 +163,29 @@ export class PinKeeper {
    * @throws the signal's reason; failures of single files are in the answer
    */
   async keep(root: Ino, signal: AbortSignal, onProgress: (progress: KeepProgress) => void): Promise<Kept> {
+    return await this.#keep(root, signal, onProgress, true)
+  }
+
+  /** @param insists somebody waits for it: also what has failed a moment ago is tried */
+  async #keep(
+    root: Ino,
+    signal: AbortSignal,
+    onProgress: (progress: KeepProgress) => void,
+    insists: boolean,
+  ): Promise<Kept> {
     const failures: { ino: Ino; fault: Fault }[] = []
-    const missing = await this.#missingIn(root, signal, failures)
+    const missing = await this.#missingIn(root, signal, failures, insists)
     let [files, bytes, done] = [0, 0, 0]
     onProgress({ done, total: missing.length })
     const queue = missing.values()
     const closed = new Set<LibraryId>()
     const work = async () => {
       for (const file of queue) {
-        const library = this.#deps.store.items.byIno(file.ino)?.library
-        if (library === undefined || closed.has(library)) continue
+        const item = this.#deps.store.items.byIno(file.ino)
+        if (item === undefined || closed.has(item.library)) continue
+        if (!insists && this.#waits(item)) continue
         const fault = await this.#turns.run('background', signal, () => this.#hydrate(file, signal))
-        if (fault && OF_THE_LIBRARY.includes(fault.code)) closed.add(library)
+        if (fault && OF_THE_LIBRARY.includes(fault.code)) closed.add(item.library)
         if (fault) failures.push({ ino: file.ino, fault })
         else [files, bytes] = [files + 1, bytes + file.size]
         onProgress({ done: ++done, total: missing.length })
@@ -172,14 +206,20 @@ export class PinKeeper {
     root: Ino,
     signal: AbortSignal,
     failures: { ino: Ino; fault: Fault }[],
+    insists: boolean,
   ): Promise<ChildRecord[]> {
     const { store } = this.#deps
     const onUnlisted = async (folder: Ino) => {
+      const item = store.items.byIno(folder)
+      if (item === undefined || (!insists && this.#waits(item))) return
       try {
         await this.#owner.refreshFolder(folder, signal)
+        this.#items.succeeded(folder)
       } catch (failure) {
         signal.throwIfAborted()
-        failures.push({ ino: folder, fault: this.#faultOf(failure) })
+        const fault = this.#faultOf(failure)
+        this.#failed(item, fault)
+        failures.push({ ino: folder, fault })
       }
     }
     const enters = (ino: Ino) => (store.pins.saidOf(ino) ?? 'always-local') === 'always-local'
@@ -194,8 +234,8 @@ export class PinKeeper {
   async #hydrate({ ino, generation, size }: ChildRecord, signal: AbortSignal): Promise<Fault | undefined> {
     const { store, hydrator, log } = this.#deps
     // Replaced, or not wanted any more, while it waited for its turn.
-    if (store.items.byIno(ino)?.generation !== generation || store.pins.of(ino) !== 'always-local')
-      return undefined
+    const item = store.items.byIno(ino)
+    if (item?.generation !== generation || store.pins.of(ino) !== 'always-local') return undefined
     try {
       const reader = hydrator.open(ino, generation, size, 'exact')
       try {
@@ -206,40 +246,58 @@ export class PinKeeper {
       } finally {
         hydrator.release(reader)
       }
-      this.#failures.delete(ino)
+      this.#items.succeeded(ino)
+      this.#libraries.succeeded(item.library)
       return undefined
     } catch (failure) {
       signal.throwIfAborted()
+      const now = store.items.byIno(ino)
       // Another one has come meanwhile, and is looked at next.
-      if (isFault(failure, 'stale-content')) return undefined
+      if (now === undefined || descriptionOf(now) !== descriptionOf(item)) return undefined
       const fault = this.#faultOf(failure)
-      this.#failures.set(ino, { generation, fault })
+      this.#failed(item, fault)
       return fault
     } finally {
       this.#owner.localBytesChanged(ino, generation)
     }
   }
 
+  #failed(item: ItemRecord, fault: Fault): void {
+    if (OF_THE_LIBRARY.includes(fault.code)) this.#libraries.failed(item.library, '', fault)
+    this.#items.failed(item.ino, descriptionOf(item), fault)
+  }
+
+  /** It has failed, and its time has not come. */
+  #waits(item: ItemRecord): boolean {
+    if (this.#libraries.waiting(item.library, '')) return true
+    const waiting = this.#items.waiting(item.ino, descriptionOf(item))
+    return waiting !== undefined && !OF_THE_LIBRARY.includes(waiting.fault.code)
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
-    let retry: Milliseconds | undefined
     while (!signal.aborted) {
-      await this.#nap(retry, signal)
+      await this.#nap(this.#next, signal)
       if (signal.aborted) return
       this.#isAwake = false
       this.#isWorking = true
-      const isComplete = await this.#pass(signal)
+      await this.#pass(signal)
       this.#isWorking = false
-      retry = isComplete ? undefined : Math.min(LONGEST_RETRY, (retry ?? FIRST_RETRY / 2) * 2)
     }
   }
 
-  /** Until it is woken, or `retry` has passed; then until things have settled. */
-  async #nap(retry: Milliseconds | undefined, signal: AbortSignal): Promise<void> {
+  get #next(): Milliseconds | undefined {
+    const times = [this.#items.next, this.#libraries.next].filter(time => time !== undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  /** Until it is woken, or it is `time`; then until things have settled. */
+  async #nap(time: Milliseconds | undefined, signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps
     const ended = new AbortController()
     if (!this.#isAwake) {
       const woken = new Promise<void>(resolve => (this.#wake = resolve))
-      const timer = retry === undefined ? woken : clock.sleep(retry, AbortSignal.any([ended.signal, signal]))
+      const timer =
+        time === undefined ? woken : clock.sleep(time - clock.now(), AbortSignal.any([ended.signal, signal]))
       await Promise.race([woken, timer]).catch(() => {})
     }
     ended.abort()
@@ -247,23 +305,24 @@ export class PinKeeper {
     await clock.sleep(SETTLING, signal).catch(() => {})
   }
 
-  /** @returns whether everything that is to be local is */
-  async #pass(signal: AbortSignal): Promise<boolean> {
+  async #pass(signal: AbortSignal): Promise<void> {
     const { store, onTrouble } = this.#deps
-    let isComplete = true
+    for (const ino of [...this.#items.keys()]) {
+      if (store.items.byIno(ino) === undefined || store.pins.of(ino) !== 'always-local')
+        this.#items.succeeded(ino)
+    }
     for (const root of store.pins.saying('always-local')) {
       try {
-        const { failures } = await this.keep(root, signal, () => {})
-        isComplete &&= failures.length === 0
+        const { failures } = await this.#keep(root, signal, () => {}, false)
         const [first] = failures
         if (first) onTrouble('not-kept-local', first.fault)
       } catch (failure) {
-        if (signal.aborted) return false
-        isComplete = false
+        if (signal.aborted) return
+        const item = store.items.byIno(root)
+        if (item !== undefined) this.#failed(item, this.#faultOf(failure))
         onTrouble('not-kept-local', failure)
       }
     }
-    return isComplete
   }
 
   #faultOf(failure: unknown): Fault {

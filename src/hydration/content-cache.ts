@@ -18,6 +18,7 @@ import type { Store } from '../store/store.js'
 import { ContentFile, type HashBytes } from './content-file.js'
 import { contentSource } from './content-source.js'
 import type { HashFile } from './hash-in-slices.js'
+import { Disagreements } from './disagreements.js'
 import { localFault } from './local-fault.js'
 
 export interface ContentCacheDeps {
@@ -57,11 +58,14 @@ export class ContentCache {
   readonly #closing = new Set<Promise<void>>()
   readonly #deleting = new Set<Promise<void>>()
   readonly #ending = new AbortController()
+  /** Files whose bytes are never what the service describes. */
+  readonly disagreements: Disagreements
   #freed = 0
   #owner: ContentOwner = { recheck: () => Promise.resolve(), refuted: () => {} }
 
   constructor(deps: ContentCacheDeps) {
     this.#deps = deps
+    this.disagreements = new Disagreements(deps.store, deps.clock)
   }
 
   /** Who is asked from now on. */
@@ -224,7 +228,11 @@ export class ContentCache {
         hashBytes,
         expectedHash: () => contentSource(store, ino, generation)?.quickXorHash,
         recheck: () => this.#owner.recheck(ino, generation),
-        onRefuted: () => this.#owner.refuted(ino, generation),
+        onVerified: () => this.disagreements.agreed(ino),
+        onRefuted: hash => {
+          if (hash !== undefined) this.disagreements.delivered(ino, hash)
+          this.#owner.refuted(ino, generation)
+        },
         onTrouble,
       },
     )

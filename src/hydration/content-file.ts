@@ -39,8 +39,13 @@ export interface ContentFileDeps {
    * {@link ContentFile.supersede} is called before this resolves. Never rejects.
    */
   readonly recheck: () => Promise<void>
-  /** The bytes are worthless: whoever opens the file from now on gets a new content. */
-  readonly onRefuted: () => void
+  /** All bytes are what the service described. */
+  readonly onVerified: () => void
+  /**
+   * The bytes are worthless: whoever opens the file from now on gets a new content.
+   * @param hash theirs; `undefined`: they cannot be read any more
+   */
+  readonly onRefuted: (hash: string | undefined) => void
   /** Something went wrong that nobody waits for. A record that was not written costs a download, nothing else. */
   readonly onTrouble: (event: string, failure: unknown) => void
 }
@@ -251,10 +256,12 @@ export class ContentFile {
   }
 
   async #verify(): Promise<void> {
-    const matches = await this.#hashMatches()
-    if (matches === undefined || this.#state !== 'complete') return // superseded meanwhile, or the drive is closing
-    if (matches) {
+    const expected = this.#deps.expectedHash()
+    const found = expected === undefined ? undefined : await this.#hash()
+    if (found === 'unwanted' || this.#state !== 'complete') return // superseded meanwhile, or the drive is closing
+    if (expected === undefined || found?.hash === expected) {
       this.#move('verify')
+      this.#deps.onVerified()
       if (this.#withheld) this.#announce(this.#withheld)
       this.#recordIsOld = true
       return this.save()
@@ -263,21 +270,18 @@ export class ContentFile {
     if (this.#state !== 'complete') return
     this.#move('refute')
     this.#ended()
-    this.#deps.onRefuted()
+    this.#deps.onRefuted(found?.hash)
   }
 
-  /** @returns `undefined`: nobody wants to know any more */
-  async #hashMatches(): Promise<boolean | undefined> {
-    const expected = this.#deps.expectedHash()
-    if (expected === undefined) return true
+  /** Of all bytes. What cannot be read from the cache has none, and is as useless as wrong bytes. */
+  async #hash(): Promise<{ readonly hash: string | undefined } | 'unwanted'> {
     // Fewer: some came in an earlier run. More: some came twice.
-    if (this.#pieces?.length === this.size) return this.#pieces.digest() === expected
+    if (this.#pieces?.length === this.size) return { hash: this.#pieces.digest() }
     const signal = AbortSignal.any([this.#deps.ending, this.#unwanted.signal])
     try {
-      return (await this.#deps.hashFile(this.fd, this.size, signal)) === expected
+      return { hash: await this.#deps.hashFile(this.fd, this.size, signal) }
     } catch {
-      if (signal.aborted) return undefined
-      return false // what cannot be read from the cache is as useless as wrong bytes
+      return signal.aborted ? 'unwanted' : { hash: undefined }
     }
   }
 

@@ -110,15 +110,21 @@ export class Hydrator {
   #downloadOf(file: ContentFile): FileDownload {
     const running = this.#downloads.get(file)
     if (running) return running
-    const { store, remote, clock, offline } = this.#deps
+    const { store, cache, remote, clock, offline } = this.#deps
     const download = new FileDownload(file, {
       remote,
       clock,
       offline,
       budget: this.#budget,
       buffers: this.#buffers,
-      source: () => contentSource(store, file.ino, file.generation),
-      onOutdated: () => this.#owner.outdated(file.ino),
+      source: () => {
+        const source = contentSource(store, file.ino, file.generation)
+        return source && { ...source, refusal: source.refusal ?? cache.disagreements.refusalOf(file.ino) }
+      },
+      onOutdated: () => {
+        cache.disagreements.refused(file.ino)
+        this.#owner.outdated(file.ino)
+      },
     })
     this.#downloads.set(file, download)
     return download

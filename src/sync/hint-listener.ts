@@ -1,12 +1,12 @@
 import type { Clock } from '../concurrency/clock.js'
+import { waitAfter, type Pace } from '../model/attempts.js'
 import { isFault } from '../model/fault.js'
 import type { ItemKey, Milliseconds } from '../model/ids.js'
 import type { RemoteHints } from '../model/remote.js'
 
 const SECOND: Milliseconds = 1_000
 const SHORTEST: Milliseconds = 30 * SECOND
-const FIRST_RETRY: Milliseconds = 10 * SECOND
-const LONGEST_RETRY: Milliseconds = 10 * 60 * SECOND
+const RETRY: Pace = { first: 10 * SECOND, longest: 60 * 60 * SECOND }
 // Where an organization does not tell guests, it will not do so soon.
 const REFUSED: Milliseconds = 6 * 60 * 60 * SECOND
 
@@ -34,25 +34,26 @@ export class HintListener {
   /** Until `signal` aborts. Never rejects. */
   async run(root: ItemKey, signal: AbortSignal): Promise<void> {
     const { hints, clock, onHint, onTrouble } = this.#deps
-    let retry = FIRST_RETRY
+    let failures = 0
     while (!signal.aborted) {
       let delay: Milliseconds = 0
       const began = clock.now()
       try {
         const onListening = () => {
           this.#isListening = true
-          retry = FIRST_RETRY
           // What has changed before is not told.
           onHint()
         }
         await hints.listen(root, onListening, onHint, signal)
         // A promise that is over as soon as it is given is none.
-        if (clock.now() - began < SHORTEST) delay = FIRST_RETRY
+        failures = clock.now() - began < SHORTEST ? failures + 1 : 0
+        if (failures > 0) delay = waitAfter(RETRY, failures)
       } catch (failure) {
         if (signal.aborted) return
         onTrouble('no-hints', failure)
-        delay = isFault(failure, 'not-supported', 'access-denied', 'item-not-found') ? REFUSED : retry
-        retry = Math.min(LONGEST_RETRY, retry * 2)
+        failures = clock.now() - began < SHORTEST ? failures + 1 : 1
+        const isRefused = isFault(failure, 'not-supported', 'access-denied', 'item-not-found')
+        delay = isRefused ? REFUSED : waitAfter(RETRY, failures)
       } finally {
         // Whoever relied on being told has to ask again.
         const wasListening = this.#isListening

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../concurrency/clock.js'
 import { withDeadline } from '../concurrency/deadline.js'
+import { waitAfter, type Pace } from '../model/attempts.js'
 import { ListProgress, type ListBounds } from '../model/endless-list.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
@@ -37,9 +38,10 @@ const LONGEST_BETWEEN_HINTS: Milliseconds = 10_000
 // While the service tells us of changes it is asked all the same, in case it forgets to.
 const WHILE_LISTENING: Milliseconds = 10 * 60_000
 // Costs as much as five other requests.
-const RIGHTS_ASKED_AGAIN: Milliseconds = 15 * 60_000
+const RIGHTS_ASKED_AGAIN: Pace = { first: 15 * 60_000, longest: 2 * HOUR }
 // The root is in a delta with whatever changes in it, and seldom because of its permissions.
 const AFTER_ROOT_CHANGED: Milliseconds = 5 * 60_000
+const AFTER_REACHED_IN_VAIN: Pace = { first: 5_000, longest: HOUR }
 // Many items are refused at once where one is.
 const AFTER_WRITE_REFUSED: Milliseconds = 60_000
 
@@ -101,11 +103,15 @@ export class LibraryFollower {
   #betweenHints = BETWEEN_HINTS
   /** The last attempt has said for how long nobody is to ask, whatever has changed meanwhile. */
   #mustWait = false
+  #failedAt: Milliseconds = 0
+  #reachedInVain = 0
   readonly #listener: HintListener | undefined
   #listening: Promise<void> | undefined
   /** Somebody has agreed that what was held back goes. */
   #consented = false
   #rightsAsked: Milliseconds | undefined
+  /** In a row. */
+  #rightsFailures = 0
   /** Without delta: what changed last time. */
   #wasBusy = true
   /** Without delta, and where folders have one: the cTag at the last listing. It changes with whatever is in the folder. */
@@ -145,6 +151,21 @@ export class LibraryFollower {
   wake(): void {
     this.#isAwake = true
     this.#rightsAsked = undefined
+    this.#nap.abort()
+  }
+
+  /**
+   * The tenant has answered somebody: a pull that failed because nobody, or the wrong one, had answered is worth another attempt. Ever more
+   * rarely where that does not help.
+   */
+  reached(): void {
+    const { problem } = this.#status
+    if (!isFault(problem, 'offline', 'timed-out', 'certificate-untrusted', 'server-error', 'protocol-error'))
+      return
+    const wait = waitAfter(AFTER_REACHED_IN_VAIN, this.#reachedInVain + 1)
+    if (this.#deps.clock.now() - this.#failedAt < wait) return
+    this.#reachedInVain++
+    this.#isAwake = true
     this.#nap.abort()
   }
 
@@ -206,6 +227,7 @@ export class LibraryFollower {
       await this.#askForRights(library, signal)
       this.#status = { ...this.#status, checked: clock.now(), problem: undefined }
       this.#mustWait = false
+      this.#reachedInVain = 0
       offline.noteSuccess(library.root.tenant)
       this.#listening ??= this.#listener?.run(library.root, this.#stop.signal)
       return this.#delayAfter(changed)
@@ -234,6 +256,7 @@ export class LibraryFollower {
       onAccessRemoved?.(store.libraries.byId(library.id) ?? library)
     }
     this.#status = { ...this.#status, problem }
+    this.#failedAt = clock.now()
     onTrouble('library-not-pulled', failure)
   }
 
@@ -249,15 +272,18 @@ export class LibraryFollower {
   /** A failure here is no failure of the pull: what we knew stays true until we know better. */
   async #askForRights(library: LibraryRecord, signal: AbortSignal): Promise<void> {
     const { store, rights, clock, drive, onTrouble } = this.#deps
-    const isRecent = this.#rightsAsked !== undefined && clock.now() - this.#rightsAsked < RIGHTS_ASKED_AGAIN
+    const wait = waitAfter(RIGHTS_ASKED_AGAIN, this.#rightsFailures + 1)
+    const isRecent = this.#rightsAsked !== undefined && clock.now() - this.#rightsAsked < wait
     if (rights === undefined || isRecent) return
     this.#rightsAsked = clock.now()
     try {
       const access = await rights.accessTo(library, signal)
+      this.#rightsFailures = 0
       if (access === 'unknown' || access === library.access || signal.aborted) return
       store.libraries.setAccess(library.id, access)
       drive.rightsChanged()
     } catch (failure) {
+      this.#rightsFailures++
       if (!signal.aborted) onTrouble('rights-not-known', failure)
     }
   }

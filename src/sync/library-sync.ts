@@ -1,4 +1,4 @@
-import type { LibraryId } from '../model/ids.js'
+import type { LibraryId, TenantId } from '../model/ids.js'
 import { LibraryFollower, type SyncDeps, type SyncStatus } from './library-follower.js'
 
 /** Follows every library that was added, each on its own. */
@@ -33,6 +33,13 @@ export class LibrarySync {
   /** Pulls one library, or all, soon. */
   wake(id?: LibraryId): void {
     for (const [library, follower] of this.#followers) if (id === undefined || id === library) follower.wake()
+  }
+
+  /** The tenant has answered somebody. */
+  reached(tenant: TenantId): void {
+    for (const [id, follower] of this.#followers) {
+      if (this.#deps.store.libraries.byId(id)?.root.tenant === tenant) follower.reached()
+    }
   }
 
   /** A library's service has refused a write. */

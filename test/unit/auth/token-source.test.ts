@@ -231,3 +231,18 @@ t.test('no token is given out for an organization that is not allowed, nor one t
   allowed = true
   t.equal(await source.tokenFor(CONTOSO, ['a'], patient), 'token1')
 })
+
+t.test('a tenant that wants a sign-in is asked ever more rarely until somebody signs in', async t => {
+  const { source, clock, calls } = world(
+    () => new EntraRefusal({ status: 400, error: 'invalid_grant', codes: [50076] }),
+  )
+  const DAY = 24 * 60 * 60_000
+  for (const end = clock.time + DAY; clock.time < end; clock.time += 10_000) {
+    await t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'sign-in-required' })
+  }
+  t.ok(calls.length > 10 && calls.length < 70, `${calls.length} requests in a day`)
+  const { length } = calls
+  source.forget()
+  await t.rejects(source.tokenFor(CONTOSO, ['a'], patient), { code: 'sign-in-required' })
+  t.equal(calls.length, length + 1, 'a sign-in ends it at once')
+})

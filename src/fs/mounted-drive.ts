@@ -83,8 +83,13 @@ export interface MountedDriveDeps {
   /** Something went wrong that nobody waits for. `event` in kebab case. */
   readonly onTrouble: (event: string, failure: unknown) => void
   readonly watcher?: DriveWatcher
+  /** See {@link OpenFilesDeps}; a MiB where it is not said. */
+  readonly smallBase?: Bytes
   readonly writer: LocalWriter
 }
+
+// A download of it is one request.
+const SMALL_BASE: Bytes = 1024 * 1024
 
 /** The drive: the libraries of the store, with content as it is needed. Knows no kernel. */
 export class MountedDrive implements FileSystem, HydrationOwner {
@@ -111,6 +116,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       hydrator,
       cache,
       writer,
+      smallBase: deps.smallBase ?? SMALL_BASE,
       isPassedThrough: node => this.#kernels.isPassedThrough(node),
       onChanges: onLocalChanges,
       onDirty: (node, file) => this.#kernels.contentDirty(node, file),
@@ -434,6 +440,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     this.#lister.close()
     this.#files.releaseAll()
     this.#deps.cache.end()
+    await this.#files.settled()
     await this.#deps.writer.settled()
     await this.#deps.hydrator.settled()
   }

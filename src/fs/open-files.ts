@@ -1,11 +1,11 @@
 import { constants, fstatSync } from 'node:fs'
 import type { OpenDirty } from '../dirty/dirty-files.js'
 import type { ContentCache } from '../hydration/content-cache.js'
-import type { Hydrator } from '../hydration/hydrator.js'
+import type { ContentReader, Hydrator } from '../hydration/hydrator.js'
 import { readRange } from '../hydration/read-range.js'
 import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
-import { Fault } from '../model/fault.js'
+import { Fault, isFault } from '../model/fault.js'
 import { checkFileSize } from '../model/file-size.js'
 import type { Bytes, Ino, NodeId } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
@@ -21,10 +21,15 @@ import type { LocalWriter } from './local-writer.js'
 const { O_RDWR, O_TRUNC, O_WRONLY } = constants
 
 export interface OpenFilesDeps {
+  /**
+   * Of a file that is not larger, all is fetched when something is written over it: else its replacement over there would
+   * leave a change of something that is nowhere. Larger ones have the version history.
+   */
+  readonly smallBase: Bytes
   readonly store: Pick<Store, 'items' | 'owed' | 'flushed'>
   readonly nodes: DriveNodes
   readonly gate: HydrationGate
-  readonly hydrator: Pick<Hydrator, 'release'>
+  readonly hydrator: Pick<Hydrator, 'open' | 'ensure' | 'release'>
   readonly cache: Pick<ContentCache, 'pathOf' | 'supersede'>
   /** Whether a kernel reads the cache file of this node by itself. */
   readonly isPassedThrough: (node: NodeId) => boolean
@@ -52,6 +57,8 @@ export interface OpenFilesDeps {
 export class OpenFiles {
   readonly #deps: OpenFilesDeps
   readonly #handles = new HandleTable()
+  readonly #closed = new AbortController()
+  readonly #fetching = new Set<Promise<void>>()
   /** Of files without a base: one for each, as others have one for each content. */
   readonly #contents = new WeakMap<DirtyFile, LocalContent>()
 
@@ -226,6 +233,7 @@ export class OpenFiles {
   }
 
   releaseAll(): void {
+    this.#closed.abort(new Fault('cancelled', 'The drive is closing'))
     for (const number of this.#handles.numbers()) this.release(number)
   }
 
@@ -338,7 +346,38 @@ export class OpenFiles {
       ? this.#takeOver(item)
       : this.#deps.writer.beginContent(item, fromBase ? 'over-base' : 'empty')
     this.#share(item, opened)
+    if (fromBase && opened.hasBase) this.#fetchSmallBase(item)
     return opened
+  }
+
+  /** Nobody waits for it, and it will be needed to send the change. Where the service cannot be reached it stays away. */
+  #fetchSmallBase({ ino, generation }: ItemRecord): void {
+    const { store, hydrator, smallBase } = this.#deps
+    const size = store.owed.of(ino)?.base.size ?? 0
+    if (size === 0 || size > smallBase) return
+    const fetching = this.#fetch(() => hydrator.open(ino, generation, size, 'exact'), size)
+    this.#fetching.add(fetching)
+    void fetching.finally(() => this.#fetching.delete(fetching))
+  }
+
+  /** Never rejects. */
+  async #fetch(open: () => ContentReader, size: Bytes): Promise<void> {
+    const { hydrator, onTrouble } = this.#deps
+    try {
+      const reader = open()
+      try {
+        await hydrator.ensure(reader, { start: 0, end: size }, this.#closed.signal)
+      } finally {
+        hydrator.release(reader)
+      }
+    } catch (failure) {
+      if (!isFault(failure)) onTrouble('base-not-fetched', failure)
+    }
+  }
+
+  /** Resolves when nothing is fetched any more that nobody waits for. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#fetching)
   }
 
   #share(item: ItemRecord, opened: OpenDirty): void {

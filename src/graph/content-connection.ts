@@ -98,7 +98,7 @@ export class ContentConnection {
     const delivery = deliveryOf(head, range, source.item)
     const end = Math.min(range.end, delivery.range.end)
     const cut = within({ start: range.start, end }, delivery.range.start, sink, stop)
-    return delivery.isOfThisState ? cut : this.#confirmed(wanted, cut, signal)
+    return delivery.isOfThisState || source.isPast ? cut : this.#confirmed(wanted, cut, signal)
   }
 
   /**

@@ -4,7 +4,7 @@ import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, ContentVersion, ItemKey } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
-import type { ContentSink, RemoteContent } from '../model/remote.js'
+import type { ContentSink, PastContent, RemoteContent } from '../model/remote.js'
 import { ContentConnection, UrlRefused } from './content-connection.js'
 import { NotTheFile } from './delivery.js'
 import { watched } from './direct-store.js'
@@ -49,6 +49,7 @@ export class GraphContent implements RemoteContent {
     range: ByteRange,
     sink: ContentSink,
     signal: AbortSignal,
+    past?: PastContent,
   ): Promise<void> {
     const patience = new Patience(this.#retry, this.#deps)
     let reached = range.start
@@ -58,7 +59,7 @@ export class GraphContent implements RemoteContent {
       refuseCrumbs(connections, reached - range.start)
       await this.#deps.throttle.outlast(key.tenant, this.#retry.deadline, signal)
       const before = reached
-      const source = await this.#deps.urls.of(key, version, signal, refused)
+      const source = await this.#deps.urls.of(key, version, signal, refused, past)
       try {
         const wanted = { key, version, source, range: { start: reached, end: range.end } }
         await this.#connection.download(wanted, counting, signal)

@@ -6,8 +6,10 @@ import { Fault, isFault } from '../model/fault.js'
 import type { ContentVersion, ItemKey, Milliseconds } from '../model/ids.js'
 import type { DriveItem } from '../model/drive-item.js'
 import type { OrganizationNames } from '../model/organization-names.js'
+import type { PastContent } from '../model/remote.js'
 import { hasContent } from './content-check.js'
 import type { GraphClient } from './graph-client.js'
+import { addressOfPast } from './past-versions.js'
 import { itemPath } from './paths.js'
 import { ITEM_FIELDS, parseTopItem, UnusableItem } from './wire.js'
 
@@ -20,7 +22,10 @@ const LONGEST_URL = 16_384
 /** Where the bytes of one version of an item are, for a while. The URL is a secret. */
 export interface DownloadUrl {
   readonly url: string
+  /** What its bytes are to be of. */
   readonly item: DriveItem
+  /** Of the version history: what is there does not change any more. */
+  readonly isPast: boolean
 }
 
 export interface DownloadUrlsDeps {
@@ -49,13 +54,14 @@ export class DownloadUrls {
     version: ContentVersion,
     signal: AbortSignal,
     refused?: DownloadUrl,
+    past?: PastContent,
   ): Promise<DownloadUrl> {
     const name = nameOf(key, version)
     const known = this.#known.get(name)
     if (known !== undefined && known !== refused) return known
     // One question, however many connections a read-ahead opens at once.
     return await this.#asking.run(name, signal, async shared => {
-      const asked = await this.#ask(key, version, shared)
+      const asked = await this.#ask(key, version, shared, past)
       this.#known.set(name, asked)
       return asked
     })
@@ -70,7 +76,12 @@ export class DownloadUrls {
     this.#known.set(nameOf(key, version), await this.#ask(key, version, signal))
   }
 
-  async #ask(key: ItemKey, version: ContentVersion, signal: AbortSignal): Promise<DownloadUrl> {
+  async #ask(
+    key: ItemKey,
+    version: ContentVersion,
+    signal: AbortSignal,
+    past?: PastContent,
+  ): Promise<DownloadUrl> {
     const path = itemPath(key.drive, key.item)
     const answer = await this.#deps.graph.get(
       key.tenant,
@@ -78,11 +89,18 @@ export class DownloadUrls {
       signal,
     )
     const item = parsed(answer)
+    if (!hasContent(item, version) && past !== undefined) return await this.#askPast(key, item, past, signal)
     if (!hasContent(item, version))
       throw new Fault('stale-content', 'The file has been changed by the other side')
     if (isJsonObject(answer['malware'])) throw malwareDetected(this.#deps.organizations.nameOf(key.tenant))
     const url = answer['@microsoft.graph.downloadUrl'] ?? (await this.#redirectOf(key, signal))
-    return { url: checkedUrl(url), item }
+    return { url: checkedUrl(url), item, isPast: false }
+  }
+
+  async #askPast(key: ItemKey, now: DriveItem, past: PastContent, signal: AbortSignal): Promise<DownloadUrl> {
+    const url = checkedUrl(await addressOfPast(this.#deps.graph, key, past, signal))
+    // Which tag it has is not documented: it proves nothing.
+    return { url, item: { ...now, size: past.size, eTag: undefined }, isPast: true }
   }
 
   /** Some libraries leave the annotation out and redirect all the same; where downloads are blocked, they refuse. */

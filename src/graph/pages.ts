@@ -23,7 +23,7 @@ export interface Page {
  * @throws {Fault} `protocol-error` where the links go in a circle, lead away from Graph, or do not end
  */
 export async function* pages(
-  graph: GraphClient,
+  graph: Pick<GraphClient, 'get'>,
   tenant: TenantId,
   first: string,
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import type { Pace } from '../concurrency/pace.js'
 import type { ByteRange } from '../model/byte-ranges.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, ContentVersion, ItemKey, TenantId } from '../model/ids.js'
-import type { ContentSink, RemoteContent } from '../model/remote.js'
+import type { ContentSink, PastContent, RemoteContent } from '../model/remote.js'
 
 // What somebody waits for first. Taken off the rate all the same.
 const BEGINNING: Bytes = 64 * 1024
@@ -35,12 +35,13 @@ export class GuardedContent implements RemoteContent {
     range: ByteRange,
     sink: ContentSink,
     signal: AbortSignal,
+    past?: PastContent,
   ): Promise<void> {
     const refusal = await this.#guards.refusalOf(item.tenant, signal)
     if (refusal) throw refusal
     signal.throwIfAborted()
     this.#checkDisk(range.end - range.start)
-    await this.#remote.fetch(item, version, range, this.#paced(sink, signal), signal)
+    await this.#remote.fetch(item, version, range, this.#paced(sink, signal), signal, past)
   }
 
   #checkDisk(bytes: Bytes): void {

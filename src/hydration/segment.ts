@@ -88,12 +88,12 @@ export class Segment {
     }
   }
 
-  async #fetch({ item, version }: ContentSource): Promise<void> {
+  async #fetch({ item, version, past }: ContentSource): Promise<void> {
     const { signal } = this.#abort
     const range = { start: this.start, end: this.#planned }
     try {
       const sink: ContentSink = Object.assign(this.#take, { direct: this.#direct })
-      await untilAborted(this.#deps.remote.fetch(item, version, range, sink, signal), signal)
+      await untilAborted(this.#deps.remote.fetch(item, version, range, sink, signal, past), signal)
     } catch (failure) {
       if (this.#position < this.#end) throw failure
     }

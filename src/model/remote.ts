@@ -30,6 +30,12 @@ export interface DirectStore {
   fault(failure: Error): Error
 }
 
+/** A content that a file has had, as it is known in the version history. */
+export interface PastContent {
+  readonly size: Bytes
+  readonly modified: Milliseconds
+}
+
 /** What hydration needs of the cloud. Implemented by `graph/content.ts`. */
 export interface RemoteContent {
   /**
@@ -37,6 +43,7 @@ export interface RemoteContent {
    *
    * @param version the content that the caller opened; bytes of another version are never delivered
    * @param signal aborts the request; the promise then rejects with the signal's reason
+   * @param past the version history is looked at, too: where something was changed here over this content
    * @throws {Fault} `stale-content` when the service has another version by now, `offline`, `timed-out`,
    *   `throttled`, `access-denied`, `download-blocked`, `malware-detected`, `item-not-found`,
    *   `sign-in-required`, `server-error`, `protocol-error`. Bytes delivered before are good.
@@ -47,6 +54,7 @@ export interface RemoteContent {
     range: ByteRange,
     sink: ContentSink,
     signal: AbortSignal,
+    past?: PastContent,
   ): Promise<void>
 }
 

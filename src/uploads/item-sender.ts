@@ -14,7 +14,7 @@ import type { LibraryRecord } from '../store/library-table.js'
 import type { Owed, RemotePlace } from '../store/owed-table.js'
 import type { SentEdit } from '../store/sent-edit.js'
 import type { Store } from '../store/store.js'
-import type { UnsentBytes, UnsentContent } from './unsent-bytes.js'
+import { NeverWhole, type UnsentBytes, type UnsentContent } from './unsent-bytes.js'
 import { verdictOn, WAITS_FOR_HASH, type Verdict } from './verdict.js'
 
 // Name, content, and each once more because something was found out.
@@ -412,7 +412,14 @@ export class ItemSender {
   async #sendVersion(item: ItemRecord, owed: Owed, target: Target, sending: Sending): Promise<boolean> {
     const { writer, store } = this.#deps
     const key = { ...target.library.root, item: item.remoteId }
-    const content = await this.#open(item, owed, sending)
+    let content: UnsentContent | undefined
+    try {
+      content = await this.#open(item, owed, sending)
+    } catch (failure) {
+      if (failure instanceof NeverWhole)
+        return await this.#keepParts(item, owed, key, failure, sending.signal)
+      throw failure
+    }
     if (content === undefined) return await this.#bytesAreGone(item, target, sending.signal)
     try {
       if (content.hash === item.quickXorHash) return this.#settleAsBase(item, owed, content)
@@ -549,6 +556,23 @@ export class ItemSender {
     this.#change(edit => edit.both(ino, copy, theirs))
     this.#deps.onConflict({ ino, name: theirs.name, copy })
     return false
+  }
+
+  /**
+   * What the changes are over is nowhere any more: theirs gets the name at once, and what was written here stays
+   * beside it. Where it has gaps it cannot be read, and it is not sent.
+   */
+  async #keepParts(
+    item: ItemRecord,
+    owed: Owed,
+    key: ItemKey,
+    failure: NeverWhole,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const theirs = await this.#deps.writer.item(key, signal)
+    const verdict = this.#verdict(theirs, item, owed, undefined)
+    if (theirs.kind !== 'file' || (verdict !== 'other' && verdict !== 'unknown')) throw failure
+    return this.#keepBoth(item, theirs)
   }
 
   /** It has another name or folder by now: who has that one is no matter any more. */

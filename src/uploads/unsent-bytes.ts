@@ -106,7 +106,7 @@ export class UnsentBytes {
     try {
       if (gaps.length > 0) await this.#fill(file, gaps, this.#deps.base.open(item, owed.base.size), signal)
     } catch (failure) {
-      throw isOver(failure, item, owed) ? neverWhole(failure) : failure
+      throw isOver(failure, item, owed) ? new NeverWhole(failure) : failure
     }
     await this.#deps.dirty.sync(opened)
   }
@@ -139,11 +139,14 @@ function isOver(failure: unknown, item: ItemRecord, owed: Owed): failure is Faul
   return isFault(failure, 'item-not-found') && isDeleted
 }
 
-function neverWhole(cause: Fault): Fault {
-  const sentence =
-    'The other side has replaced or deleted this file, and what was not changed here cannot be had any more'
-  return new Fault('not-supported', sentence, {
-    nextStep: 'Get what was written here out with:  b2bmount export DIRECTORY',
-    cause,
-  })
+/** Parts of a file that were not changed here are nowhere any more: it cannot be sent. */
+export class NeverWhole extends Fault {
+  constructor(cause: Fault) {
+    const sentence =
+      'The other side has replaced or deleted this file, and what was not changed here cannot be had any more'
+    super('not-supported', sentence, {
+      nextStep: 'Get what was written here out with:  b2bmount export DIRECTORY',
+      cause,
+    })
+  }
 }

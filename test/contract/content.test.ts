@@ -7,7 +7,8 @@ import { DownloadUrls } from '../../src/graph/download-urls.js'
 import { Throttle } from '../../src/graph/throttle.js'
 import { HttpClient } from '../../src/http/http-client.js'
 import { contentVersion, type DriveItem } from '../../src/model/drive-item.js'
-import type { ItemKey } from '../../src/model/ids.js'
+import type { ContentVersion, ItemKey } from '../../src/model/ids.js'
+import type { PastContent } from '../../src/model/remote.js'
 import { loadNativeAddon, nativeTls } from '../../src/transport/native-addon.js'
 import { addressOf, openSignedInWorld } from './open-client.js'
 
@@ -220,6 +221,47 @@ t.test('a file that was replaced since is stale, and its new bytes are not deliv
   const renamed = await find(documents, /^Changing/)
   t.equal((await read(renamed)).toString(), 'new content', 'a change of metadata only is none of the content')
 })
+
+// SEMANTICS: "the version history has what the changes are over"
+t.test(
+  'what a file was before it was replaced comes from its version history, where it is asked for',
+  async t => {
+    const edit = (more: object) =>
+      editItem(emulator.world, { drive: documents.drive, path: 'Past.bin', ...more })
+    const name = 'Past.bin'
+    await editItem(emulator.world, { do: 'create-file', drive: documents.drive, path: '', name, text: 'one' })
+    for (const text of ['old content', 'two']) {
+      emulator.world.clock.advance(60_000)
+      await edit({ do: 'replace', text })
+    }
+    const now = await find(documents, /^Past/)
+    const bytes = async (past: PastContent) => {
+      const chunks: Uint8Array[] = []
+      const take = (chunk: Uint8Array) => void chunks.push(Uint8Array.from(chunk))
+      const version = `time:${past.modified}:${past.size}` as ContentVersion
+      await content.fetch(now.key, version, { start: 0, end: past.size }, take, signal, past)
+      return Buffer.concat(chunks).toString()
+    }
+    const modified = now.item.modified - 60_000
+    t.equal(await bytes({ size: 11, modified }), 'old content')
+    t.equal(await bytes({ size: 3, modified: modified - 60_000 }), 'one')
+    await t.rejects(bytes({ size: 12, modified }), { code: 'stale-content' }, 'of no version')
+    await t.rejects(
+      bytes({ size: 11, modified: modified + 1_000 }),
+      { code: 'stale-content' },
+      'of another time',
+    )
+    emulator.faults.put({ id: 'x', match: { route: 'versions' }, action: { status: 403 } })
+    t.teardown(() => emulator.faults.clear())
+    await t.rejects(
+      bytes({ size: 3, modified: modified - 60_000 - 1 }),
+      { code: 'stale-content' },
+      'not for us',
+    )
+    emulator.faults.put({ id: 'x', match: { route: 'versions' }, action: { status: 503 } })
+    await t.rejects(bytes({ size: 11, modified: modified + 2 }), { code: 'throttled' }, 'later perhaps')
+  },
+)
 
 t.test('malware is not handed out', async t => {
   await editItem(emulator.world, {

@@ -23,6 +23,7 @@ import type { ByteRange } from '../../src/model/byte-ranges.js'
 import type { DirtyFile } from '../../src/model/dirty-file.js'
 import type { DriveItem } from '../../src/model/drive-item.js'
 import {
+  type Bytes,
   nodeId,
   type Ino,
   ROOT_INO,
@@ -118,6 +119,8 @@ export interface DriveWorldOptions {
   readonly massDeletion?: number
   /** Files can be changed here; the library is shared for writing. */
   readonly writable?: boolean
+  /** Of files that are no larger, all is fetched when something is written over them. */
+  readonly smallBase?: Bytes
   readonly makeDirty?: (state: DirtyFileState) => DirtyFile
   /** Tells this run of the machine from others. */
   readonly boot?: bigint
@@ -220,6 +223,8 @@ export class DriveWorld {
       gate,
       keeper: this.keeper,
       limits: this.limits,
+      // Most tests count what they fetch themselves.
+      smallBase: options.smallBase ?? 0,
       folders: remote,
       guard: this.guard,
       clock,

@@ -605,9 +605,13 @@ t.test('a part of a version that is nowhere any more is mixed with no other vers
   const world = await startWith(t, { a: '0123456789' })
   const ino = world.patch('a', 4, 'NEW')
   world.service.put('a', 'theirs')
-  t.match(await world.drain(), [{ ino, needsAttention: true, hindrance: { code: 'not-supported' } }])
+  t.match(await world.send(), [
+    { ino, needsAttention: true, hindrance: { code: 'not-supported', nextStep: /export/ } },
+  ])
   t.same(world.service.tree(), { a: 'theirs' })
-  t.equal(world.item('a').ino, ino, 'what was written here is still there, and can be exported')
+  t.match(world.conflicts, [{ ino, name: 'a', copy: 'a-laptop' }], 'both are there, and somebody is told')
+  t.not(world.item('a').ino, ino, 'theirs can be read')
+  t.equal(world.item('a-laptop').ino, ino, 'what was written here is still there, and can be exported')
 })
 
 t.test('nor is it sent in part when the other side has deleted the file', async t => {

@@ -75,6 +75,36 @@ t.test('a write into the middle of an online-only file downloads nothing, and re
   t.match(world.store.owed.all(), [{ isNew: false, content: true, base: { size: 300_000 } }])
 })
 
+// "What a small file (1 MiB) was before is fetched when the first byte is written over it"
+t.test('what a small file was before is fetched with the first write, and a large one is not', async t => {
+  const [small, large] = [pattern(1_000), pattern(1_001)]
+  const world = await worldWith(t, { small, large, offline: small }, { smallBase: 1_000 })
+  world.remote.answersAtOnce = true
+  for (const name of ['small', 'large']) {
+    const file = await opened(world, name)
+    t.equal(world.remote.downloads.length, name === 'small' ? 0 : 1, 'opening fetches nothing')
+    await writeTo(world, file, 'NEW', 10)
+    close(world, file)
+  }
+  await until(() => world.remote.downloads.length > 0)
+  await world.hydrator.settled()
+  t.same(
+    world.remote.downloads.map(({ item, range }) => [item, range]),
+    [['small', { start: 0, end: 1_000 }]],
+  )
+  const expected = Buffer.from(small)
+  expected.write('NEW', 10)
+  world.remote.failure = new Fault('offline', 'no network')
+  const reader = await opened(world, 'small', O_RDONLY)
+  t.same(Buffer.from(await world.read(reader, LONG)), expected, 'and it is all here')
+  close(world, reader)
+
+  const file = await opened(world, 'offline')
+  await writeTo(world, file, 'NEW', 10)
+  close(world, file)
+  t.match(world.store.owed.all().at(-1), { content: true }, 'nobody is hindered where it cannot be fetched')
+})
+
 t.test('closing without a write owes nothing', async t => {
   const world = await worldWith(t, { 'a.txt': bytesOf('old') })
   close(world, await opened(world, 'a.txt'))

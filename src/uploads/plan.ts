@@ -87,6 +87,8 @@ class Planner {
   /** Something in them is deleted by itself. */
   readonly #foldersOfDeleted = new Set<Key>()
   readonly #deletedNames = new Map<Key, OwedDeletion>()
+  /** Names that backups have here: one that was deleted there is the earlier backup, and gets a new version. */
+  readonly #backups = new Set<Key>()
   /** Names that something waits for. */
   readonly #wanted = new Set<Key>()
   readonly #waiting = new Map<Ino, Waiting>()
@@ -105,6 +107,7 @@ class Planner {
       if (isNew || !place || base.parent === undefined || base.name === undefined) continue
       this.#leaving.set(keyOf(library, base.parent, base.name), ino)
       this.#leavers.set(folderKey(library, base.parent), ino)
+      this.#noteBackup(library, ino)
     }
     for (const deletion of situation.deletions) {
       this.#deletedNames.set(keyOf(deletion.library, deletion.parent, deletion.name), deletion)
@@ -192,6 +195,13 @@ class Planner {
     return answer
   }
 
+  #noteBackup(library: LibraryId, ino: Ino): void {
+    const item = this.#itemOf(ino)
+    const parent = item && this.#itemOf(item.parent)
+    if (item === undefined || parent === undefined || !this.#situation.hasHeir(item)) return
+    this.#backups.add(keyOf(library, parent.remoteId, item.name))
+  }
+
   /** What has been called so goes on first, under its next name: in a row of renames only the first name was given to a new file. */
   #waitsForLeaver(row: Owed, item: ItemRecord): Waiting | undefined {
     const parent = this.#itemOf(item.parent)
@@ -258,6 +268,7 @@ class Planner {
     if (this.#isBefore(since + settling, settling)) return 'settling'
     if (this.#isLater(deletion, false)) return 'later'
     if (deletion.isFolder && this.#isInUse(folderKey(library, remoteId))) return 'order'
+    if (!deletion.isFolder && this.#backups.has(keyOf(library, parent, name))) return 'order'
     if (this.#wanted.has(keyOf(library, parent, name))) return undefined
     return (this.#pendingSince.get(library) ?? Infinity) <= since ? 'order' : undefined
   }

@@ -93,10 +93,13 @@ t.test('each save removes the backup of the one before', async t => {
   const { world, id } = await startWithOne(t)
   save(world, '1')
   await converges(t, world, { a: '1', 'a~': 'old' })
+  const backup = idOf(world, 'a~')
   world.remove('a~')
+  world.clock.advance(10)
   save(world, '2')
   await converges(t, world, { a: '2', 'a~': '1' })
   t.equal(idOf(world, 'a'), id)
+  t.equal(idOf(world, 'a~'), backup, 'vim with `backup` and `backupcopy=auto`')
 })
 
 t.test('saved again and again before anything is sent', async t => {

@@ -51,8 +51,8 @@ export async function tryProgram(ground: Ground, program: ForeignProgram, length
     seconds: (performance.now() - begin) / 1000,
     ...more,
   })
-  const missing = program.needs.filter(need => !isInstalled(need))
-  if (missing.length > 0) return done({ problems: [], skipped: `not installed: ${missing.join(', ')}` })
+  const missing = missingFor(program)
+  if (missing !== false) return done({ problems: [], skipped: missing })
   const trial = new Trial(ground, program.name, await mkdtemp(join(tmpdir(), 'b2b-foreign-')))
   try {
     await trial.prepare()
@@ -65,6 +65,12 @@ export async function tryProgram(ground: Ground, program: ForeignProgram, length
     await rm(trial.scratch, { recursive: true, force: true })
   }
   return done({ problems: trial.problems.slice(0, MOST_PROBLEMS) })
+}
+
+/** Why it cannot be tried, or `false`. */
+export function missingFor({ needs }: ForeignProgram): string | false {
+  const missing = needs.filter(need => !isInstalled(need))
+  return missing.length > 0 && `not installed: ${missing.join(', ')}`
 }
 
 function isInstalled(need: string): boolean {

@@ -8,13 +8,14 @@ export interface Notification {
   readonly nextStep?: string | undefined
 }
 
-/** For who has clicked on something and sees no terminal. Where there is no notify-send, standard error has to do. */
+/**
+ * For who has clicked on something and sees no terminal. Prints nothing, also where there is no notify-send: what a
+ * command has to say on the terminal its caller prints once, whether or not anybody was notified.
+ */
 export function notify(session: Session, { message, nextStep }: Notification): void {
   const words = ['--app-name=B2B drive', '--icon=b2bmount', '--', 'B2B drive', body(message, nextStep)]
   const child = spawn('notify-send', words, { detached: true, env: session.environment, stdio: 'ignore' })
-  child.on('error', () =>
-    session.output.note(sentence(message), ...(nextStep === undefined ? [] : [nextStep])),
-  )
+  child.on('error', () => undefined)
   child.unref()
 }
 

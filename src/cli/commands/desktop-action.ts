@@ -3,6 +3,7 @@ import { Argument, Command } from 'commander'
 import type { Problem } from '../../control/answers.js'
 import { Fault } from '../../model/fault.js'
 import { EXIT } from '../exit-code.js'
+import { sentence } from '../format.js'
 import { notify } from '../notification.js'
 import { ownProgram } from '../own-program.js'
 import type { RunCommand } from '../program.js'
@@ -46,7 +47,14 @@ async function runAndTell(session: Session, verb: Verb, paths: readonly string[]
       })
     })
   })
-  if (status !== EXIT.ok && !session.signal.aborted) notify(session, problemIn(output))
+  if (status !== EXIT.ok && !session.signal.aborted) {
+    const problem = problemIn(output)
+    notify(session, problem)
+    session.output.note(
+      sentence(problem.message),
+      ...(problem.nextStep === undefined ? [] : [problem.nextStep]),
+    )
+  }
   session.output.answer({ status }, [])
   return status
 }

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { AddedLibrary } from '../../control/answers.js'
 import { Fault, isFault } from '../../model/fault.js'
 import { askInDialog } from '../dialog.js'
+import { sentence } from '../format.js'
 import { notify } from '../notification.js'
 import type { RunCommand } from '../program.js'
 import type { Session } from '../session.js'
@@ -71,7 +72,9 @@ async function add(session: Session, address: string, host: string): Promise<Add
     } catch (failure) {
       if (isFault(failure, 'already-added')) return undefined
       if (signIns === MOST_SIGN_INS || !isFault(failure, 'not-signed-in', 'sign-in-required')) throw failure
-      notify(session, { message: failure.message, nextStep: 'Sign in with the browser that opens now.' })
+      const nextStep = 'Sign in with the browser that opens now.'
+      notify(session, { message: failure.message, nextStep })
+      session.output.note(sentence(failure.message), nextStep)
       const organization = isFault(failure, 'sign-in-required') ? { organization: host } : {}
       await session.ask('sign-in', { deviceCode: false, ...organization })
     }

@@ -7,7 +7,7 @@ import { openHome } from './run.js'
 const LINK = 'odopen://sync?webUrl=https%3A%2F%2Fcontoso.sharepoint.com%2Fsites%2FX&webTitle=Trust%20me'
 
 /** A desktop whose question is answered by a script, and whose notifications are written down. */
-function openDesktop(t: Test, answer: 'yes' | 'no' | 'nobody asks') {
+function openDesktop(t: Test, answer: 'yes' | 'no' | 'nobody asks', canNotify = true) {
   const home = openHome(t)
   const bin = join(home.directory, 'bin')
   mkdirSync(bin)
@@ -19,7 +19,7 @@ function openDesktop(t: Test, answer: 'yes' | 'no' | 'nobody asks') {
         mode: 0o755,
       },
     )
-  script('notify-send', '')
+  if (canNotify) script('notify-send', '')
   if (answer !== 'nobody asks') script('zenity', answer === 'yes' ? 'exit 0' : 'exit 1')
   // Nothing of this machine but what the scripts need.
   home.environment['PATH'] = bin
@@ -78,3 +78,14 @@ t.test('other addresses than those of the Sync button are refused', async t => {
   t.equal(said('zenity'), '')
   t.match(await notified(), /not an address of the Sync button/)
 })
+
+for (const canNotify of [true, false]) {
+  t.test(`a terminal hears of everything once, ${canNotify ? 'with' : 'without'} notifications`, async t => {
+    const { drive, open } = openDesktop(t, 'yes', canNotify)
+    const times = (text: string, words: string) => text.split(words).length - 1
+    const refused = await open('/etc/passwd')
+    t.equal(times(refused.stdout + refused.stderr, 'not an address of the Sync button'), 1, refused.stderr)
+    const added = await open(LINK)
+    t.equal(times(added.stdout + added.stderr, `Your drive is at ${drive}`), 1, added.stderr)
+  })
+}

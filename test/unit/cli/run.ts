@@ -1,6 +1,7 @@
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { runCli } from '../../../src/cli/run-cli.js'
@@ -46,6 +47,8 @@ export function openHome(test: Pick<Test, 'teardown'>, environment: Record<strin
       signal,
       daemonProgram: FAKE_DAEMON,
     })
+    // What a child's failure to start prints comes with the next turn, for which a process would still be there.
+    await setImmediate()
     return { exitCode, stdout: stdout.text(), stderr: stderr.text() }
   }
   const never = new AbortController().signal

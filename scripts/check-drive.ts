@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { open, readdir, stat } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { LibraryStatus } from '../src/control/answers.js'
+import { checkWriting } from './check-writing.js'
 import type { DemoDrive } from './demo-drive.js'
+import { suggestions, type Suggestion } from './demo-suggestions.js'
+import { drivePlaces } from './drive-places.js'
 
 /** Larger files are read by ranges only: the demo is to be short. */
 const LARGEST_WHOLE_BYTES = 300_000_000
@@ -28,10 +30,10 @@ interface DriveFile {
   readonly query: string
 }
 
-/** Reads the drive in every way and compares with the emulator's own bytes. */
+/** Reads the drive in every way, writes, renames and deletes at its top, and compares with the emulator's own bytes. */
 export async function checkDrive(drive: DemoDrive, onRow: (row: CheckRow) => void): Promise<boolean> {
   const rows: CheckRow[] = []
-  const add = (what: string, files: readonly DriveFile[], { milliseconds, ...checked }: Checked) => {
+  const add = (what: string, files: readonly unknown[], { milliseconds, ...checked }: Checked) => {
     const row = { what, files: files.length, seconds: milliseconds / 1000, ...checked }
     rows.push(row)
     onRow(row)
@@ -52,52 +54,31 @@ export async function checkDrive(drive: DemoDrive, onRow: (row: CheckRow) => voi
   add('ranges', ranged, await ranges(drive, ranged))
   add('whole, first time', whole, await wholeFiles(drive, whole))
   add('whole, again', whole, await wholeFiles(drive, whole))
+  const { files: written, ...writing } = await checkWriting(drive)
+  add('written, renamed, deleted', written, writing)
+  const suggested = suggestions(drive).filter(({ isInteractive }) => isInteractive !== true)
+  add('what the demo suggests', [], await runSuggestions(suggested))
   return rows.every(({ problems }) => problems.length === 0)
 }
 
-interface Checked {
+export interface Checked {
   readonly bytes: number
-  /** Of reading, without asking the emulator. */
+  /** Of reading or writing, without asking the emulator. */
   readonly milliseconds: number
   readonly problems: readonly string[]
 }
 
 async function walk(drive: DemoDrive): Promise<readonly DriveFile[]> {
-  const driveUrls = await libraryUrls(drive)
+  const places = await drivePlaces(drive)
   const files: DriveFile[] = []
   for (const library of drive.libraries) {
-    const root = join(drive.directory, library.organization, library.name)
-    const prefix = pathInDrive(library, driveUrls)
-    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    for (const entry of await readdir(places.rootOf(library), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
-      const inDrive = [prefix, ...relative(root, path).split(sep)].filter(part => part !== '').join('/')
-      const query = new URLSearchParams({ drive: library.root.drive, path: inDrive }).toString()
-      files.push({ path, size: (await stat(path)).size, query })
+      files.push({ path, size: (await stat(path)).size, query: places.queryOf(library, path) })
     }
   }
   return files
-}
-
-interface World {
-  readonly tenants: readonly {
-    readonly sites: readonly {
-      readonly libraries: readonly { readonly driveId: string; readonly webUrl: string }[]
-    }[]
-  }[]
-}
-
-/** Drive id to the address of its root. */
-async function libraryUrls({ sandbox }: DemoDrive): Promise<ReadonlyMap<string, string>> {
-  const { tenants } = await sandbox.admin<World>('GET', '/world')
-  const libraries = tenants.flatMap(({ sites }) => sites.flatMap(site => site.libraries))
-  return new Map(libraries.map(({ driveId, webUrl }) => [driveId, webUrl]))
-}
-
-/** Of a shared folder: where it is in its library. */
-function pathInDrive(library: LibraryStatus, driveUrls: ReadonlyMap<string, string>): string {
-  const driveUrl = driveUrls.get(library.root.drive) ?? ''
-  return library.scope === 'library' ? '' : decodeURIComponent(library.webUrl.slice(driveUrl.length + 1))
 }
 
 async function wholeFiles(drive: DemoDrive, files: readonly DriveFile[]): Promise<Checked> {
@@ -180,4 +161,21 @@ async function severalReaders(drive: DemoDrive, file: DriveFile | undefined): Pr
     return outcome.value.stdout.startsWith(sha256) ? [] : [`reader ${i + 1} of ${file.path}: other bytes`]
   })
   return { bytes: file.size * READERS, milliseconds, problems }
+}
+
+/** As they are printed, one after the other. */
+async function runSuggestions(suggested: readonly Suggestion[]): Promise<Checked> {
+  const start = performance.now()
+  const problems: string[] = []
+  for (const { command } of suggested) {
+    try {
+      await promisify(execFile)('sh', ['-e', '-c', command], {
+        timeout: READER_DEADLINE_MILLISECONDS,
+        killSignal: 'SIGKILL',
+      })
+    } catch (failure) {
+      problems.push(`${command}: ${(failure as { stderr?: string }).stderr ?? String(failure)}`)
+    }
+  }
+  return { bytes: 0, milliseconds: performance.now() - start, problems }
 }

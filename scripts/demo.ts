@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { count, formatBytes, table } from '../src/cli/format.js'
-import { shellQuote } from '../src/control/shell-quote.js'
 import { checkDrive, type CheckRow } from './check-drive.js'
 import { openDemoDrive, type DemoDrive } from './demo-drive.js'
+import { suggestions } from './demo-suggestions.js'
 
 const USAGE = `Usage: demo [--mount DIR] [--check]
 
@@ -10,11 +10,14 @@ Starts a small Microsoft 365 on this machine, signs in, adds three libraries of 
 them. Touches no real account; Ctrl-C unmounts and leaves nothing behind.
 
   --mount DIR   where (default: B2B, here)
-  --check       read the drive in every way, compare with the original bytes, and exit with 0 or 1
+  --check       read the drive in every way, write, rename and delete, run what it suggests; compare with the
+                bytes of the emulator, and exit with 0 or 1
   --help        this text`
 
 /** Long enough for the slowest machine; a check that hangs is a check that fails. */
 const CHECK_DEADLINE_MILLISECONDS = 5 * 60_000
+
+const LAST_WORDS = 'Ctrl-C unmounts, and leaves nothing behind.'
 
 /** As shells report a program that SIGINT ended. */
 const INTERRUPTED = 130
@@ -33,7 +36,7 @@ function row({ what, files, bytes, seconds, problems }: CheckRow): readonly stri
 
 async function check(drive: DemoDrive, interrupted: AbortSignal): Promise<boolean> {
   const rows: CheckRow[] = []
-  console.log('\nComparing what is read through the mount with the original bytes')
+  console.log('\nComparing what is read and written through the mount with the bytes of the emulator')
   const signal = AbortSignal.any([interrupted, AbortSignal.timeout(CHECK_DEADLINE_MILLISECONDS)])
   const ended = new Promise<'ended'>(resolve => signal.addEventListener('abort', () => resolve('ended')))
   const ok = await Promise.race([checkDrive(drive, done => rows.push(done)), ended])
@@ -43,21 +46,9 @@ async function check(drive: DemoDrive, interrupted: AbortSignal): Promise<boolea
   return ok === true
 }
 
-function whatToTry({ directory, command, libraries }: DemoDrive): string {
-  const [first] = libraries
-  const drive = shellQuote(directory)
-  const folder = shellQuote(`${directory}/${first?.organization}/${first?.name}`)
-  return `
-The drive is mounted at ${directory}:
-
-  ls -R ${drive} | less         everything is there, nothing is downloaded
-  xdg-open ${drive}             in the file manager
-  head -c 20 ${folder}/*.bin | xxd    downloads the beginnings only
-  ${command} status
-  ${command} status ${folder}/*.mp4
-
-Ctrl-C unmounts, and leaves nothing behind.
-`
+function whatToTry(drive: DemoDrive): string {
+  const lines = suggestions(drive).flatMap(({ command, shows }) => [`  ${command}`, `      ${shows}`])
+  return ['', `The drive is mounted at ${drive.directory}:`, '', ...lines, '', LAST_WORDS, ''].join('\n')
 }
 
 async function main(): Promise<number> {

@@ -50,6 +50,7 @@ export function configFileFor(environment: Environment): string {
 
 /** Where this user's programs keep what is theirs. @see https://specifications.freedesktop.org/basedir-spec/latest/ */
 export interface BaseDirectories {
+  readonly home: string
   readonly config: string
   readonly data: string
   readonly state: string
@@ -59,6 +60,7 @@ export interface BaseDirectories {
 
 export function baseDirectories(environment: Environment): BaseDirectories {
   return {
+    home: homeOf(environment),
     config: base(environment, 'XDG_CONFIG_HOME', '.config'),
     data: base(environment, 'XDG_DATA_HOME', '.local/share'),
     state: base(environment, 'XDG_STATE_HOME', '.local/state'),
@@ -82,5 +84,9 @@ function runDirectoryFor(stateDirectory: string): string {
 function base(environment: Environment, variable: string, fallback: string): string {
   const set = environment[variable]
   // "If an implementation encounters a relative path in any of these variables it should … ignore it."
-  return set !== undefined && isAbsolute(set) ? set : join(environment['HOME'] ?? homedir(), fallback)
+  return set !== undefined && isAbsolute(set) ? set : join(homeOf(environment), fallback)
+}
+
+function homeOf(environment: Environment): string {
+  return environment['HOME'] ?? homedir()
 }

@@ -5,6 +5,7 @@ import { desktopExec, type Command } from './command-words.js'
 import { bookmarkOf, gtkBookmarks } from './gtk-bookmarks.js'
 import type { Plan, PlannedFile, PlannedInsertion } from './installer.js'
 import { MENU, menuCommand } from './menu.js'
+import { isShownMount, mountPointOf } from './shown-mount.js'
 import { actionBlock, NO_ACTIONS, thunarActions } from './thunar-actions.js'
 import { defaultFor, mimeDefaults } from './mime-defaults.js'
 import { readUserFile } from './user-file.js'
@@ -54,7 +55,8 @@ export async function desktopPlan(options: DesktopPlanOptions): Promise<Plan> {
   for (const state of EMBLEMS) {
     files.push(await icon(share('icons', 'hicolor', 'scalable', 'emblems'), `emblem-b2bmount-${state}.svg`))
   }
-  return { files, insertions: [bookmark(options), await thunar(options), syncButton(options)] }
+  const places = isShownMount(await mountPointOf(options.drive), directories.home) ? [] : [bookmark(options)]
+  return { files, insertions: [...places, await thunar(options), syncButton(options)] }
 }
 
 /** Of its modification time all caches of icons know whether they are still good. */

@@ -2,6 +2,7 @@ import { rm, rmdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { InsertionKind } from './insertion.js'
+import { removeBytecode } from './python-bytecode.js'
 import {
   readRecord,
   removeRecord,
@@ -180,8 +181,10 @@ async function placeFile({ path, content, mode }: PlannedFile, known: readonly s
 async function removeFile(path: string, known: readonly string[]): Promise<Change> {
   if (await isForeign(path)) return { path, outcome: 'kept', why: 'it is not a plain file' }
   const found = await readUserFile(path)
+  if (found !== undefined && !known.includes(sha256(found)))
+    return { path, outcome: 'kept', why: 'you have changed it' }
+  await removeBytecode(path)
   if (found === undefined) return { path, outcome: 'unchanged' }
-  if (!known.includes(sha256(found))) return { path, outcome: 'kept', why: 'you have changed it' }
   await rm(path)
   return { path, outcome: 'removed' }
 }

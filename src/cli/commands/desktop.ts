@@ -14,7 +14,7 @@ export function desktopCommand(run: RunCommand): Command {
   return new Command('desktop')
     .summary('put the drive into your file managers, or take it out')
     .description(
-      'Puts the drive into your desktop: emblems for online-only, local and pinned files, menu entries, a bookmark in the sidebar, an icon among the applications. For GNOME Files, Thunar and Dolphin.\n\n' +
+      'Puts the drive into your desktop: emblems for online-only, local and pinned files, menu entries, an icon among the applications, and a bookmark where the drive would not be in the sidebar by itself. For GNOME Files, Thunar and Dolphin.\n\n' +
         'Writes below your own XDG directories only, and takes away exactly what it has written; what you have changed stays.',
     )
     .addArgument(new Argument('<what>', 'what to do').choices(['install', 'uninstall']))

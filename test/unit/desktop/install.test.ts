@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   existsSync,
@@ -50,10 +51,15 @@ t.test('what install has put there, uninstall takes away, and leaves nothing', a
   t.ok(installed.length > 8)
   t.ok(installed.every(({ outcome, path }) => outcome === 'written' && existsSync(path)))
   t.equal(statSync(at('.local/share/kio/servicemenus/b2bmount.desktop')).mode & 0o777, 0o755)
-  t.match(readFileSync(at('.config/gtk-3.0/bookmarks'), 'utf8'), `file://${user}/B2B B2B drive\n`)
+  t.notOk(existsSync(at('.config/gtk-3.0/bookmarks')), 'a mount below the home is shown by itself')
 
   const again = await desktop('install')
   t.ok(again.every(({ outcome }) => outcome === 'unchanged'))
+
+  // As Files does when it loads the extension.
+  const extensions = at('.local/share/nautilus-python/extensions')
+  execFileSync('python3', ['-m', 'compileall', '-q', extensions])
+  t.equal(readdirSync(join(extensions, '__pycache__')).length, 1)
 
   const removed = await desktop('uninstall')
   t.ok(removed.every(({ outcome }) => outcome === 'removed'))
@@ -73,8 +79,12 @@ t.test("the user's own files come through install and uninstall as they were", a
   put(at('.local/share/applications/other.desktop'), 'mine')
   const before = everyPath(user)
 
-  await desktop('install')
-  t.equal(readFileSync(dotfiles, 'utf8'), `${bookmarks}\nfile://${user}/B2B B2B drive\n`, 'through the link')
+  await desktop('install', '--drive', '/mnt/partners')
+  t.equal(
+    readFileSync(dotfiles, 'utf8'),
+    `${bookmarks}\nfile:///mnt/partners B2B drive\n`,
+    'through the link',
+  )
   t.match(readFileSync(at('.config/Thunar/uca.xml'), 'utf8'), /<name>Mine<[\s\S]*<unique-id>b2bmount-pin</)
 
   await desktop('uninstall')
@@ -85,14 +95,15 @@ t.test("the user's own files come through install and uninstall as they were", a
 
 t.test('what the user has changed is neither overwritten nor removed', async t => {
   const { desktop, at } = desktopHome(t)
-  await desktop('install')
+  const elsewhere = ['--drive', '/mnt/partners']
+  await desktop('install', ...elsewhere)
   const menu = at('.local/share/kio/servicemenus/b2bmount.desktop')
   appendFileSync(menu, '# mine now\n')
   const bookmarks = at('.config/gtk-3.0/bookmarks')
   writeFileSync(bookmarks, readFileSync(bookmarks, 'utf8').replace('B2B drive', 'Partners'))
 
   t.match(
-    (await desktop('install')).find(({ path }) => path === menu),
+    (await desktop('install', ...elsewhere)).find(({ path }) => path === menu),
     { outcome: 'kept', why: 'you have changed it' },
   )
   t.match(
@@ -100,7 +111,7 @@ t.test('what the user has changed is neither overwritten nor removed', async t =
     { outcome: 'kept' },
   )
   t.match(readFileSync(menu, 'utf8'), /# mine now\n$/)
-  t.match(readFileSync(bookmarks, 'utf8'), /B2B Partners\n$/)
+  t.match(readFileSync(bookmarks, 'utf8'), /partners Partners\n$/)
 })
 
 t.test('a file of the same name that is not ours stays, and a link or directory in its place', async t => {
@@ -127,6 +138,8 @@ t.test('after the program or the drive has moved, install replaces what it had w
   await desktop('install', '--drive', '/mnt/partners')
   t.equal(readFileSync(at('.config/gtk-3.0/bookmarks'), 'utf8'), 'file:///mnt/partners B2B drive\n')
   t.match(readFileSync(at('.local/share/applications/b2bmount.desktop'), 'utf8'), / show \/mnt\/partners\n/)
+  await desktop('install', '--drive', join(user, 'B2B'))
+  t.notOk(existsSync(at('.config/gtk-3.0/bookmarks')), 'back below the home')
   await desktop('uninstall')
   t.same(everyPath(user), [])
 })

@@ -9,6 +9,7 @@ import type { AttributeChanges, Attributes, Caller, Created } from './file-syste
 import { NEW_CHANGE, type HydrationGate } from './hydration-gate.js'
 import type { LocalWriter } from './local-writer.js'
 import type { OpenFiles } from './open-files.js'
+import { longestBelow } from './path-length.js'
 import type { RemovedFolders } from './removed-folders.js'
 
 const { O_EXCL } = constants
@@ -96,13 +97,14 @@ export class LocalChanges {
     await this.#known(parent, signal)
     // What is to be replaced must be empty.
     await this.#knownFolder(newParent, newName, true, signal)
+    const below = await this.#longestBelow(parent, name, newParent, newName, signal)
     const item = this.#child(nodes.directory(parent), name)
     const target = nodes.directory(newParent)
     const replaced = store.items.byName(target.ino, newName)
     const pin = replaced?.kind === 'file' ? store.pins.saidOf(replaced.ino) : undefined
     const isOver = replaced !== undefined && replaced.ino !== item.ino && isDirectory(replaced.kind)
     const overwritten = isOver ? nodes.attributes(replaced) : undefined
-    this.#deps.onChanges(writer.rename(item, target, newName, flags))
+    this.#deps.onChanges(writer.rename(item, target, newName, flags, below))
     if (overwritten !== undefined) this.#deps.removed.note(overwritten)
     // A program saves: to who has said it, it is the same file.
     if (pin !== undefined) store.setPin(item.ino, pin)
@@ -125,6 +127,20 @@ export class LocalChanges {
         ? (files.attributesOf(node) ?? removed.change(node, changes))
         : nodes.attributes(nodes.item(node))
     return attributes ?? nodes.attributes(nodes.item(node))
+  }
+
+  /** Of a folder whose path becomes longer. */
+  async #longestBelow(
+    parent: NodeId,
+    name: string,
+    newParent: NodeId,
+    newName: string,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { nodes, store, writer } = this.#deps
+    const item = this.#child(nodes.directory(parent), name)
+    const isLonger = isDirectory(item.kind) && writer.makesLonger(item, nodes.directory(newParent), newName)
+    return isLonger ? await longestBelow(store.items, item.ino, signal) : 0
   }
 
   async #known(parent: NodeId, signal: AbortSignal): Promise<ItemRecord> {

@@ -13,6 +13,7 @@ import { isDirectory, isLocalId, isRemoteFolder, type ItemRecord } from '../stor
 import type { LocalEdit } from '../store/local-edit.js'
 import type { Store } from '../store/store.js'
 import type { AttributeChanges } from './file-system.js'
+import { checkPathLength, remotePathLength } from './path-length.js'
 
 // linux/fs.h; renameat2(2)
 const RENAME_NOREPLACE = 1
@@ -85,6 +86,7 @@ export class LocalWriter {
    */
   create(parent: ItemRecord, name: string, kind: 'file' | 'folder', permissions: number): Made {
     this.#checkPlace(parent, name, [])
+    if (!this.#staysHere(name)) checkPathLength(this.#pathLength(parent, name))
     const { store, dirty } = this.#deps
     const mode = keepable(kind, permissions) | inheritedMode(kind, parent.mode)
     // One turn: nothing is between the look for a twin and the new item.
@@ -217,9 +219,16 @@ export class LocalWriter {
 
   /**
    * @param flags renameat2(2)'s
+   * @param below how much longer the longest path in a folder is than its own
    * @throws {Fault} `name-taken`, `cross-library`, `not-empty`, `invalid-value`, `name-refused`, `read-only`, …
    */
-  rename(item: ItemRecord, parent: ItemRecord, name: string, flags: number): readonly ItemChange[] {
+  rename(
+    item: ItemRecord,
+    parent: ItemRecord,
+    name: string,
+    flags: number,
+    below = 0,
+  ): readonly ItemChange[] {
     if ((flags & ~RENAME_NOREPLACE) !== 0) throw new Fault('invalid-value', 'Two items cannot be exchanged')
     if (item.parent === parent.ino && item.name === name) return []
     this.#checkMovable(item)
@@ -237,6 +246,8 @@ export class LocalWriter {
     ])
     this.#checkNotInto(item, parent)
     const hides = this.#staysHere(name)
+    if (!hides && this.makesLonger(item, parent, name))
+      checkPathLength(this.#pathLength(parent, name) + below)
     // It would go away over there, and be nowhere but here.
     if (hides && !isLocalId(item.remoteId))
       throw new Fault('name-refused', 'Programs keep names like this for themselves')
@@ -307,6 +318,19 @@ export class LocalWriter {
     const changes = this.#deps.store.changeHere(this.#deps.clock.now(), work)
     this.#uploads.wake()
     return changes
+  }
+
+  /** Whether an item's path over there becomes longer by this name: only then can it become too long. */
+  makesLonger(item: ItemRecord, parent: ItemRecord, name: string): boolean {
+    const { items, libraries } = this.#deps.store
+    // What stays here has no path over there.
+    if (this.#staysHere(item.name)) return true
+    return this.#pathLength(parent, name) > remotePathLength({ items, libraries }, item)
+  }
+
+  #pathLength(parent: ItemRecord, name: string): number {
+    const { items, libraries } = this.#deps.store
+    return remotePathLength({ items, libraries }, parent) + 1 + name.length
   }
 
   #staysHere(name: string): boolean {

@@ -116,7 +116,8 @@ export class LocalChanges {
     const { size } = changes
     if (size !== undefined) {
       await gate.withRoom(NEW_CHANGE, () => {
-        if (handle === undefined) files.truncate(nodes.file(node), size)
+        if (handle === undefined && nodes.find(node) === undefined) files.truncateRemoved(node, size)
+        else if (handle === undefined) files.truncate(nodes.file(node), size)
         else files.truncateOpened(handle, size)
       })
     }

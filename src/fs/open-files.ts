@@ -200,6 +200,17 @@ export class OpenFiles {
     this.#note(dirty, node)
   }
 
+  /**
+   * By way of `/proc/self/fd`: of a file that was removed or replaced and that was changed here.
+   * @throws {Fault} as {@link truncate}, `stale-node` where nobody has it open, or nothing of it was changed
+   */
+  truncateRemoved(node: NodeId, size: Bytes): void {
+    checkFileSize(size)
+    const { dirty } = this.#handleOf(node)
+    if (dirty === undefined) throw staleNode()
+    dirty.file.truncate(size)
+  }
+
   async fsync(number: number | undefined): Promise<void> {
     const { dirty, node } = number === undefined ? {} : this.#handles.get(number)
     if (dirty !== undefined && node !== undefined) {

@@ -66,6 +66,7 @@ DirtyFile::DirtyFile(UniqueFd fd, UniqueFd log, uint64_t size, uint64_t base_end
       size_(size),
       base_end_(base_end),
       modified_(modified),
+      written_at_(WallMilliseconds()),
       written_(std::move(written)) {}
 
 int DirtyFile::Apply(const Change& change) {
@@ -254,8 +255,25 @@ int DirtyFile::Append(uint64_t kind, uint64_t first, uint64_t second) {
   return error;
 }
 
+uint64_t DirtyFile::Writes() const {
+  const std::shared_lock lock(mutex_);
+  return writes_;
+}
+
+void DirtyFile::WrittenOutside(int64_t modified) {
+  const std::unique_lock lock(mutex_);
+  modified_ = modified;
+  changed_ = modified;
+  written_at_ = modified;
+  writes_++;
+  revision_.fetch_add(1, std::memory_order_acq_rel);
+}
+
 void DirtyFile::Changed() {
-  modified_ = changed_ = WallMilliseconds();
+  const int64_t now = WallMilliseconds();
+  modified_ = changed_ = now;
+  written_at_ = now;
+  writes_++;
   revision_.fetch_add(1, std::memory_order_acq_rel);
 }
 

@@ -41,6 +41,10 @@ class DirtyFile {
   int64_t changed() const { return changed_.load(std::memory_order_acquire); }
   // Counts the changes.
   uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
+  // Milliseconds since the epoch: when a byte, or the size, was changed last.
+  int64_t written_at() const { return written_at_.load(std::memory_order_acquire); }
+  // Counts the changes of bytes and size. Waits for one under way, which may have put a part of its bytes.
+  uint64_t Writes() const;
   uint64_t base_end() const { return base_end_.load(std::memory_order_acquire); }
   // That somebody has set by way of this; negative: nobody has.
   int32_t permissions() const { return permissions_.load(std::memory_order_acquire); }
@@ -58,6 +62,8 @@ class DirtyFile {
   std::optional<ByteRange> TakeForDisk();
   // Returns when the disk has begun. Nobody's but the kernel's business whether it does.
   void StartWriting(ByteRange range) const;
+  // Somebody has changed bytes without this object, by a mapping of the file.
+  void WrittenOutside(int64_t modified);
   void SetModified(int64_t modified) { modified_.store(modified, std::memory_order_release); }
   void SetPermissions(int32_t permissions) { permissions_.store(permissions, std::memory_order_release); }
   // By a program: counts as a change. The time is also set of the file, where it is looked for after a crash.
@@ -93,6 +99,8 @@ class DirtyFile {
   std::atomic<int32_t> permissions_{-1};
   std::atomic<uint64_t> revision_{0};
   std::atomic<uint64_t> noted_{0};
+  std::atomic<int64_t> written_at_;
+  uint64_t writes_ = 0;
   ByteRanges written_;
   ByteRange for_disk_{0, 0};
   uint64_t bytes_for_disk_ = 0;

@@ -70,6 +70,7 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
                         InstanceAccessor<&DirtyFileObject::GetModified>("modified"),
                         InstanceAccessor<&DirtyFileObject::GetChanged>("changed"),
                         InstanceAccessor<&DirtyFileObject::GetRevision>("revision"),
+                        InstanceAccessor<&DirtyFileObject::GetWrittenAt>("writtenAt"),
                         InstanceAccessor<&DirtyFileObject::GetBaseEnd>("baseEnd"),
                         InstanceAccessor<&DirtyFileObject::GetPermissions, &DirtyFileObject::SetPermissions>("permissions"),
                         InstanceAccessor<&DirtyFileObject::GetNoted, &DirtyFileObject::SetNoted>("noted"),
@@ -81,6 +82,8 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
                         InstanceMethod<&DirtyFileObject::Fill>("fill"),
                         InstanceMethod<&DirtyFileObject::Read>("read"),
                         InstanceMethod<&DirtyFileObject::SetModified>("setModified"),
+                        InstanceMethod<&DirtyFileObject::Writes>("writes"),
+                        InstanceMethod<&DirtyFileObject::WrittenOutside>("writtenOutside"),
                         InstanceMethod<&DirtyFileObject::Close>("close")});
   }
 
@@ -118,6 +121,9 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
   }
   Napi::Value GetRevision(const Napi::CallbackInfo& info) {
     return ToNumber(info.Env(), static_cast<double>(Last().revision));
+  }
+  Napi::Value GetWrittenAt(const Napi::CallbackInfo& info) {
+    return ToNumber(info.Env(), static_cast<double>(Last().written_at));
   }
   Napi::Value GetBaseEnd(const Napi::CallbackInfo& info) {
     return ToNumber(info.Env(), static_cast<double>(Last().base_end));
@@ -197,9 +203,21 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
     return env.Undefined();
   }
 
+  Napi::Value Writes(const Napi::CallbackInfo& info) {
+    return ToNumber(info.Env(), static_cast<double>(file_ == nullptr ? last_writes_ : file_->Writes()));
+  }
+
+  Napi::Value WrittenOutside(const Napi::CallbackInfo& info) {
+    Arguments arguments(info);
+    const uint64_t modified = arguments.Integer(0, "modified");
+    if (arguments.valid() && Usable(info.Env())) file_->WrittenOutside(static_cast<int64_t>(modified));
+    return info.Env().Undefined();
+  }
+
   Napi::Value Close(const Napi::CallbackInfo& info) {
     if (file_ != nullptr) {
       last_ = Last();
+      last_writes_ = file_->Writes();
       file_.reset();
     }
     return info.Env().Undefined();
@@ -213,11 +231,12 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
     uint64_t base_end;
     int32_t permissions;
     uint64_t noted;
+    int64_t written_at;
   };
   State Last() const {
     if (file_ == nullptr) return last_;
-    return {file_->size(),     file_->modified(),    file_->changed(), file_->revision(),
-            file_->base_end(), file_->permissions(), file_->noted()};
+    return {file_->size(),        file_->modified(), file_->changed(),   file_->revision(), file_->base_end(),
+            file_->permissions(), file_->noted(),    file_->written_at()};
   }
 
   bool Usable(Napi::Env env) const {
@@ -250,6 +269,7 @@ class DirtyFileObject : public Napi::ObjectWrap<DirtyFileObject> {
 
   std::shared_ptr<DirtyFile> file_;
   State last_{};
+  uint64_t last_writes_ = 0;
 };
 
 }  // namespace

@@ -338,6 +338,12 @@ export class DirtyFile {
   readonly changed: number
   /** Counts the changes, from 0. */
   readonly revision: number
+  /** Milliseconds since the epoch: when a byte, or the size, was changed last; at first of now. */
+  readonly writtenAt: number
+  /** Counts the changes of bytes and size, from 0. Waits for one under way, which may have put a part of its bytes. */
+  writes(): number
+  /** Somebody has changed bytes by a mapping that the kernel serves by itself, at `modified`. */
+  writtenOutside(modified: number): void
   /** The revision that whoever owns the file has noted of it, 0 at first. */
   noted: number
   /** Permission bits that fchmod(2) has set while it was open for writing; set it where they are changed otherwise. */

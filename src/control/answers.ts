@@ -126,6 +126,14 @@ export interface PolicyStatus {
   readonly notAdded: readonly { readonly name: string; readonly problem: Problem }[]
 }
 
+/** Of the programs that have a file open for writing, the one that opened it first. */
+export interface OpenedBy {
+  readonly program: string
+  /** 0: of another pid namespace. */
+  readonly pid: number
+  readonly since: Milliseconds
+}
+
 /** What was done here and not there yet, of one item. */
 export interface UnsentItem {
   /** Absolute where the drive is mounted, else from the drive's root; of what was deleted, where it was. */
@@ -137,6 +145,8 @@ export interface UnsentItem {
   /** Of the file; 0 of other changes. */
   readonly size: Bytes
   readonly sentBytes: Bytes
+  /** A program has the file open for writing. */
+  readonly openedBy?: OpenedBy
   /** Why it could not be sent the last time. */
   readonly problem?: Problem
   /** When it is tried again; absent: as soon as its turn has come. */

@@ -1,8 +1,9 @@
-import type { Conflict, UnsentItem, UnsentReport } from '../control/answers.js'
+import type { Conflict, OpenedBy, UnsentItem, UnsentReport } from '../control/answers.js'
 import { MOST_UNSENT } from '../control/protocol.js'
+import type { OpenForWriting } from '../model/open-for-writing.js'
 import { isDirectory } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
-import type { OwedStatus, Uploader } from '../uploads/uploader.js'
+import { isUnsent, type OwedStatus, type Uploader } from '../uploads/uploader.js'
 import type { RecentConflict } from './build-writing.js'
 
 /** What was changed here and has not been sent. @param directory where the drive is mounted; '' where it is not */
@@ -10,7 +11,7 @@ export function unsentReport(
   { store, uploads }: { readonly store: Store; readonly uploads: Pick<Uploader, 'status'> },
   directory: string,
 ): UnsentReport {
-  const owed = uploads.status().filter(({ waiting }) => waiting !== 'stays')
+  const owed = uploads.status().filter(isUnsent)
   const oldest = owed.toSorted((a, b) => a.since - b.since).slice(0, MOST_UNSENT)
   return {
     items: oldest.map(each => unsentItem(store, each, directory)),
@@ -20,7 +21,7 @@ export function unsentReport(
 }
 
 function unsentItem(store: Store, owed: OwedStatus, directory: string): UnsentItem {
-  const { path, what, size, sent, waiting, hindrance, nextAttempt, since } = owed
+  const { path, what, size, sent, waiting, openedBy, hindrance, nextAttempt, since } = owed
   return {
     path: shown(directory, path),
     change: changeOf(store, owed),
@@ -28,9 +29,14 @@ function unsentItem(store: Store, owed: OwedStatus, directory: string): UnsentIt
     since,
     size: isContent(what) ? size : 0,
     sentBytes: sent,
+    ...(openedBy === undefined ? {} : { openedBy: programOf(openedBy) }),
     ...(hindrance === undefined ? {} : { problem: hindrance }),
     ...(nextAttempt === undefined ? {} : { nextAttempt }),
   }
+}
+
+function programOf({ program, pid, since }: OpenForWriting): OpenedBy {
+  return { program, pid, since }
 }
 
 /** As {@link RecentConflict}s are shown: of copies that are still there. */

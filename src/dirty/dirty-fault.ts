@@ -3,7 +3,7 @@ import { Fault } from '../model/fault.js'
 /** What the disk refused of a change that is to be kept on it, as a fault. */
 export function dirtyFault<Failure>(failure: Failure): Failure | Fault {
   const { code } = failure as NodeJS.ErrnoException
-  if (code === undefined || failure instanceof Fault) return failure
+  if (failure instanceof Fault || typeof code !== 'string') return failure
   // Freeing something does not help: the file system of this disk, or a limit of this process, takes no such file.
   if (code === 'EFBIG') {
     return new Fault('file-too-large', 'The disk of this machine takes no file of this size', {

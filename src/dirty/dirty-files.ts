@@ -20,10 +20,12 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { ByteRanges } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
+import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino } from '../model/ids.js'
 import { dirtyFault, locally } from './dirty-fault.js'
 import type { DirtyFileState } from './plain-dirty-file.js'
 import { appendSynced, logLength, replay } from './range-log.js'
+import { takeSnapshot, type Snapshot } from './snapshot.js'
 
 const syncData = promisify(fdatasync)
 const { O_RDWR, O_CREAT, O_TRUNC, O_APPEND, O_NOFOLLOW } = constants
@@ -53,14 +55,18 @@ interface Shared extends OpenDirty {
   users: number
   /** Its name is on the disk for sure. */
   isNamed: boolean
+  /** A mapping has written, and who shows the file to kernels has not heard of it. */
+  isMappedUnheard: boolean
 }
 
 const BURIED = '.buried'
+const SNAPSHOT = '.snapshot'
 // stat(2)
 const STAT_BLOCK: Bytes = 512
 
 /**
- * What was changed here and not sent yet: `<directory>/<ino>`, and `<ino>.log` where the file has a base.
+ * What was changed here and not sent yet: `<directory>/<ino>`, and `<ino>.log` where the file has a base. A file
+ * `<ino>-<number>.snapshot` is a copy that is about to lose its name, and worth nothing to the next process.
  *
  * INVARIANTS: nothing here can be had again from anywhere. One {@link DirtyFile} for each item at any time, besides those that
  * somebody still has open although they were discarded, buried or sent.
@@ -69,10 +75,14 @@ export class DirtyFiles {
   readonly #deps: DirtyFilesDeps
   readonly #open = new Map<Ino, Shared>()
   readonly #buried = new Map<Ino, Shared | undefined>()
+  #snapshots = 0
 
   constructor(deps: DirtyFilesDeps) {
     this.#deps = deps
     mkdirSync(deps.directory, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(deps.directory)) {
+      if (name.endsWith(SNAPSHOT)) remove(join(deps.directory, name))
+    }
   }
 
   /**
@@ -163,6 +173,49 @@ export class DirtyFiles {
       shared.isNamed = true
     } catch (failure) {
       throw dirtyFault(failure)
+    } finally {
+      this.release(shared)
+    }
+  }
+
+  /**
+   * Looks whether a mapping that a kernel serves by itself has changed bytes: they count as changed from now on. The kernel notes
+   * the time of the first change of a page that is on the disk, so {@link sync} comes before whoever must not miss a change.
+   */
+  noticeMapping(opened: OpenDirty): void {
+    const shared = sharedOf(opened)
+    if (!shared.isTakenOver) return
+    const modified = Math.floor(fstatSync(shared.fd).mtimeMs)
+    if (modified <= shared.file.modified) return
+    shared.file.writtenOutside(modified)
+    shared.isMappedUnheard = true
+  }
+
+  /** The same. @returns whether a mapping has changed bytes since the last call */
+  takeMapping(opened: OpenDirty): boolean {
+    this.noticeMapping(opened)
+    const shared = sharedOf(opened)
+    const isMapped = shared.isMappedUnheard
+    shared.isMappedUnheard = false
+    return isMapped
+  }
+
+  /**
+   * A copy of all bytes; to be closed. INVARIANT: nothing of the base is needed.
+   * @param checkStill throws when the copy is not wanted any more, or would be torn; the last call comes when it is whole
+   * @throws {Fault} `disk-full`, `local-io`; what `checkStill` throws
+   */
+  async snapshot(opened: OpenDirty, checkStill: () => void): Promise<Snapshot> {
+    const shared = sharedOf(opened)
+    const { ino, fd, file } = shared
+    const path = join(this.#deps.directory, `${ino}-${++this.#snapshots}${SNAPSHOT}`)
+    // Until it is copied nobody closes it.
+    shared.users++
+    try {
+      return await takeSnapshot(fd, file.size, path, checkStill)
+    } catch (failure) {
+      const fault = dirtyFault(failure)
+      throw isFault(fault, 'disk-full') ? noRoomForCopy(fault) : fault
     } finally {
       this.release(shared)
     }
@@ -285,7 +338,10 @@ export class DirtyFiles {
         }
       }
       const file = this.#deps.make(this.#stateOf(ino, fd, log, baseSize ?? 0))
-      const shared = { ino, file, fd, log, hasBase: log !== undefined, isTakenOver, users: 1, isNamed }
+      // Whoever has written to it before has closed it.
+      if (isNamed) file.saved = file.writes()
+      const hasBase = log !== undefined
+      const shared = { ino, file, fd, log, hasBase, isTakenOver, users: 1, isNamed, isMappedUnheard: false }
       this.#open.set(ino, shared)
       return shared
     } catch (failure) {
@@ -308,6 +364,15 @@ export class DirtyFiles {
   #logOf(ino: Ino): string {
     return `${this.#pathOf(ino)}.log`
   }
+}
+
+function noRoomForCopy(cause: Fault): Fault {
+  const sentence =
+    'A program has it open for writing, and the disk has no room for the copy that would be sent'
+  return new Fault('disk-full', sentence, {
+    nextStep: 'Free some space, or close the file in that program: then it is sent without a copy.',
+    cause,
+  })
 }
 
 /** Whatever is given out as {@link OpenDirty} is one. */

@@ -12,6 +12,7 @@ export type NativeDirtyFiles = { readonly DirtyFile: typeof NativeFile }
 export class NativeDirtyFile implements DirtyFile {
   /** For the session of a mount. */
   readonly native: NativeFile
+  saved: number | undefined
 
   /** @throws {Fault} `local-io` */
   constructor(addon: NativeDirtyFiles, { fd, log, baseEnd, written, modified }: DirtyFileState) {
@@ -33,6 +34,18 @@ export class NativeDirtyFile implements DirtyFile {
 
   get revision(): number {
     return this.native.revision
+  }
+
+  get writtenAt(): Milliseconds {
+    return this.native.writtenAt
+  }
+
+  writes(): number {
+    return this.native.writes()
+  }
+
+  writtenOutside(modified: Milliseconds): void {
+    locally(() => this.native.writtenOutside(modified))
   }
 
   get noted(): number {

@@ -28,9 +28,11 @@ export class PlainDirtyFile implements DirtyFile {
   #size: Bytes
   #modified: Milliseconds
   #lastChange: Milliseconds = 0
+  #writtenAt: Milliseconds
   #revision = 0
   #closed = false
   noted = 0
+  saved: number | undefined
   permissions: number | undefined
 
   constructor({ fd, log, baseEnd, written, modified }: DirtyFileState, clock: Clock) {
@@ -40,6 +42,7 @@ export class PlainDirtyFile implements DirtyFile {
     this.#clock = clock
     this.#baseEnd = baseEnd
     this.#modified = modified
+    this.#writtenAt = clock.now()
     this.#size = fstatSync(fd).size
   }
 
@@ -57,6 +60,19 @@ export class PlainDirtyFile implements DirtyFile {
 
   get revision(): number {
     return this.#revision
+  }
+
+  get writtenAt(): Milliseconds {
+    return this.#writtenAt
+  }
+
+  /** Nothing else changes it. */
+  writes(): number {
+    return this.#revision
+  }
+
+  writtenOutside(modified: Milliseconds): void {
+    this.#changed(modified)
   }
 
   write(offset: Bytes, bytes: Uint8Array): void {
@@ -138,8 +154,9 @@ export class PlainDirtyFile implements DirtyFile {
     this.#written.add(range)
   }
 
-  #changed(): void {
-    this.#modified = this.#lastChange = this.#clock.now()
+  #changed(now = this.#clock.now()): void {
+    this.#modified = this.#lastChange = now
+    this.#writtenAt = now
     this.#revision++
   }
 }

@@ -4,6 +4,7 @@ import { needsAttention } from '../model/upload-patience.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { lookInto } from './folder-state.js'
+import type { Uploads } from './local-writer.js'
 import type { PinKeeper } from './pin-keeper.js'
 
 /** OneDrive's three and what is between them; the last two only of what is always to be local, or has such in it. */
@@ -12,6 +13,7 @@ export type ItemState = Availability | 'always-available' | 'syncing' | 'attenti
 export interface StateDeps {
   readonly store: Pick<Store, 'pins' | 'items' | 'isListed' | 'owed'>
   readonly keeper: Pick<PinKeeper, 'failureOf' | 'hasFailureIn'>
+  readonly uploads: Pick<Uploads, 'isSent'>
 }
 
 // Every look at a folder's state asks.
@@ -23,20 +25,27 @@ export function stateOf(deps: StateDeps, item: ItemRecord, localBytes: Bytes): I
   if (item.kind !== 'file') return stateOfFolder(deps, item, isKept)
   const owed = stateOwed(deps, item.ino)
   if (owed !== undefined) return owed
+  if (isSentOpen(deps, item.ino)) return isKept ? 'always-available' : 'locally-available'
   if (!isKept) return availability(item.size, localBytes)
   if (localBytes >= item.size) return 'always-available'
   return deps.keeper.failureOf(item.ino) ? 'attention' : 'syncing'
 }
 
-/** `undefined` where the service is to be told nothing of it. */
-function stateOwed({ store }: Pick<StateDeps, 'store'>, ino: Ino): 'syncing' | 'attention' | undefined {
+/** Of a file that was changed here: all of it is here, and there. */
+function isSentOpen({ store, uploads }: StateDeps, ino: Ino): boolean {
   const owed = store.owed.of(ino)
-  if (owed === undefined || owed.staysHere) return undefined
+  return owed?.content === true && !owed.place && uploads.isSent(ino)
+}
+
+/** `undefined` where the service is to be told nothing of it. */
+function stateOwed(deps: StateDeps, ino: Ino): 'syncing' | 'attention' | undefined {
+  const owed = deps.store.owed.of(ino)
+  if (owed === undefined || owed.staysHere || isSentOpen(deps, ino)) return undefined
   const { hindrance, attempts } = owed
   return hindrance !== undefined && needsAttention(hindrance.code, attempts) ? 'attention' : 'syncing'
 }
 
-function stateOwedIn(deps: Pick<StateDeps, 'store'>, folder: Ino): 'syncing' | 'attention' | undefined {
+function stateOwedIn(deps: StateDeps, folder: Ino): 'syncing' | 'attention' | undefined {
   let [state, looked]: ['syncing' | undefined, number] = [undefined, 0]
   for (const ino of deps.store.owed.inos()) {
     if (looked++ === OWED_LOOKED_AT) break

@@ -22,8 +22,19 @@ const RENAME_NOREPLACE = 1
 export interface Uploads {
   /** The item is about to change: nothing of it may be sent now. */
   stop(ino: Ino): void
-  /** Something new is owed. */
+  /** Something new is owed, or a program says that what it has written is whole. */
   wake(): void
+  /** No program has it open for writing any more. */
+  closed(ino: Ino): void
+  /** The service has its bytes, although its content is owed: a program has it open for writing. */
+  isSent(ino: Ino): boolean
+}
+
+const NOBODY: Uploads = {
+  stop: () => undefined,
+  wake: () => undefined,
+  closed: () => undefined,
+  isSent: () => false,
 }
 
 export interface LocalWriterDeps {
@@ -41,7 +52,7 @@ export interface LocalWriterDeps {
 /** What is done on this machine, carried out in the store and in the dirty files. Knows no handles and no kernel. */
 export class LocalWriter {
   readonly #deps: LocalWriterDeps
-  #uploads: Uploads = { stop: () => undefined, wake: () => undefined }
+  #uploads: Uploads = NOBODY
   readonly #burials: Burials
 
   constructor(deps: LocalWriterDeps) {
@@ -254,7 +265,15 @@ export class LocalWriter {
     this.#uploads.stop(item.ino)
     if (there !== undefined) this.#uploads.stop(there.ino)
     const replaced = there?.ino === item.ino ? undefined : there
-    return this.#changeAndBury(replaced, edit => edit.place(item, parent, name, hides, replaced))
+    const changes = this.#changeAndBury(replaced, edit => edit.place(item, parent, name, hides, replaced))
+    // A program that has written a file under another name, and keeps it open, gives it its own when it is whole.
+    if (replaced !== undefined || (this.#staysHere(item.name) && !hides)) this.#isWhole(item.ino)
+    return changes
+  }
+
+  #isWhole(ino: Ino): void {
+    const file = this.#deps.dirty.opened(ino)?.file
+    if (file !== undefined) file.saved = file.writes()
   }
 
   /**

@@ -20,6 +20,7 @@ import {
 } from '../model/ids.js'
 import { LONGEST_NAME } from '../model/item-name.js'
 import { accessRemoved, type Library, type NewLibrary } from '../model/library.js'
+import type { OpenForWriting } from '../model/open-for-writing.js'
 import type { Pin } from '../model/pin.js'
 import type { RemoteFolder } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
@@ -117,6 +118,7 @@ export class MountedDrive implements FileSystem, HydrationOwner {
       cache,
       writer,
       smallBase: deps.smallBase ?? SMALL_BASE,
+      now: () => deps.clock.now(),
       isPassedThrough: node => this.#kernels.isPassedThrough(node),
       onChanges: onLocalChanges,
       onDirty: (node, file) => this.#kernels.contentDirty(node, file),
@@ -298,7 +300,8 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   getxattr(node: NodeId, name: string): Uint8Array {
     const item = this.#nodes.item(node)
-    return extendedAttribute(this.#deps, item, name, this.#nodes.localBytes(item))
+    const source = { ...this.#deps, uploads: this.#deps.writer.uploads }
+    return extendedAttribute(source, item, name, this.#nodes.localBytes(item))
   }
 
   setxattr(node: NodeId, name: string, value: string): void {
@@ -410,9 +413,15 @@ export class MountedDrive implements FileSystem, HydrationOwner {
     return this.freeUp(ino, this.#closed.signal)
   }
 
-  /** Whether somebody could change it right now: nothing of it is to be sent. */
-  isOpenForWriting(ino: Ino): boolean {
-    return this.#files.isOpenForWriting(ino)
+  /** See {@link OpenFiles.openForWriting}. */
+  openForWriting(ino: Ino): OpenForWriting | undefined {
+    return this.#files.openForWriting(ino)
+  }
+
+  /** See {@link OpenFiles.noteWritten}. */
+  noteWritten(ino: Ino): void {
+    const item = this.#deps.store.items.byIno(ino)
+    if (item !== undefined) this.#files.noteWritten(item)
   }
 
   /** See `UploadsOwner` in `uploads/uploader.ts`. */

@@ -1,4 +1,4 @@
-import { constants, fstatSync } from 'node:fs'
+import { constants } from 'node:fs'
 import type { OpenDirty } from '../dirty/dirty-files.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { ContentReader, Hydrator } from '../hydration/hydrator.js'
@@ -7,7 +7,8 @@ import { ByteRanges, type ByteRange } from '../model/byte-ranges.js'
 import type { DirtyFile } from '../model/dirty-file.js'
 import { Fault, isFault } from '../model/fault.js'
 import { checkFileSize } from '../model/file-size.js'
-import type { Bytes, Ino, NodeId } from '../model/ids.js'
+import type { Bytes, Ino, Milliseconds, NodeId } from '../model/ids.js'
+import type { OpenForWriting } from '../model/open-for-writing.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
@@ -34,6 +35,7 @@ export interface OpenFilesDeps {
   /** Whether a kernel reads the cache file of this node by itself. */
   readonly isPassedThrough: (node: NodeId) => boolean
   readonly writer: LocalWriter
+  readonly now: () => Milliseconds
   /** This program has changed something. */
   readonly onChanges: (changes: readonly ItemChange[]) => void
   /** Whoever has the file of this node open reads and writes by way of it from now on. */
@@ -152,9 +154,25 @@ export class OpenFiles {
     return undefined
   }
 
-  isOpenForWriting(ino: Ino): boolean {
-    for (const handle of this.#handles) if (handle.ino === ino && handle.mayWrite) return true
-    return false
+  /** Who has it open for writing, and whether its bytes are whole; `undefined`: nobody has. */
+  openForWriting(ino: Ino): OpenForWriting | undefined {
+    const writer = this.#handles.writerOf(ino)
+    if (writer === undefined) return undefined
+    const { since, admission } = writer
+    const { dirty } = this.#deps.writer
+    const opened = dirty.opened(ino)
+    const who = { program: admission.program, pid: admission.pid, since }
+    // What is written by way of these handles belongs to another content, or nothing was written yet.
+    if (opened === undefined) return { ...who, writtenAt: 0, isSaved: true }
+    dirty.noticeMapping(opened)
+    const { writtenAt, saved } = opened.file
+    return { ...who, writtenAt, isSaved: saved === opened.file.writes() }
+  }
+
+  /** What was written into it while it is open is noted in the store. @throws {Fault} as the store; `local-io` */
+  noteWritten(item: ItemRecord): void {
+    const opened = this.#deps.writer.dirty.opened(item.ino)
+    if (opened !== undefined) this.#note(opened, nodeOf(item))
   }
 
   async beginWrite(number: number, signal: AbortSignal): Promise<DirtyFile> {
@@ -213,11 +231,16 @@ export class OpenFiles {
 
   async fsync(number: number | undefined): Promise<void> {
     const { dirty, node } = number === undefined ? {} : this.#handles.get(number)
+    const { writer, store } = this.#deps
     if (dirty !== undefined && node !== undefined) {
       this.#note(dirty, node)
-      await this.#deps.writer.dirty.sync(dirty)
+      const { file } = dirty
+      const writes = file.writes()
+      await writer.dirty.sync(dirty)
+      file.saved = Math.max(file.saved ?? 0, writes)
+      writer.uploads.wake()
     }
-    await this.#deps.store.flushed()
+    await store.flushed()
   }
 
   /** What the service has of it is ours from now on, and as it is: all of it is here, and verified. */
@@ -240,7 +263,7 @@ export class OpenFiles {
       if (dirty === undefined && blocks !== attributes.blocks)
         this.#deps.onHydrated(ino, file.generation, file.verified)
     }
-    if (mayWrite && !this.isOpenForWriting(ino)) this.#deps.writer.uploads.wake()
+    if (mayWrite && this.#handles.writerOf(ino) === undefined) this.#deps.writer.uploads.closed(ino)
   }
 
   releaseAll(): void {
@@ -275,6 +298,7 @@ export class OpenFiles {
         mayWrite,
         admission,
         attributes,
+        since: this.#deps.now(),
       })
       return { handle, content, ...(own === undefined ? {} : { dirty: own.file }) }
     } catch (failure) {
@@ -321,11 +345,12 @@ export class OpenFiles {
     return { handle, content, dirty: dirty.file }
   }
 
-  #add(item: ItemRecord, opened: Omit<OpenHandle, 'node' | 'ino' | 'item' | 'attributes'>): number {
+  #add(item: ItemRecord, opened: Omit<OpenHandle, 'node' | 'ino' | 'item' | 'attributes' | 'since'>): number {
     const attributes = this.#deps.nodes.attributes(item)
     // From the first byte on nobody tells us of what is written: natively, into a file that was changed here before.
     if (opened.mayWrite && opened.dirty !== undefined) this.#deps.writer.beforeWriting(item.ino)
-    return this.#handles.add({ ...opened, node: nodeOf(item), ino: item.ino, item, attributes })
+    const since = this.#deps.now()
+    return this.#handles.add({ ...opened, node: nodeOf(item), ino: item.ino, item, attributes, since })
   }
 
   #checkOpen(item: ItemRecord, changes: boolean): void {
@@ -408,18 +433,11 @@ export class OpenFiles {
     return opened
   }
 
-  #isWrittenByMapping({ fd, file }: OpenDirty): boolean {
-    const modified = Math.floor(fstatSync(fd).mtimeMs)
-    if (modified <= file.modified) return false
-    file.setModified(modified)
-    return true
-  }
-
   #note(dirty: OpenDirty, node: NodeId): void {
+    const isMapped = this.#deps.writer.dirty.takeMapping(dirty)
     const { file } = dirty
     const { revision } = file
-    const isMapped = dirty.isTakenOver && this.#isWrittenByMapping(dirty)
-    if (file.noted === revision && !isMapped) return
+    if (file.noted === revision) return
     this.#deps.onChanges(this.#deps.writer.noteContent(dirty))
     file.noted = revision
     this.#deps.onBytes(node, isMapped)

@@ -17,6 +17,14 @@ export interface DirtyFile {
   readonly changed: Milliseconds
   /** Counts the changes, from 0. */
   readonly revision: number
+  /** When a byte, or the size, was changed last; at first when it was opened. */
+  readonly writtenAt: Milliseconds
+  /** Counts the changes of bytes and size, from 0. Waits for one under way, which may have put a part of its bytes. */
+  writes(): number
+  /** Bytes were changed at `modified` without this object: by a mapping that a kernel serves by itself. */
+  writtenOutside(modified: Milliseconds): void
+  /** What {@link writes} was when a program has said last that the file is whole; `undefined`: it has not. */
+  saved: number | undefined
   /** The revision that the store knows of; at first that it began with. */
   noted: number
   /** Permission bits, where a program has set them by way of the open file. */

@@ -21,6 +21,7 @@ import {
   type OwedTable,
   type RemotePlace,
 } from './owed-table.js'
+import type { VersionPaceTable } from './version-pace-table.js'
 
 /** The statements that only {@link SentEdit} has, prepared once. */
 export class SentStatements {
@@ -54,6 +55,9 @@ export class SentStatements {
   }
 }
 
+/** What the service has answered of a content that it was sent while programs had it open. */
+export type AnswerOfContent = Pick<DriveItem, 'id' | 'size' | 'modified' | 'quickXorHash' | 'cTag'>
+
 /** One item's content, as the service has taken it. */
 export interface SentContent {
   readonly ino: Ino
@@ -67,6 +71,8 @@ export interface SentContent {
   readonly revision: number | undefined
   /** The service has the bytes that were sent, and not what it has made of them. */
   readonly isVerbatim: boolean
+  /** A program had the file open for writing; `undefined`: no version was made. */
+  readonly whileOpen?: boolean
 }
 
 /** What an answer about a place is worth. */
@@ -83,6 +89,7 @@ export interface SentEditParts {
   readonly items: ItemTable
   readonly owed: OwedTable
   readonly content: ContentTable
+  readonly versionPaces: VersionPaceTable
   readonly statements: SentStatements
   readonly local: LocalStatements
   readonly remoteStatements: ItemStatements
@@ -100,6 +107,7 @@ export class SentEdit {
   readonly #items: ItemTable
   readonly #owed: OwedTable
   readonly #content: ContentTable
+  readonly #versionPaces: VersionPaceTable
   readonly #statements: SentStatements
   readonly #local: LocalStatements
   readonly #remoteStatements: ItemStatements
@@ -110,6 +118,7 @@ export class SentEdit {
     this.#items = parts.items
     this.#owed = parts.owed
     this.#content = parts.content
+    this.#versionPaces = parts.versionPaces
     this.#statements = parts.statements
     this.#local = parts.local
     this.#remoteStatements = parts.remoteStatements
@@ -137,7 +146,9 @@ export class SentEdit {
 
   /** @returns the generation of which the bytes that were sent are the content now, if they are */
   contentSent(sent: SentContent): number | undefined {
-    const { ino, answer, place, wasNew } = sent
+    const { ino, library, answer, place, wasNew, whileOpen } = sent
+    // A file has one first version, and there may be very many new files.
+    if (whileOpen !== undefined && !wasNew) this.#versionPaces.sent(library, answer.id, this.#now, whileOpen)
     const item = this.#items.byIno(ino)
     const owed = this.#owed.of(ino)
     const isStill = item !== undefined && (wasNew ? isLocalId(item.remoteId) : item.remoteId === answer.id)
@@ -151,6 +162,39 @@ export class SentEdit {
       return undefined
     }
     return this.#settleContent(item, owed, sent)
+  }
+
+  /**
+   * Programs have closed a file that was sent while they had it open, and have not changed a byte since.
+   *
+   * @param sentTime that was sent with them: it may have been set anew
+   * @returns the generation of which these bytes are the content now
+   */
+  closedAsSent(
+    ino: Ino,
+    answer: AnswerOfContent,
+    sentTime: Milliseconds,
+    isVerbatim: boolean,
+  ): number | undefined {
+    const item = this.#items.byIno(ino)
+    const owed = this.#owed.of(ino)
+    if (item?.remoteId !== answer.id || owed?.content !== true || owed.isNew) return undefined
+    const isSame = isSameSecond(item.modified, answer.modified)
+    const times = item.modified !== sentTime && !isSame
+    const generation = this.#newContent(
+      item,
+      answer.size,
+      isSame || times ? item.modified : answer.modified,
+      {
+        hash: answer.quickXorHash,
+        cTag: answer.cTag,
+        eTag: owed.base.eTag,
+        webUrl: item.webUrl,
+      },
+    )
+    if (isVerbatim) this.#listContent(ino, generation, answer.size)
+    this.#owed.leave({ ...owed, content: false, times }, this.#now)
+    return generation
   }
 
   /** The bytes are those that the service has: only their time may differ. */

@@ -20,6 +20,7 @@ import { SentEdit, SentStatements } from './sent-edit.js'
 import { SyncCursorTable } from './sync-cursor-table.js'
 import { ThumbnailTable } from './thumbnail-table.js'
 import { TwinNames } from './twin-names.js'
+import { VersionPaceTable } from './version-pace-table.js'
 
 // A chain of folders that is longer than a path may be has a ring in it.
 const DEEPEST = 4_096
@@ -35,6 +36,7 @@ export class Store {
   readonly notUnderstood: NotUnderstoodTable
   readonly twins: TwinNames
   readonly owed: OwedTable
+  readonly versionPaces: VersionPaceTable
   readonly hydrations: HydrationTable
   readonly pins: PinTable
   readonly thumbnails: ThumbnailTable
@@ -60,6 +62,7 @@ export class Store {
     this.pins = new PinTable(this.#database, this.items)
     this.thumbnails = new ThumbnailTable(this.#database)
     this.owed = new OwedTable(this.#database)
+    this.versionPaces = new VersionPaceTable(this.#database)
     this.#statements = new ItemStatements(this.#database)
     this.#localStatements = new LocalStatements(this.#database)
     this.#sentStatements = new SentStatements(this.#database)
@@ -107,12 +110,24 @@ export class Store {
   /** The same for what the service answers to what was done here. */
   changeSent(now: Milliseconds, work: (edit: SentEdit) => void): readonly ItemChange[] {
     return this.#written(() => {
-      const { items, owed, content } = this
+      const { items, owed, content, versionPaces } = this
       const remote = new ItemEdit(items, owed, this.#statements, now)
       const statements = this.#sentStatements
       const local = this.#localStatements
       const remoteStatements = this.#statements
-      work(new SentEdit({ items, owed, content, statements, local, remoteStatements, remote, now }))
+      work(
+        new SentEdit({
+          items,
+          owed,
+          content,
+          versionPaces,
+          statements,
+          local,
+          remoteStatements,
+          remote,
+          now,
+        }),
+      )
       remote.finish()
       return remote.changes
     })

@@ -2,9 +2,11 @@ import type { DirtyFiles } from '../dirty/dirty-files.js'
 import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, ItemKey, Milliseconds } from '../model/ids.js'
+import type { OpenForWriting } from '../model/open-for-writing.js'
 import { conflictName, distinctName } from '../model/item-name.js'
 import { accessRemoved } from '../model/library.js'
 import { isRewritten } from '../model/rewritten.js'
+import { isWhole } from '../model/save-pace.js'
 import type { ItemUpdate, RemoteWriter, UploadSession } from '../model/remote.js'
 import { needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
@@ -12,8 +14,9 @@ import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import { heirOf } from '../store/local-edit.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Owed, RemotePlace } from '../store/owed-table.js'
-import type { SentEdit } from '../store/sent-edit.js'
+import type { AnswerOfContent, SentEdit } from '../store/sent-edit.js'
 import type { Store } from '../store/store.js'
+import type { SentOpen, SentWhileOpen } from './sent-while-open.js'
 import { NeverWhole, type UnsentBytes, type UnsentContent } from './unsent-bytes.js'
 import { verdictOn, WAITS_FOR_HASH, type Verdict } from './verdict.js'
 
@@ -39,9 +42,11 @@ export interface ItemSenderDeps {
   readonly now: () => Milliseconds
   /** Where the content of a generation belongs in the cache. */
   readonly cachePath: (ino: Ino, generation: number) => string
-  readonly isOpenForWriting: (ino: Ino) => boolean
   /** See `UploadsOwner`. */
   readonly ownContent: (ino: Ino, signal: AbortSignal) => Promise<void>
+  /** `undefined`: no program has it open for writing. */
+  readonly openForWriting: (ino: Ino) => OpenForWriting | undefined
+  readonly sentOpen: SentWhileOpen
   readonly onChanges: (changes: readonly ItemChange[]) => void
   readonly onConflict: (conflict: Conflict) => void
   readonly onTrouble: (event: string, failure: unknown) => void
@@ -93,7 +98,7 @@ export class ItemSender {
       // Its folder has become another one meanwhile.
       if (target === undefined) return
       const goesOn = await this.#step(item, owed, target, sending)
-      if (!goesOn || this.#deps.isOpenForWriting(ino)) return
+      if (!goesOn || this.#isOpen(ino)) return
     }
     throw new Fault('stale-content', 'It is being changed at the other organization all the time')
   }
@@ -410,8 +415,10 @@ export class ItemSender {
   // --- versions ---
 
   async #sendVersion(item: ItemRecord, owed: Owed, target: Target, sending: Sending): Promise<boolean> {
-    const { writer, store } = this.#deps
+    const { writer, store, sentOpen } = this.#deps
     const key = { ...target.library.root, item: item.remoteId }
+    const before = sentOpen.of(item.ino)
+    if (before !== undefined) return this.#isOpen(item.ino) ? false : this.#settleClosed(item, before)
     let content: UnsentContent | undefined
     try {
       content = await this.#open(item, owed, sending)
@@ -471,11 +478,23 @@ export class ItemSender {
     sending.readsFile = true
     const checkStill = () => {
       sending.signal.throwIfAborted()
-      if (this.#deps.isOpenForWriting(item.ino)) throw new Fault('cancelled', 'The file is being changed')
+      const use = this.#deps.openForWriting(item.ino)
+      if (use !== undefined && !isWhole(use, 0, this.#deps.now())) {
+        throw new Fault('cancelled', 'A program is writing to the file')
+      }
     }
-    return await this.#deps.bytes.open(item, owed, sending.signal, checkStill, () => {
-      sending.readsFile = false
+    return await this.#deps.bytes.open(item, owed, {
+      signal: sending.signal,
+      isOpen: () => this.#isOpen(item.ino),
+      checkStill,
+      detached: () => {
+        sending.readsFile = false
+      },
     })
+  }
+
+  #isOpen(ino: Ino): boolean {
+    return this.#deps.openForWriting(ino) !== undefined
   }
 
   #progress(owed: Owed, { hash, source }: UnsentContent, sending: Sending) {
@@ -499,17 +518,21 @@ export class ItemSender {
     answer: DriveItem,
     wasNew: boolean,
   ): boolean {
-    const { store, cachePath, isOpenForWriting, onTrouble } = this.#deps
+    const { store, cachePath, onTrouble } = this.#deps
     const { ino, library } = item
     const isVerbatim =
       answer.size === content.source.size && (answer.quickXorHash ?? content.hash) === content.hash
     if (!isVerbatim && !isRewritten(item.name)) return this.#refuse(item, place, answer, wasNew)
-    const isUnchanged = content.isUnchanged() && !isOpenForWriting(ino)
-    const revision = isUnchanged ? owed.revision : undefined
+    const isUnchanged = content.isUnchanged()
+    const whileOpen = this.#isOpen(ino)
+    // As long as a program may go on writing, the file is the dirty one, and its node the same.
+    const revision = isUnchanged && !whileOpen ? owed.revision : undefined
     let generation: number | undefined
     const changes = store.changeSent(this.#deps.now(), edit => {
-      generation = edit.contentSent({ ino, library, place, wasNew, answer, revision, isVerbatim })
+      const sent = { ino, library, place, wasNew, answer, revision, isVerbatim, whileOpen }
+      generation = edit.contentSent(sent)
     })
+    if (isUnchanged && whileOpen) this.#keepOpen(ino, content, answer, isVerbatim)
     if (!isVerbatim) onTrouble('rewritten-by-service', new Fault('corrupt-content', item.name))
     if (generation !== undefined) this.#keepLocal(ino, generation, isVerbatim && answer.size > 0, cachePath)
     this.#deps.onChanges(changes)
@@ -517,13 +540,42 @@ export class ItemSender {
   }
 
   #settleAsBase(item: ItemRecord, owed: Owed, content: UnsentContent): boolean {
-    const { store, cachePath, isOpenForWriting, onChanges, now } = this.#deps
-    if (!content.isUnchanged() || isOpenForWriting(item.ino)) return false
+    const { store, cachePath, onChanges, now } = this.#deps
+    if (!content.isUnchanged()) return false
+    if (this.#isOpen(item.ino)) {
+      const { remoteId: id, size, modified, quickXorHash, cTag } = item
+      const answer = { id, size, modified: owed.base.modified ?? modified, quickXorHash, cTag }
+      this.#keepOpen(item.ino, content, answer, true)
+      return false
+    }
     let generation: number | undefined
     const changes = store.changeSent(now(), edit => {
       generation = edit.contentIsAsBase(item.ino, owed.revision)
     })
     if (generation !== undefined) this.#keepLocal(item.ino, generation, content.source.size > 0, cachePath)
+    onChanges(changes)
+    return generation !== undefined
+  }
+
+  /** The service has what the file has, and programs have it open still. */
+  #keepOpen(
+    ino: Ino,
+    { opened, writes, source }: UnsentContent,
+    answer: AnswerOfContent,
+    isVerbatim: boolean,
+  ): void {
+    this.#deps.sentOpen.keep(ino, { opened, writes, answer, isVerbatim, sentTime: source.modified })
+  }
+
+  /** What was sent while programs had it open is closed, and was not changed since: nothing is sent again. */
+  #settleClosed({ ino }: ItemRecord, { answer, sentTime, isVerbatim }: SentOpen): boolean {
+    const { store, cachePath, sentOpen, onChanges, now } = this.#deps
+    let generation: number | undefined
+    const changes = store.changeSent(now(), edit => {
+      generation = edit.closedAsSent(ino, answer, sentTime, isVerbatim)
+    })
+    if (generation !== undefined) this.#keepLocal(ino, generation, isVerbatim && answer.size > 0, cachePath)
+    sentOpen.drop(ino)
     onChanges(changes)
     return generation !== undefined
   }

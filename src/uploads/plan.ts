@@ -1,13 +1,12 @@
 import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName, foldedName } from '../model/item-name.js'
 import { looksHalfWritten } from '../model/local-name.js'
+import type { OpenForWriting } from '../model/open-for-writing.js'
+import { nextVersionAt, QUIET, settledAt, wholeAt, type VersionPace } from '../model/save-pace.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import type { Owed, OwedDeletion } from '../store/owed-table.js'
 
-/** Programs save in several steps: nothing is sent before it has been left alone for so long. */
-export const SETTLING: Milliseconds = 2_000
-
-/** The same of what may be half of a file, by its name. */
+/** What may be half of a file, by its name, is left alone for so long. */
 export const HALF_WRITTEN: Milliseconds = 60_000
 
 // The clock was set back: what seems to be so far ahead is not.
@@ -27,14 +26,25 @@ export type Task =
 /**
  * Why something is not sent now.
  *
- * `sending`: it is being sent. `open`: a program has it open for writing. `settling`: it has just been changed. `young`: the same, for
- * longer, because a program may not have given it its name yet. `later`: it
- * could not be sent, and will be tried again. `folder`: its folder goes first. `name`: what has its name over there goes first.
- * `order`: what was done before goes first. `held`: somebody is asked first, because so many are to be deleted. `stays`: it
- * never goes.
+ * `sending`: it is being sent. `open`: a program has it open for writing, and has not said that it is whole, nor left it alone for
+ * long. `sent`: it was sent as it is, and a program has it open for writing. `paced`: versions of it were sent just before.
+ * `settling`: it has just been changed. `young`: the same, for longer, because a program may not have given it its name yet. `later`: it could not be sent, and will be tried again. `folder`: its folder goes first.
+ * `name`: what has its name over there goes first. `order`: what was done before goes first. `held`: somebody is asked first,
+ * because so many are to be deleted. `stays`: it never goes.
  */
 export type Waiting =
-  'sending' | 'open' | 'settling' | 'young' | 'later' | 'folder' | 'name' | 'order' | 'held' | 'stays'
+  | 'sending'
+  | 'open'
+  | 'sent'
+  | 'paced'
+  | 'settling'
+  | 'young'
+  | 'later'
+  | 'folder'
+  | 'name'
+  | 'order'
+  | 'held'
+  | 'stays'
 
 export interface Situation {
   /** The longest owed first. */
@@ -47,8 +57,13 @@ export interface Situation {
   readonly now: Milliseconds
   /** See {@link SETTLING}; 0 when somebody waits. */
   readonly settling: Milliseconds
-  /** A program has it open for writing. */
-  readonly isOpen: (ino: Ino) => boolean
+  /** `undefined`: no program has it open for writing. */
+  readonly openForWriting: (ino: Ino) => OpenForWriting | undefined
+  /** The service has the bytes that it has here, although programs have had it open for writing since. */
+  readonly isSent: (ino: Ino) => boolean
+  /** How many copies of an open file in a row were in vain, because it was written to meanwhile. */
+  readonly abandoned: (ino: Ino) => number
+  readonly paceOf: (item: ItemRecord) => VersionPace | undefined
   readonly isSending: (ino: Ino) => boolean
   readonly isDeleting: (deletion: number) => boolean
   /** Until when nothing of a library can be sent; or nothing that needs space there. */
@@ -144,12 +159,12 @@ class Planner {
   }
 
   #waitingOf(row: Owed): Waiting | undefined {
-    const { isSending, isOpen, settling, limit } = this.#situation
+    const { isSending, limit } = this.#situation
     const { ino } = row
     if (row.staysHere) return 'stays'
     if (isSending(ino)) return 'sending'
-    if (this.#isBefore(row.changed + settling, settling)) return 'settling'
-    if (isOpen(ino)) return 'open'
+    const changing = this.#isChanging(row)
+    if (changing !== undefined) return changing
     const isLater = this.#isLater(row, row.isNew || row.content)
     // Enough is known.
     if (!isLater && this.#tasks.length >= limit) return undefined
@@ -163,6 +178,7 @@ class Planner {
     if (folder === 'stays') return 'stays'
     if (isLater) return 'later'
     if (folder === 'waits') return 'folder'
+    if (this.#isPaced(row, item)) return 'paced'
     return row.isNew || row.place ? this.#waitsForName(row, item) : undefined
   }
 
@@ -170,6 +186,33 @@ class Planner {
   #isYoung(row: Owed, item: ItemRecord): boolean {
     if (item.kind !== 'file' || !(row.isNew || row.place) || this.#situation.settling === 0) return false
     return looksHalfWritten(item.name) && this.#isBefore(row.changed + HALF_WRITTEN, HALF_WRITTEN)
+  }
+
+  /** Programs are at work on it. */
+  #isChanging(row: Owed): 'open' | 'sent' | 'settling' | undefined {
+    const { settling, openForWriting, isSent, abandoned, now } = this.#situation
+    if (!row.content) return this.#isBefore(row.changed + settling, settling) ? 'settling' : undefined
+    const use = openForWriting(row.ino)
+    if (use !== undefined && !row.place && isSent(row.ino)) {
+      // Nobody tells of what is written from now on, before the program says that it is whole.
+      this.#isBefore(now + QUIET, QUIET)
+      return 'sent'
+    }
+    const changed = Math.max(row.changed, use?.writtenAt ?? 0)
+    if (this.#isBefore(settledAt(changed, row.since, settling), settling)) return 'settling'
+    return use && this.#isBefore(wholeAt(use, abandoned(row.ino)), QUIET) ? 'open' : undefined
+  }
+
+  /** Nobody needs every one of the versions that a program saves by itself. */
+  #isPaced({ ino, content, changed, isNew }: Owed, item: ItemRecord): boolean {
+    const { settling, openForWriting, isSent, paceOf } = this.#situation
+    // Somebody waits; or nothing would be sent.
+    if (settling === 0 || !content || isNew || isSent(ino)) return false
+    const pace = paceOf(item)
+    if (pace === undefined) return false
+    const use = openForWriting(ino)
+    const next = nextVersionAt(pace, Math.max(changed, use?.writtenAt ?? 0), use !== undefined)
+    return this.#isBefore(next, LONGEST_WAIT)
   }
 
   /** Whether the folders that lead to it are there. */

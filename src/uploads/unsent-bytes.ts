@@ -33,10 +33,24 @@ export interface UnsentBytesDeps {
   readonly hashBytes: (bytes: Uint8Array) => string
 }
 
+/** Whoever reads the bytes of a file that programs may write to. */
+export interface Reading {
+  readonly signal: AbortSignal
+  /** Programs have it open for writing, and may go on at any moment: what is sent is a copy. */
+  readonly isOpen: () => boolean
+  /** @throws {Fault} `cancelled`: a program is writing to it, what would be read is not whole; the signal's reason */
+  readonly checkStill: () => void
+  /** Nothing is read from the file any more: whatever becomes of it does not matter. */
+  readonly detached: () => void
+}
+
 /** The bytes of one item as they are at one moment. To be closed. */
 export interface UnsentContent {
   readonly hash: string
   readonly source: UploadSource
+  readonly opened: OpenDirty
+  /** {@link DirtyFile.writes} when these were the bytes of the file. */
+  readonly writes: number
   /** They are still what the file has. */
   isUnchanged(): boolean
   close(): void
@@ -51,47 +65,57 @@ export class UnsentBytes {
   }
 
   /**
-   * Completes the file from its base and looks at it.
+   * Completes the file from its base and looks at it, or at a copy of it.
    *
-   * @param checkStill throws when the item is changing
-   * @param inMemory called when nothing is read from the file any more
-   * @throws {Fault} what the base cannot be had for; `local-io`, `disk-full`
+   * @throws {Fault} what the base cannot be had for; `local-io`, `disk-full`; as `reading.checkStill`
    */
-  async open(
-    item: ItemRecord,
-    owed: Owed,
-    signal: AbortSignal,
-    checkStill: () => void,
-    inMemory: () => void,
-  ): Promise<UnsentContent> {
-    const opened = this.#deps.dirty.open(item.ino, owed.base.size)
+  async open(item: ItemRecord, owed: Owed, reading: Reading): Promise<UnsentContent> {
+    const { dirty, hashBytes, hashFile } = this.#deps
+    const opened = dirty.open(item.ino, owed.base.size)
+    const giveBack = [() => dirty.release(opened)]
     try {
-      await this.#complete(opened, item, owed, signal)
-      checkStill()
+      await this.#complete(opened, item, owed, reading.signal)
+      reading.checkStill()
+      dirty.noticeMapping(opened)
       const { file } = opened
-      const { size, revision } = file
-      const modified: Milliseconds = size === item.size ? item.modified : file.modified
-      const close = () => this.#deps.dirty.release(opened)
-      const isUnchanged = () => file.revision === revision
-      if (size < SMALL) {
-        const bytes = file.read({ start: 0, end: size })
-        inMemory()
-        const read = ({ start, end }: ByteRange) => Promise.resolve(bytes.subarray(start, end))
-        return { hash: this.#deps.hashBytes(bytes), source: { size, modified, read }, isUnchanged, close }
+      const writes = file.writes()
+      const isUnchanged = () => {
+        dirty.noticeMapping(opened)
+        return file.writes() === writes
       }
       const check = () => {
-        checkStill()
+        reading.checkStill()
         if (!isUnchanged()) throw new Fault('cancelled', 'The file is being changed')
       }
-      const hash = await this.#deps.hashFile(opened.fd, size, signal)
+      // From here on the time of the file tells whether a mapping writes.
+      if (opened.isTakenOver) await dirty.sync(opened)
+      const { size } = file
+      const modified: Milliseconds = size === item.size ? item.modified : file.modified
+      const close = () => giveBack.forEach(each => each())
+      const content = { opened, writes, isUnchanged, close }
+      if (size < SMALL) {
+        const bytes = file.read({ start: 0, end: size })
+        check()
+        reading.detached()
+        const read = ({ start, end }: ByteRange) => Promise.resolve(bytes.subarray(start, end))
+        return { ...content, hash: hashBytes(bytes), source: { size, modified, read } }
+      }
+      if (reading.isOpen()) {
+        const copy = await dirty.snapshot(opened, check)
+        giveBack.push(() => copy.close())
+        reading.detached()
+        const hash = await hashFile(copy.fd, size, reading.signal)
+        return { ...content, hash, source: { size, modified, read: range => copy.read(range) } }
+      }
+      const hash = await hashFile(opened.fd, size, reading.signal)
       check()
       const read = async (range: ByteRange) => {
         check()
         return Promise.resolve(file.read(range))
       }
-      return { hash, source: { size, modified, read }, isUnchanged, close }
+      return { ...content, hash, source: { size, modified, read } }
     } catch (failure) {
-      this.#deps.dirty.release(opened)
+      giveBack.forEach(each => each())
       throw failure
     }
   }

@@ -3,7 +3,9 @@ import { withDeadline } from '../concurrency/deadline.js'
 import type { DirtyFiles } from '../dirty/dirty-files.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
+import type { OpenForWriting } from '../model/open-for-writing.js'
 import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.js'
+import { isWhole, SETTLING } from '../model/save-pace.js'
 import { delayAfter, needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
 import { heirOf } from '../store/local-edit.js'
@@ -15,9 +17,10 @@ import { DeletionSender, type GivenBack } from './deletion-sender.js'
 import { hindranceOf } from './hindrance.js'
 import { exportUnsent, type Exported } from './export-unsent.js'
 import { ItemSender, type Conflict, type Sending } from './item-sender.js'
-import { planOf, SETTLING, type Plan, type Task, type Waiting } from './plan.js'
+import { planOf, type Plan, type Task, type Waiting } from './plan.js'
+import { SentWhileOpen } from './sent-while-open.js'
 import { TaskQueue } from './task-queue.js'
-import { UnsentBytes, type BaseContents } from './unsent-bytes.js'
+import { SMALL, UnsentBytes, type BaseContents } from './unsent-bytes.js'
 
 /** As Microsoft's own client has it for the other direction (`LocalMassDeleteFileDeleteThreshold`). */
 export const MASS_DELETION = 200
@@ -65,13 +68,16 @@ export interface UploaderDeps {
 export interface UploadsOwner {
   /** The store has been changed. */
   changed(changes: readonly ItemChange[]): void
-  isOpenForWriting(ino: Ino): boolean
   /**
    * Makes the content that the service has of a file a change of ours, with all of its bytes; nothing where that was changed here
    * before. What is not local is downloaded.
    * @throws {Fault} as `Hydrator.ensure`; the signal's reason
    */
   ownContent(ino: Ino, signal: AbortSignal): Promise<void>
+  /** `undefined`: no program has it open for writing. */
+  openForWriting(ino: Ino): OpenForWriting | undefined
+  /** What was written into it while it is open shall be noted in the store. @throws {Fault} as the store; `local-io` */
+  noteWritten(ino: Ino): void
 }
 
 /** What of one item is owed. */
@@ -90,6 +96,8 @@ export interface OwedStatus {
   /** Why it could not be sent the last time. */
   readonly hindrance: Hindrance | undefined
   readonly needsAttention: boolean
+  /** Who has it open for writing, while its content waits. */
+  readonly openedBy: OpenForWriting | undefined
   /** When it is tried again, if nothing happens before. */
   readonly nextAttempt: Milliseconds | undefined
   readonly since: Milliseconds
@@ -148,9 +156,13 @@ export class Uploader {
   readonly #closed = new AbortController()
   readonly #idlers = new Set<() => void>()
   readonly #watchers = new Set<() => void>()
+  readonly #sentOpen: SentWhileOpen
+  /** Copies of open files that were in vain, in a row. */
+  readonly #abandoned = new Map<Ino, number>()
   #owner: UploadsOwner = {
     changed: () => undefined,
-    isOpenForWriting: () => false,
+    openForWriting: () => undefined,
+    noteWritten: () => undefined,
     ownContent: () => Promise.reject(new Error('nobody has the files')),
   }
   #running: Promise<void> | undefined
@@ -165,6 +177,7 @@ export class Uploader {
     const { store, dirty, base, hashFile, hashBytes, writer, folders, clock, onTrouble } = deps
     const now = () => clock.now()
     const onChanges = (changes: readonly ItemChange[]) => this.#owner.changed(changes)
+    this.#sentOpen = new SentWhileOpen({ dirty, store })
     this.#items = new ItemSender({
       store,
       dirty,
@@ -173,8 +186,9 @@ export class Uploader {
       hostName: hostPart(deps.hostName),
       now,
       cachePath: deps.cachePath,
-      isOpenForWriting: ino => this.#owner.isOpenForWriting(ino),
       ownContent: (ino, signal) => this.#owner.ownContent(ino, signal),
+      openForWriting: ino => this.#owner.openForWriting(ino),
+      sentOpen: this.#sentOpen,
       onChanges,
       onConflict: deps.onConflict,
       onTrouble,
@@ -218,6 +232,24 @@ export class Uploader {
   /** Something new is owed. */
   wake(): void {
     this.#planBy(this.#deps.clock.now() + (this.#waitingFor > 0 ? HURRIED : SETTLING))
+  }
+
+  /** No program has it open for writing any more. */
+  closed(ino: Ino): void {
+    this.#abandoned.delete(ino)
+    // It may have been written to until now.
+    const job = this.#jobs.get(ino)
+    if (job !== undefined) job.isOvertaken = true
+    const { owed } = this.#deps.store
+    const row = owed.of(ino)
+    // The copy for which there was no room is not needed any more.
+    if (row?.hindrance?.code === 'disk-full') owed.setAttempts(ino, { ...row, notBefore: 0 })
+    this.wake()
+  }
+
+  /** The service has its bytes, although its content is owed: a program has it open for writing, and may change it at any moment. */
+  isSent(ino: Ino): boolean {
+    return this.#sentOpen.of(ino) !== undefined
   }
 
   /** Whatever waits for a better time is tried now: the network is back, somebody has signed in. */
@@ -321,6 +353,7 @@ export class Uploader {
         size: item?.size ?? 0,
         sent: job?.sentBytes ?? 0,
         waiting: plan.waiting.get(ino),
+        openedBy: row.content && !row.staysHere ? this.#owner.openForWriting(ino) : undefined,
         ...reasonOf(row, closure, now),
         since: row.since,
       }
@@ -336,6 +369,7 @@ export class Uploader {
         size: 0,
         sent: 0,
         waiting: plan.waitingDeletions.get(row.number),
+        openedBy: undefined,
         ...reasonOf(row, this.#closureOf(library, false, now), now),
         since: row.since,
       }
@@ -363,7 +397,7 @@ export class Uploader {
     try {
       report()
       await this.#idle(signal)
-      return this.status().filter(each => each.waiting !== 'stays')
+      return this.status().filter(isUnsent)
     } finally {
       this.#watchers.delete(report)
       this.#waitingFor--
@@ -392,6 +426,8 @@ export class Uploader {
       )
     } catch (failure) {
       onTrouble('uploads-not-ended', failure)
+    } finally {
+      this.#sentOpen.close()
     }
   }
 
@@ -434,6 +470,7 @@ export class Uploader {
   #replan(): void {
     const began = performance.now()
     this.#settleNames()
+    this.#sentOpen.sweep()
     const plan = this.#plan(TASKS_PLANNED)
     const { libraries } = this.#deps.store
     this.#queue.fill(plan.tasks, library => libraries.byId(library)?.root.tenant)
@@ -469,7 +506,10 @@ export class Uploader {
       hasHeir: item => heirOf(store.items, store.owed, item) !== undefined,
       now,
       settling: this.#waitingFor > 0 ? 0 : SETTLING,
-      isOpen: ino => this.#owner.isOpenForWriting(ino),
+      openForWriting: ino => this.#owner.openForWriting(ino),
+      isSent: ino => this.isSent(ino),
+      abandoned: ino => this.#abandoned.get(ino) ?? 0,
+      paceOf: item => store.versionPaces.of(item.library, item.remoteId),
       isSending: ino => this.#jobs.has(ino),
       isDeleting: number => this.#deleting.has(number),
       closedUntil: (library, needsSpace) => this.#closureOf(library, needsSpace, now)?.until,
@@ -518,23 +558,26 @@ export class Uploader {
     }
     const { ino, revision, library, isNew, content } = task.owed
     const isSame = store.owed.of(ino)?.revision === revision && !this.#jobs.has(ino)
-    if (!isSame || this.#owner.isOpenForWriting(ino)) return false
+    if (!isSame) return false
+    const use = content ? this.#owner.openForWriting(ino) : undefined
+    if (use !== undefined && !isWhole(use, this.#abandoned.get(ino) ?? 0, now)) return false
     return this.#closureOf(library, isNew || content, now) === undefined
   }
 
   #sendItem(task: Task & { readonly kind: 'item' }): void {
     const { ino, library } = task.owed
     const { store } = this.#deps
-    const before = this.#owedOf(ino)
     const job = new Job(library, this.#closed.signal, this.#outdated.get(ino))
     this.#jobs.set(ino, job)
     const work = async () => {
-      await this.#items.send(ino, task.aside, job)
+      this.#owner.noteWritten(ino)
+      const before = this.#owedOf(ino)
+      await this.#sendCounting(ino, task.aside, job)
       this.#outdated.delete(ino)
       this.#succeeded(library, task.owed.content)
       const left = this.#owedOf(ino)
       if (left === undefined || left !== before) return
-      if (job.isOvertaken || this.#owner.isOpenForWriting(ino)) return
+      if (job.isOvertaken || this.#owner.openForWriting(ino) !== undefined) return
       throw new Fault('stale-content', 'Sending this has changed nothing')
     }
     const noteFailure = (failure: Fault) => {
@@ -545,6 +588,19 @@ export class Uploader {
       this.#jobs.delete(ino)
       this.#ended(task)
     })
+  }
+
+  async #sendCounting(ino: Ino, aside: boolean, job: Job): Promise<void> {
+    try {
+      await this.#items.send(ino, aside, job)
+      this.#abandoned.delete(ino)
+    } catch (failure) {
+      // What fits into memory is read at once, and costs nothing.
+      const isCopied = (this.#deps.store.items.byIno(ino)?.size ?? 0) >= SMALL
+      if (isCopied && isFault(failure, 'cancelled') && this.#owner.openForWriting(ino) !== undefined)
+        this.#abandoned.set(ino, (this.#abandoned.get(ino) ?? 0) + 1)
+      throw failure
+    }
   }
 
   #sendDeletion(task: Task & { readonly kind: 'deletion' }): void {
@@ -661,6 +717,11 @@ export class Uploader {
       this.retry()
     })
   }
+}
+
+/** Whether the service has not been told all of it, and is to be. */
+export function isUnsent({ waiting }: Pick<OwedStatus, 'waiting'>): boolean {
+  return waiting !== 'stays' && waiting !== 'sent'
 }
 
 function whatOf(row: Pick<Owed, 'isNew' | 'content' | 'place'>): OwedStatus['what'] {

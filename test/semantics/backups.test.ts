@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { Fault, type FaultCode } from '../../src/model/fault.js'
-import { SETTLING } from '../../src/uploads/plan.js'
+import { SETTLING } from '../../src/model/save-pace.js'
 import { aWhile, CALLER, fileItem, forever, pattern, startWorld, until } from './drive-world.js'
 import type { Step } from './fake-service.js'
 import { converges, restart, startWith, type UploadsWorld } from './uploads-world.js'
@@ -195,12 +195,11 @@ t.test('the renaming has been sent when the new file is made: it was one', async
 t.test('the new file is being written when the renaming could be sent', async t => {
   const { world, id } = await startWithOne(t)
   save(world, 'half')
-  const { ino } = world.item('a')
-  world.opened.add(ino)
+  world.hold('a')
   world.clock.advance(SETTLING)
   await aWhile()
   world.write('a', 'new')
-  world.opened.delete(ino)
+  world.letGo('a')
   await converges(t, world, kept)
   t.equal(idOf(world, 'a'), id)
 })

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
-import { DirtyFiles } from '../../src/dirty/dirty-files.js'
+import { DirtyFiles, type OpenDirty } from '../../src/dirty/dirty-files.js'
 import { PlainDirtyFile } from '../../src/dirty/plain-dirty-file.js'
 import { LocalWriter } from '../../src/fs/local-writer.js'
 import { recoverUnsent } from '../../src/fs/recover-unsent.js'
@@ -9,8 +9,9 @@ import { hashBytes, hashFileInSlices } from '../../src/hydration/hash-in-slices.
 import type { DirtyFile } from '../../src/model/dirty-file.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
 import { Fault } from '../../src/model/fault.js'
-import type { Bytes, Ino, ItemId, LibraryId, TenantId } from '../../src/model/ids.js'
+import type { Bytes, Ino, ItemId, LibraryId, Milliseconds, TenantId } from '../../src/model/ids.js'
 import type { NewLibrary } from '../../src/model/library.js'
+import type { OpenForWriting } from '../../src/model/open-for-writing.js'
 import type { ItemChange } from '../../src/store/item-change.js'
 import type { ItemRecord } from '../../src/store/item-record.js'
 import { Store } from '../../src/store/store.js'
@@ -32,6 +33,11 @@ export interface UploadsWorldOptions {
   readonly massDeletion?: number
 }
 
+interface Held {
+  readonly dirty: OpenDirty
+  readonly since: Milliseconds
+}
+
 /** One run of the program, without a kernel: what is done here, and what of it is sent to fake services. */
 export class UploadsWorld {
   readonly directory: string
@@ -49,7 +55,8 @@ export class UploadsWorld {
   readonly denied: LibraryId[] = []
   readonly troubles: string[] = []
   readonly changes: ItemChange[] = []
-  readonly opened = new Set<Ino>()
+  /** Files that a program has open for writing. */
+  readonly opened = new Map<Ino, Held>()
   /** Folders that had to be asked for. */
   readonly listedAgain: string[] = []
   readonly library: LibraryId
@@ -115,8 +122,12 @@ export class UploadsWorld {
     })
     this.uploader.belongsTo({
       changed: changes => void this.changes.push(...changes),
-      isOpenForWriting: ino => this.opened.has(ino),
       ownContent: ino => this.#ownContent(ino),
+      openForWriting: ino => this.#use(ino),
+      noteWritten: ino => {
+        const opened = this.dirty.opened(ino)
+        if (opened !== undefined) this.#noteOpen(opened)
+      },
     })
     this.writer.tells(this.uploader)
     this.uploader.start()
@@ -158,6 +169,67 @@ export class UploadsWorld {
     const opened = this.writer.beginContent(item, { takeOver: cached })
     change(opened.file)
     this.#note(opened)
+  }
+
+  /** A program opens it for writing and keeps it open; it is made where it is not there. */
+  hold(path: string, size: 'as it is' | 'empty' = 'as it is'): Ino {
+    const known = this.find(path)
+    const since = this.clock.now()
+    if (known === undefined) {
+      const { parent, name } = this.#split(path)
+      const made = this.writer.create(parent, name, 'file', 0o644)
+      if (made.dirty === undefined) throw new Error('a file without bytes')
+      this.opened.set(made.item.ino, { dirty: made.dirty, since })
+      return made.item.ino
+    }
+    if (this.store.owed.of(known.ino)?.content === true) this.writer.beforeWriting(known.ino)
+    const dirty = this.writer.beginContent(known, size === 'empty' ? 'empty' : 'over-base')
+    this.opened.set(known.ino, { dirty, since })
+    return known.ino
+  }
+
+  /** That program writes; nobody hears of it. */
+  writeOpen(path: string, offset: Bytes, bytes: string | Uint8Array): void {
+    this.#held(path).dirty.file.write(offset, Buffer.from(bytes))
+  }
+
+  async fsync(path: string): Promise<void> {
+    const { dirty } = this.#held(path)
+    const writes = dirty.file.writes()
+    this.#noteOpen(dirty)
+    await this.dirty.sync(dirty)
+    dirty.file.saved = writes
+    this.uploader.wake()
+  }
+
+  /** It closes the file. */
+  letGo(path: string): void {
+    const { ino } = this.item(path)
+    const { dirty } = this.#held(path)
+    this.opened.delete(ino)
+    this.#noteOpen(dirty)
+    this.dirty.release(dirty)
+    this.uploader.closed(ino)
+  }
+
+  #held(path: string): Held {
+    const held = this.opened.get(this.item(path).ino)
+    if (held === undefined) throw new Error(`${path} is not open`)
+    return held
+  }
+
+  #noteOpen(dirty: OpenDirty): void {
+    if (dirty.file.noted === dirty.file.revision) return
+    this.writer.noteContent(dirty)
+    dirty.file.noted = dirty.file.revision
+  }
+
+  #use(ino: Ino): OpenForWriting | undefined {
+    const held = this.opened.get(ino)
+    if (held === undefined) return undefined
+    const { file } = held.dirty
+    const { writtenAt, saved } = file
+    return { program: 'editor', pid: 4711, since: held.since, writtenAt, isSaved: saved === file.writes() }
   }
 
   mkdir(path: string): void {

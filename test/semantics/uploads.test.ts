@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Fault } from '../../src/model/fault.js'
 import type { Ino, TenantId } from '../../src/model/ids.js'
+import { SETTLING } from '../../src/model/save-pace.js'
 import { patienceWith } from '../../src/model/upload-patience.js'
-import { SETTLING } from '../../src/uploads/plan.js'
 import { aWhile, until } from './drive-world.js'
 import { shown, type Step } from './fake-service.js'
 import { converges, forever, restart, startUploads, startWith, type UploadsWorld } from './uploads-world.js'
@@ -82,13 +82,13 @@ t.test('nothing goes before it has been left alone for two seconds', async t => 
   t.same(world.service.tree(), { a: '2' })
 })
 
-t.test('nothing goes that a program has open for writing', async t => {
+t.test('nothing goes that a program is writing to', async t => {
   const world = startUploads(t)
-  const ino = world.write('a', 'half')
-  world.opened.add(ino)
-  t.match(await world.send(), [{ ino, waiting: 'open' }])
+  const ino = world.hold('a')
+  world.writeOpen('a', 0, 'half')
+  t.match(await world.send(), [{ ino, waiting: 'open', openedBy: { program: 'editor', pid: 4711 } }])
   t.same(world.service.log, [])
-  world.opened.delete(ino)
+  world.letGo('a')
   await converges(t, world, { a: 'half' })
 })
 

@@ -663,15 +663,17 @@ t.test('the uploader is stopped before a change, and woken behind it', async t =
   world.writer.tells({
     stop: ino => void events.push(`stop ${ino} ${world.store.owed.of(ino)?.revision ?? 0}`),
     wake: () => void events.push('wake'),
+    closed: () => void events.push('closed'),
+    isSent: () => false,
   })
   const { ino } = await itemOf(world, 'a.txt')
   const file = await opened(world, 'a.txt')
-  t.ok(world.drive.isOpenForWriting(ino))
+  t.match(world.drive.openForWriting(ino), { pid: CALLER.pid })
   await writeTo(world, file, 'new')
   t.same(events, [`stop ${ino} 0`, 'wake'])
   close(world, file)
-  t.notOk(world.drive.isOpenForWriting(ino))
-  t.equal(events.at(-1), 'wake')
+  t.equal(world.drive.openForWriting(ino), undefined)
+  t.equal(events.at(-1), 'closed')
   events.length = 0
   world.store.owed.setSession(ino, { url: 'https://contoso.sharepoint.com/session', expires: 1 })
   const again = await opened(world, 'a.txt')

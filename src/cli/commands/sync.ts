@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { UnsentItem, UnsentReport } from '../../control/answers.js'
+import type { OpenedBy, UnsentItem, UnsentReport } from '../../control/answers.js'
 import { EXIT } from '../exit-code.js'
 import { count, formatAge, formatBytes, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
@@ -57,11 +57,18 @@ export function unsentLines({ items, total, bytes }: UnsentReport, now: number):
   ]
 }
 
-function stateOf({ state, size, sentBytes, nextAttempt }: UnsentItem, now: number): string {
+/** Of a file that a program has open for writing. */
+export function openedLine({ program, pid, since }: OpenedBy): string {
+  const time = new Date(since).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+  return `open for writing by ${program}${pid === 0 ? '' : ` (${pid})`} since ${time}`
+}
+
+function stateOf({ state, size, sentBytes, openedBy, nextAttempt }: UnsentItem, now: number): string {
   if (state === 'held') return 'held: you are asked first'
   if (state === 'sending') {
     return size === 0 ? 'sending' : `sending, ${formatBytes(sentBytes)} of ${formatBytes(size)}`
   }
+  if (openedBy !== undefined) return openedLine(openedBy)
   if (nextAttempt === undefined || nextAttempt <= now) return 'waiting'
   return `waiting, again in ${count(Math.ceil((nextAttempt - now) / 1000), 'second')}`
 }

@@ -2,11 +2,13 @@ import t from 'tap'
 import type { Ino, ItemId, LibraryId } from '../../../src/model/ids.js'
 import { isLocalId, type ItemRecord } from '../../../src/store/item-record.js'
 import { NO_BASE, type Owed, type OwedDeletion } from '../../../src/store/owed-table.js'
-import { planOf, SETTLING, type Plan, type Situation } from '../../../src/uploads/plan.js'
+import { QUIET, SETTLING } from '../../../src/model/save-pace.js'
+import { planOf, type Plan, type Situation } from '../../../src/uploads/plan.js'
 
 const NOW = 1_000_000_000
 const LIBRARY = 1 as LibraryId
 const ROOT = 1 as Ino
+const BUSY = { program: 'editor', pid: 7, since: NOW - 20_000, writtenAt: NOW - 10_000, isSaved: false }
 
 /** Items are given as `ino: [remote id, parent, name, kind]`. */
 type Rows = Readonly<Record<number, readonly [id: string, parent: number, name: string, kind?: 'folder']>>
@@ -45,7 +47,10 @@ function world(rows: Rows, owed: readonly Owed[], more: Partial<Situation> = {})
     hasHeir: () => false,
     now: NOW,
     settling: SETTLING,
-    isOpen: () => false,
+    openForWriting: () => undefined,
+    isSent: () => false,
+    abandoned: () => 0,
+    paceOf: () => undefined,
     isSending: () => false,
     isDeleting: () => false,
     closedUntil: () => undefined,
@@ -119,7 +124,7 @@ function names(plan: Plan): string[] {
 }
 
 t.test('what was left alone for long enough goes; what was not says when', t => {
-  const fresh = row(2, { content: true, changed: NOW - 500 })
+  const fresh = row(2, { content: true, changed: NOW - 500, since: NOW - 500 })
   const plan = planOf(world({ 2: ['A', 1, 'a'], 3: ['B', 1, 'b'] }, [fresh, row(3, { content: true })]))
   t.same(names(plan), ['send 3'])
   t.equal(plan.waiting.get(2 as Ino), 'settling')
@@ -183,7 +188,7 @@ t.test('what a program writes, and what stays here, does not go; nor what is in 
     4: ['local:4', 1, '.#dir', 'folder'],
     5: ['local:5', 4, 'in it'],
   }
-  const plan = planOf(world(items, owed, { isOpen: ino => ino === 2 }))
+  const plan = planOf(world(items, owed, { openForWriting: ino => (ino === 2 ? BUSY : undefined) }))
   t.same(names(plan), [])
   t.same(
     [...plan.waiting],
@@ -194,7 +199,7 @@ t.test('what a program writes, and what stays here, does not go; nor what is in 
       [5, 'stays'],
     ],
   )
-  t.equal(plan.next, undefined)
+  t.equal(plan.next, BUSY.writtenAt + QUIET, 'who writes without saying so is looked at again')
   t.end()
 })
 

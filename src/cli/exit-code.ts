@@ -31,6 +31,7 @@ const EXIT_BY_CODE: Readonly<Record<ProblemCode, number>> = {
   'not-supported': EXIT.failed,
   locked: EXIT.refused,
   'quota-full': EXIT.refused,
+  'upload-held': EXIT.network,
   'file-too-large': EXIT.refused,
 
   offline: EXIT.network,

@@ -43,6 +43,8 @@ export interface Emulator {
   readonly world: World
   readonly faults: FaultBook
   readonly counters: Counters
+  /** Upload sessions that have not ended. */
+  readonly sessions: Pick<UploadSessions, 'list'>
   close(): Promise<void>
 }
 
@@ -124,6 +126,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     world,
     faults,
     counters,
+    sessions,
     close: async () => {
       await notifications.close()
       await server.close()

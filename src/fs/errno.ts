@@ -23,6 +23,7 @@ export const ERRNO_BY_CODE: Readonly<Record<FaultCode, number>> = {
   'not-supported': errno.ENOTSUP,
   // Checked out, or open for co-authoring: it will be allowed again.
   locked: errno.EBUSY,
+  'upload-held': errno.EBUSY,
   'quota-full': errno.EDQUOT,
   'file-too-large': errno.EFBIG,
 

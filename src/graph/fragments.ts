@@ -15,7 +15,7 @@ const UNIT: Bytes = 320 * 1024
 // What the documentation recommends for good lines.
 export const FIRST_FRAGMENT: Bytes = 32 * UNIT
 // Must be below 60 MiB. The larger, the less a line stands idle while an answer is on its way.
-const LARGEST_FRAGMENT: Bytes = 128 * UNIT
+export const LARGEST_FRAGMENT: Bytes = 128 * UNIT
 // What breaks off is sent again: fragments do not grow where that would take longer than this.
 const WELL_SENT: Milliseconds = 4_000
 

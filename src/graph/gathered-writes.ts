@@ -11,6 +11,7 @@ const BATCHES_AT_ONCE = 3
 interface Waiting {
   readonly request: WriteRequest
   readonly signal: AbortSignal
+  isUnderWay: boolean
   readonly resolve: (response: HttpResponse) => void
   readonly reject: (failure: unknown) => void
 }
@@ -33,7 +34,9 @@ export class GatheredWrites {
   }
 
   /**
-   * @param request with JSON, or without a body; whoever gives it up does not take it out of a request that is under way
+   * @param request with JSON, or without a body
+   * @param signal ends the wait for its turn. From then on the answer is waited for: it may have the address of something that
+   *   was made, and that nobody else could end
    * @throws {Fault} as {@link GraphClient.write}
    */
   async write(tenant: TenantId, request: WriteRequest, signal: AbortSignal): Promise<HttpResponse> {
@@ -43,9 +46,12 @@ export class GatheredWrites {
     let onAbort = () => {}
     try {
       return await new Promise<HttpResponse>((resolve, reject) => {
-        onAbort = () => reject(signal.reason as Error)
+        const waiting: Waiting = { request, signal, resolve, reject, isUnderWay: false }
+        onAbort = () => {
+          if (!waiting.isUnderWay) reject(signal.reason as Error)
+        }
         signal.addEventListener('abort', onAbort)
-        lane.waiting.push({ request, signal, resolve, reject })
+        lane.waiting.push(waiting)
         void this.#carry(tenant, lane)
       })
     } finally {
@@ -68,6 +74,7 @@ export class GatheredWrites {
   }
 
   async #send(tenant: TenantId, batch: readonly Waiting[]): Promise<void> {
+    for (const waiting of batch) waiting.isUnderWay = true
     const everybody = new AbortController()
     let left = batch.length
     const onAbort = () => {
@@ -75,7 +82,7 @@ export class GatheredWrites {
     }
     for (const { signal } of batch) signal.addEventListener('abort', onAbort)
     try {
-      const requests = batch.map(({ request }) => request)
+      const requests = batch.map(({ request }) => ({ ...request, heardOut: true }))
       const answers = await this.#graph.writeAll(tenant, requests, everybody.signal)
       for (const [i, { resolve, reject }] of batch.entries()) {
         const answer = answers[i]

@@ -66,6 +66,8 @@ export interface WriteRequest {
   /** JSON as a text; a file's content. */
   readonly body?: string | PieceBody
   readonly headers?: Readonly<Record<string, string>>
+  /** Once it has been sent its answer is waited for, whoever has given up: until then the signal counts, and the network's deadlines always. */
+  readonly heardOut?: boolean
 }
 
 interface Sent extends Omit<WriteRequest, 'method' | 'path'> {
@@ -164,7 +166,8 @@ export class GraphClient {
     const [only] = requests
     if (only !== undefined && requests.length === 1) return [await this.write(tenant, only, signal)]
     const body = batchOf(requests.map(partOf))
-    const answer = await this.write(tenant, { method: 'POST', path: '/$batch', body }, signal)
+    const heardOut = requests.some(request => request.heardOut === true)
+    const answer = await this.write(tenant, { method: 'POST', path: '/$batch', body, heardOut }, signal)
     const parts = partsOf(jsonObjectOf(answer, this.#deps.cloud.graphHost), requests.length)
     return await Promise.all(
       requests.map(async (request, i) => await this.#partAnswer(tenant, request, parts[i], signal)),
@@ -242,10 +245,12 @@ export class GraphClient {
 
   #send(
     url: string,
-    { method, headers, body }: Sent,
+    { method, headers, body, heardOut = false }: Sent,
     token: string,
-    signal: AbortSignal,
+    wanted: AbortSignal,
   ): Promise<HttpResponse> {
+    wanted.throwIfAborted()
+    const signal = heardOut ? new AbortController().signal : wanted
     const authorized = { accept: 'application/json', ...headers, authorization: `Bearer ${token}` }
     if (body === undefined) return this.#deps.http.send({ method, url, headers: authorized }, signal)
     const type = typeof body === 'string' ? 'application/json' : 'application/octet-stream'

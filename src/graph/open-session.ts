@@ -33,7 +33,8 @@ export class NameHeld extends Error {
 }
 
 /**
- * A new session for a target; or the file, where it turns out to be there already.
+ * A new session for a target, also where nobody wants it any more by the time that the service has answered; or the file, where
+ * it turns out to be there already.
  *
  * @throws {NameHeld}
  * @throws {Fault} as `RemoteWriter.upload`

@@ -42,7 +42,7 @@ export class SessionUpload {
   readonly #deps: SessionUploadDeps
   readonly #order: SessionUploadOrder
   readonly #signal: AbortSignal
-  #session: UploadSession | undefined
+  #expires: Milliseconds = 0
 
   constructor(deps: SessionUploadDeps, order: SessionUploadOrder, signal: AbortSignal) {
     this.#deps = deps
@@ -61,7 +61,9 @@ export class SessionUpload {
     for (let sessions = 0; item === undefined && sessions < MOST_NEW_SESSIONS; sessions++) {
       const opened = await openSession(this.#deps, this.#order, this.#signal)
       if ('there' in opened) return opened.there
+      // Before anything else: an address that nobody knows holds the name until the session ends by itself.
       this.#keep(opened.session)
+      this.#signal.throwIfAborted()
       item = await this.#through(opened.session, true)
     }
     if (item !== undefined) return item
@@ -87,51 +89,54 @@ export class SessionUpload {
       const end = await new Fragments(this.#deps, order, this.#signal).send(start)
       // Because it had done its work, and the answer was lost?
       const there = end.kind === 'over' ? await arrived.item(end) : undefined
-      this.#keep(undefined)
+      progress.ended(session)
       if (end.kind === 'over') return there
       progress.sent(source.size)
       return await itemOf(end.item)
     } catch (failure) {
-      return await this.#afterRefusal(url, failure)
+      return await this.#afterRefusal(session, url, failure)
     }
   }
 
-  async #afterRefusal(url: UploadUrl, failure: unknown): Promise<DriveItem> {
+  async #afterRefusal(session: UploadSession, url: UploadUrl, failure: unknown): Promise<DriveItem> {
     this.#signal.throwIfAborted()
     if (failure instanceof NetworkFault || !isFault(failure, ...FOR_GOOD)) throw failure
     const isSaidOfName = isFault(failure, 'name-taken', 'stale-content')
     const there = isSaidOfName ? await this.#order.arrived.item() : undefined
-    await this.#tryCancel(url)
-    this.#keep(undefined)
+    await this.#tryCancel(session, url)
     if (there === undefined) throw failure
     return there
   }
 
-  /** It ends by itself, later. */
-  async #tryCancel(url: UploadUrl): Promise<void> {
+  /** Where that fails, whoever keeps the sessions that are left ends it later. */
+  async #tryCancel(session: UploadSession, url: UploadUrl): Promise<void> {
+    const { progress } = this.#order
     try {
       await url.cancel(this.#signal)
+      progress.ended(session)
     } catch (failure) {
       this.#signal.throwIfAborted()
       if (!isFault(failure)) throw failure
+      progress.left(session)
     }
   }
 
   /** As long as it is not known to be over, its address is not forgotten. */
   async #endOutdated(): Promise<void> {
     const { tenant, progress } = this.#order
-    if (progress.outdated === undefined) return
-    await new UploadUrl(this.#deps, tenant, progress.outdated.url).cancel(this.#signal)
-    if (progress.session === undefined) progress.setSession(undefined)
+    for (const session of progress.outdated) {
+      await new UploadUrl(this.#deps, tenant, session.url).cancel(this.#signal)
+      progress.ended(session)
+    }
   }
 
   #prolong(session: UploadSession, expires: Milliseconds | undefined): void {
-    const known = this.#session?.expires ?? 0
-    if (expires !== undefined && Math.abs(expires - known) >= NOTEWORTHY) this.#keep({ ...session, expires })
+    const isNoteworthy = expires !== undefined && Math.abs(expires - this.#expires) >= NOTEWORTHY
+    if (isNoteworthy) this.#keep({ ...session, expires })
   }
 
-  #keep(session: UploadSession | undefined): void {
-    this.#session = session
+  #keep(session: UploadSession): void {
+    this.#expires = session.expires
     this.#order.progress.setSession(session)
   }
 }

@@ -7,7 +7,7 @@ import type { OrganizationNames } from '../model/organization-names.js'
 import type { ItemUpdate, RemoteWriter, UploadProgress, UploadSource, UploadTarget } from '../model/remote.js'
 import { isSameSecond, servableTime } from '../model/same-second.js'
 import { Arrived } from './arrived.js'
-import { FIRST_FRAGMENT } from './fragments.js'
+import { LARGEST_FRAGMENT } from './fragments.js'
 import { GatheredWrites } from './gathered-writes.js'
 import type { GraphClient, WriteRequest } from './graph-client.js'
 import { untilKnown, type WriteTiming } from './lost-answers.js'
@@ -68,8 +68,12 @@ export class GraphWriter implements RemoteWriter {
       return await new SessionUpload(deps, order, signal).run()
     } catch (failure) {
       if (!(failure instanceof NameHeld)) throw failure
-      if (source.size <= FIRST_FRAGMENT) return await inOneRequest()
-      throw new Fault('locked', 'An upload of this file that broke off has not ended yet', { cause: failure })
+      // What would go in one fragment may as well go without a session.
+      if (source.size <= LARGEST_FRAGMENT) return await inOneRequest()
+      throw new Fault('upload-held', 'The service still has an earlier upload to this name', {
+        nextStep: 'It ends that within a quarter of an hour; until then this is tried again every minute.',
+        cause: failure,
+      })
     }
   }
 

@@ -15,6 +15,7 @@ export type FaultCode =
   | 'not-supported'
   | 'locked'
   | 'quota-full'
+  | 'upload-held'
   | 'file-too-large'
   // the way there
   | 'offline'

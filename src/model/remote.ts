@@ -189,10 +189,17 @@ export interface UploadSession {
 export interface UploadProgress {
   /** Of an upload of these very bytes that broke off. */
   readonly session: UploadSession | undefined
-  /** Of an upload of other bytes to the same place that broke off: while it lasts, it holds the name. */
-  readonly outdated?: UploadSession | undefined
-  /** Called before the first fragment is sent, and with `undefined` when the session is over. */
-  setSession(session: UploadSession | undefined): void
+  /** Of uploads of other bytes to the same place that broke off: while they last, they hold the name. */
+  readonly outdated: readonly UploadSession[]
+  /**
+   * Called with a new session as soon as its address is known, also when nobody wants the upload any more, and when the time at
+   * which it ends has changed.
+   */
+  setSession(session: UploadSession): void
+  /** It is not gone on with, and the service may still have it. */
+  left(session: UploadSession): void
+  /** The service has said that it has this session no more. */
+  ended(session: UploadSession): void
   /** So many bytes have arrived, in all. */
   sent(bytes: Bytes): void
 }
@@ -211,7 +218,7 @@ export interface RemoteWriter {
    * version, that has these very bytes when the service refuses them is taken for ours.
    *
    * @returns the item as it is now
-   * @throws {Fault} `name-taken` (409), `stale-content` (412: changed meanwhile), `locked` (423), `quota-full` (507),
+   * @throws {Fault} `name-taken` (409), `stale-content` (412: changed meanwhile), `locked` (423), `quota-full` (507), `upload-held`,
    *   `file-too-large`, `name-refused`, `name-too-long`, `access-denied`, `item-not-found` (the item or the folder),
    *   `throttled`, `offline`, `sign-in-required`, …; or the signal's reason
    */

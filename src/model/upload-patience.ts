@@ -54,6 +54,8 @@ const PATIENCE: Partial<Readonly<Record<FaultCode, Patience>>> = {
   'item-not-found': soon,
   'not-empty': aWhile,
   locked: { reach: 'item', first: MINUTE, longest: 30 * MINUTE, attention: 'never' },
+  // The service ends it within a quarter of an hour. To ask costs little, and to wait longer helps nobody.
+  'upload-held': { reach: 'item', first: MINUTE, longest: MINUTE, attention: 'when tired' },
   'quota-full': someone('space'),
   'access-denied': someone('item'),
   'read-only': someone('library'),

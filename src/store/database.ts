@@ -18,6 +18,7 @@ import { deletedIno } from './migrations/0011-deleted-ino.js'
 import { versionPace } from './migrations/0013-version-pace.js'
 import { nextStep } from './migrations/0014-next-step.js'
 import { notUnderstood } from './migrations/0015-not-understood.js'
+import { leftSessions } from './migrations/0016-left-sessions.js'
 import type { Migration } from './migrations/migration.js'
 import { Statement } from './statement.js'
 import { isCorruption, storeFault } from './store-fault.js'
@@ -36,6 +37,7 @@ const MIGRATIONS: readonly Migration[] = [
   versionPace,
   nextStep,
   notUnderstood,
+  leftSessions,
 ]
 
 // After a burst it would stay as large as the burst was.

@@ -113,6 +113,13 @@ export interface OwedDeletion extends Attempts {
   readonly since: Milliseconds
 }
 
+/** An upload session that nobody wants any more, and that the service may still have. */
+export interface LeftSession extends UploadSession {
+  readonly library: LibraryId
+  /** Of the item that it was for, which may be gone. */
+  readonly ino: Ino
+}
+
 /** Of a file, as it was sent. */
 export interface SentBytes {
   /** QuickXorHash */
@@ -190,6 +197,11 @@ export class OwedTable {
   readonly #put
   readonly #remove
   readonly #setSession
+  readonly #dropSession
+  readonly #leave
+  readonly #left
+  readonly #leftOf
+  readonly #forgetLeft
   readonly #setSent
   readonly #setMissed
   readonly #setAttempts
@@ -247,6 +259,17 @@ export class OwedTable {
     this.#setSession = database.prepare<[string | null, number | null, Ino]>(
       'UPDATE owed SET session_url = ?, session_expires = ? WHERE ino = ?',
     )
+    this.#dropSession = database.prepare<[Ino, string]>(
+      'UPDATE owed SET session_url = NULL, session_expires = NULL WHERE ino = ? AND session_url = ?',
+    )
+    this.#leave = database.prepare<[string, LibraryId, Ino, Milliseconds]>(
+      'INSERT OR IGNORE INTO left_session (url, library, ino, expires) VALUES (?, ?, ?, ?)',
+    )
+    this.#left = database.prepare<[], LeftSession>('SELECT * FROM left_session ORDER BY expires')
+    this.#leftOf = database.prepare<[Ino], LeftSession>(
+      'SELECT * FROM left_session WHERE ino = ? ORDER BY expires',
+    )
+    this.#forgetLeft = database.prepare<[string]>('DELETE FROM left_session WHERE url = ?')
     this.#setSent = database.prepare<[string | null, string | null, string | null, Ino]>(
       `UPDATE owed SET sent_hash = ?, base_parent = coalesce(?, base_parent), base_name = coalesce(?, base_name)
        WHERE ino = ?`,
@@ -389,9 +412,32 @@ export class OwedTable {
     this.lately.item(ino)
   }
 
+  /** An upload goes through it; one that was there before is left. `undefined`: it is not gone on with. */
   setSession(ino: Ino, session: UploadSession | undefined): void {
     this.#rows.delete(ino)
     this.#setSession.run(session?.url ?? null, session?.expires ?? null, ino)
+    if (session !== undefined) this.#forgetLeft.run(session.url)
+  }
+
+  /** The service has it no more. */
+  sessionEnded(ino: Ino, url: string): void {
+    this.#rows.delete(ino)
+    this.#dropSession.run(ino, url)
+    this.#forgetLeft.run(url)
+  }
+
+  /** One that was opened for an item and is not wanted already. */
+  leaveSession({ url, library, ino, expires }: LeftSession): void {
+    this.#leave.run(url, library, ino, expires)
+  }
+
+  /** All that were taken from an item, by whatever changed it, and that may not have ended; the first to expire first. */
+  leftSessions(): LeftSession[] {
+    return this.#left.all()
+  }
+
+  leftSessionsOf(ino: Ino): LeftSession[] {
+    return this.#leftOf.all(ino)
   }
 
   /**

@@ -58,7 +58,8 @@ export interface Sending {
   readonly signal: AbortSignal
   /** Whether a change of the bytes ends it. */
   readsFile: boolean
-  readonly outdated: UploadSession | undefined
+  /** The item is changing: what is sent is of earlier bytes. */
+  readonly isOutdated: boolean
   sent(bytes: Bytes, total: Bytes): void
 }
 
@@ -497,14 +498,24 @@ export class ItemSender {
     return this.#deps.openForWriting(ino) !== undefined
   }
 
-  #progress(owed: Owed, { hash, source }: UnsentContent, sending: Sending) {
-    const { store } = this.#deps
+  #progress(sent: Owed, { hash, source }: UnsentContent, sending: Sending) {
+    const { ino, library, revision, sentHash, session } = sent
+    const { owed } = this.#deps.store
+    const isSame = sentHash === hash
+    const left = (unwanted: UploadSession) => {
+      if (owed.of(ino)?.session?.url === unwanted.url) owed.setSession(ino, undefined)
+      else owed.leaveSession({ ...unwanted, library, ino })
+    }
     return {
-      session: owed.sentHash === hash ? owed.session : undefined,
-      ...((sending.outdated ?? (owed.sentHash === hash ? undefined : owed.session)) !== undefined && {
-        outdated: sending.outdated ?? owed.session,
-      }),
-      setSession: (session: UploadSession | undefined) => store.owed.setSession(owed.ino, session),
+      session: isSame ? session : undefined,
+      outdated: [...(isSame || session === undefined ? [] : [session]), ...owed.leftSessionsOf(ino)],
+      setSession: (opened: UploadSession) => {
+        // What goes through it is of other bytes than the next attempt's.
+        if (sending.isOutdated || owed.of(ino)?.revision !== revision) left(opened)
+        else owed.setSession(ino, opened)
+      },
+      left,
+      ended: (over: UploadSession) => owed.sessionEnded(ino, over.url),
       sent: (bytes: Bytes) => sending.sent(bytes, source.size),
     }
   }

@@ -4,7 +4,7 @@ import type { DirtyFiles } from '../dirty/dirty-files.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import type { OpenForWriting } from '../model/open-for-writing.js'
-import type { RemoteFolder, RemoteWriter, UploadSession } from '../model/remote.js'
+import type { RemoteFolder, RemoteWriter } from '../model/remote.js'
 import { isWhole, SETTLING } from '../model/save-pace.js'
 import { delayAfter, needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
@@ -19,6 +19,7 @@ import { exportUnsent, type Exported } from './export-unsent.js'
 import { ItemSender, type Conflict, type Sending } from './item-sender.js'
 import { planOf, type Plan, type Task, type Waiting } from './plan.js'
 import { SentWhileOpen } from './sent-while-open.js'
+import { SessionEnder } from './session-ender.js'
 import { TaskQueue } from './task-queue.js'
 import { SMALL, UnsentBytes, type BaseContents } from './unsent-bytes.js'
 
@@ -120,17 +121,19 @@ class Job implements Sending {
   readonly library: LibraryId
   readonly abort = new AbortController()
   readonly signal: AbortSignal
-  readonly outdated: UploadSession | undefined
   readsFile = false
   /** The item has been changed here since the job began. */
   isOvertaken = false
   sentBytes: Bytes = 0
   ended: Promise<void> = Promise.resolve()
 
-  constructor(library: LibraryId, closed: AbortSignal, outdated?: UploadSession) {
+  constructor(library: LibraryId, closed: AbortSignal) {
     this.library = library
     this.signal = AbortSignal.any([this.abort.signal, closed])
-    this.outdated = outdated
+  }
+
+  get isOutdated(): boolean {
+    return this.abort.signal.aborted
   }
 
   sent(bytes: Bytes): void {
@@ -146,13 +149,12 @@ export class Uploader {
   readonly #deps: UploaderDeps
   readonly #items: ItemSender
   readonly #deletions: DeletionSender
+  readonly #sessions: SessionEnder
   readonly #closures = new Closures()
   readonly #queue = new TaskQueue()
   readonly #jobs = new Map<Ino, Job>()
   /** By their numbers. */
   readonly #deleting = new Map<number, Job>()
-  /** Of uploads that a change has ended: they may still hold the name over there. */
-  readonly #outdated = new Map<Ino, UploadSession>()
   readonly #closed = new AbortController()
   readonly #idlers = new Set<() => void>()
   readonly #watchers = new Set<() => void>()
@@ -206,6 +208,16 @@ export class Uploader {
       onGivenBack,
       onTrouble,
     })
+    this.#sessions = new SessionEnder({
+      store,
+      writer,
+      clock,
+      random: deps.random,
+      isSending: ino => this.#jobs.has(ino),
+      signal: this.#closed.signal,
+      lookBy: time => this.#planBy(time),
+      onTrouble,
+    })
   }
 
   belongsTo(owner: UploadsOwner): void {
@@ -224,8 +236,6 @@ export class Uploader {
     if (job === undefined) return
     job.isOvertaken = true
     if (!job.readsFile) return
-    const session = this.#deps.store.owed.of(ino)?.session
-    if (session !== undefined) this.#outdated.set(ino, session)
     job.abort.abort(new Fault('cancelled', 'The file is being changed'))
   }
 
@@ -418,7 +428,7 @@ export class Uploader {
     const late = () => new Fault('timed-out', 'An upload did not end')
     try {
       await withDeadline(
-        Promise.all([this.#running, ...jobs]),
+        Promise.all([this.#running, this.#sessions.settled(), ...jobs]),
         clock,
         CLOSING,
         new AbortController().signal,
@@ -469,6 +479,7 @@ export class Uploader {
 
   #replan(): void {
     const began = performance.now()
+    this.#sessions.look()
     this.#settleNames()
     this.#sentOpen.sweep()
     const plan = this.#plan(TASKS_PLANNED)
@@ -567,13 +578,12 @@ export class Uploader {
   #sendItem(task: Task & { readonly kind: 'item' }): void {
     const { ino, library } = task.owed
     const { store } = this.#deps
-    const job = new Job(library, this.#closed.signal, this.#outdated.get(ino))
+    const job = new Job(library, this.#closed.signal)
     this.#jobs.set(ino, job)
     const work = async () => {
       this.#owner.noteWritten(ino)
       const before = this.#owedOf(ino)
       await this.#sendCounting(ino, task.aside, job)
-      this.#outdated.delete(ino)
       this.#succeeded(library, task.owed.content)
       const left = this.#owedOf(ino)
       if (left === undefined || left !== before) return

@@ -82,18 +82,36 @@ export function sourceOf(bytes: Buffer, modified = MODIFIED): UploadSource {
 /** As the uploader keeps it; `kept` is what is found after a restart. */
 export class Progress implements UploadProgress {
   readonly session: UploadSession | undefined
-  readonly outdated: UploadSession | undefined
+  readonly outdated: readonly UploadSession[]
   kept: UploadSession | undefined
   readonly reached: Bytes[] = []
+  readonly #all = new Map<string, UploadSession>()
 
-  constructor({ session, outdated }: Partial<Pick<UploadProgress, 'session' | 'outdated'>> = {}) {
+  constructor({ session, outdated = [] }: Partial<Pick<UploadProgress, 'session' | 'outdated'>> = {}) {
     this.session = session
     this.outdated = outdated
-    this.kept = session ?? outdated
+    this.kept = session
+    for (const each of [...outdated, ...(session === undefined ? [] : [session])])
+      this.#all.set(each.url, each)
   }
 
-  setSession(session: UploadSession | undefined): void {
+  /** Whose addresses are known, because they may be there. */
+  get known(): UploadSession[] {
+    return [...this.#all.values()]
+  }
+
+  setSession(session: UploadSession): void {
     this.kept = session
+    this.#all.set(session.url, session)
+  }
+
+  left(session: UploadSession): void {
+    if (this.kept?.url === session.url) this.kept = undefined
+  }
+
+  ended(session: UploadSession): void {
+    this.left(session)
+    this.#all.delete(session.url)
   }
 
   sent(bytes: Bytes): void {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { zipSync } from 'fflate'
 import t from 'tap'
@@ -50,6 +51,13 @@ async function faultOf(doing: Promise<unknown>): Promise<Fault> {
     throw failure
   }
   throw new Error('it did not fail')
+}
+
+function sessionsOf({ root }: LibraryUnderChange): string[] {
+  return emulator.sessions
+    .list()
+    .filter(({ plan }) => plan.at.drive.id === root.drive)
+    .map(({ plan }) => plan.name)
 }
 
 /** A client that has the same account and nothing else of the present one: as after a restart. */
@@ -231,10 +239,49 @@ t.test('a session for bytes that are none any more is ended: it would hold the n
   await faultOf(upload(library.new('large.bin'), LARGE, { progress: before }))
   faults.clear()
   const changed = randomBytes(11 * MIB)
-  const progress = new Progress({ outdated: before.kept })
+  const progress = new Progress({ outdated: before.known })
   await upload(library.new('large.bin'), changed, { progress })
   t.ok((await library.bytes('large.bin')).equals(changed))
-  t.equal(progress.kept, undefined)
+  t.same(progress.known, [])
+  t.same(sessionsOf(library), [])
+})
+
+t.test('the address of a session that is wanted no more while the service makes it is not lost', async t => {
+  const library = new LibraryUnderChange(world)
+  faults.put({ match: { route: 'create-upload-session' }, action: { latencyMilliseconds: 300 } })
+  for (const count of [1, 3]) {
+    await t.test(count === 1 ? 'alone' : 'in a batch', async t => {
+      const changing = new AbortController()
+      const uploads = Array.from({ length: count }, (_, i) => ({
+        name: `${count}-${i}`,
+        progress: new Progress(),
+      }))
+      const ended = uploads.map(({ name, progress }) =>
+        faultOf(writer.upload(library.new(name), sourceOf(LARGE), progress, changing.signal)),
+      )
+      while (times('create-upload-session') === 0) await setTimeout(10)
+      changing.abort(new Fault('cancelled', 'The file is being changed'))
+      for (const each of ended) t.equal((await each).code, 'cancelled')
+      counters.reset()
+      t.equal(sessionsOf(library).length, count, 'the service has made them')
+      for (const { name, progress } of uploads) {
+        t.equal(progress.known.length, 1, 'and their addresses are known')
+        await upload(library.new(name), SMALL, { progress: new Progress({ outdated: progress.known }) })
+      }
+      t.equal(times('put-content'), 0, 'so the name is free for the next')
+      t.same(sessionsOf(library), [])
+    })
+  }
+})
+
+t.test('a session that is refused for good, and cannot be ended, is left to be ended later', async t => {
+  const library = new LibraryUnderChange(world)
+  faults.put({ match: { route: 'upload-fragment' }, action: { status: 413 } })
+  faults.put({ id: 'cancel', match: { route: 'upload-cancel' }, action: { status: 500 } })
+  const progress = new Progress()
+  t.equal((await faultOf(upload(library.new('a.bin'), LARGE, { progress }))).code, 'file-too-large')
+  t.equal(progress.kept, undefined, 'nobody goes on with it')
+  t.equal(progress.known.length, 1)
 })
 
 t.test(
@@ -246,9 +293,15 @@ t.test(
     t.match(item, { modified: MODIFIED, size: SMALL.length })
     t.equal(times('put-content'), 1)
     faults.put({ match: { route: 'create-upload-session' }, times: 1, action: { loseAnswer: true } })
-    t.match(await faultOf(upload(library.new('large.bin'), LARGE)), { code: 'locked' })
-    emulator.world.clock.advance(16 * 60_000)
     await upload(library.new('large.bin'), LARGE)
+    t.equal(times('put-content'), 2, 'up to what one fragment may have')
+    const huge = { ...sourceOf(LARGE), size: 41 * MIB }
+    faults.put({ match: { route: 'create-upload-session' }, times: 1, action: { loseAnswer: true } })
+    const held = await faultOf(writer.upload(library.new('huge.bin'), huge, new Progress(), signal))
+    t.match(held, { code: 'upload-held', nextStep: /every minute/ })
+    emulator.world.clock.advance(16 * 60_000)
+    const end = await faultOf(writer.upload(library.new('huge.bin'), huge, new Progress(), signal))
+    t.not(end.code, 'upload-held', 'until the service has ended it')
     t.same(library.names, ['large.bin', 'small.bin'])
   },
 )

@@ -288,8 +288,10 @@ export class FakeService {
       if (state) state.received = end
       progress.sent(end)
     }
-    if (isLarge) progress.setSession(undefined)
-    if (session !== undefined) this.sessions.delete(session)
+    if (session !== undefined) {
+      this.sessions.delete(session)
+      progress.ended({ url: session, expires: 0 })
+    }
     return Buffer.concat(pieces)
   }
 

@@ -1389,3 +1389,86 @@ t.test('a drive that closes does not wait for a huge file to be hashed', async t
   t.ok(performance.now() - began < 2_000, `${performance.now() - began} ms`)
   t.same(world.troubles, [])
 })
+
+const MINUTE = 60_000
+const LEFT = 'https://upload.test/left'
+
+// "A session that is not wanted any more […] is ended at the service, if need be after the next start."
+const unwanted: Readonly<Record<string, (world: UploadsWorld) => void>> = {
+  'is changed': world => void world.write('a', 'changed'),
+  'is renamed': world => world.rename('a', 'b'),
+  'is deleted': world => world.remove('a'),
+  'is replaced by another one': world => {
+    world.write('temporary', 'another')
+    world.rename('temporary', 'a')
+  },
+}
+for (const [what, change] of Object.entries(unwanted)) {
+  t.test(`an upload session of a file that ${what} while the service makes it is ended`, async t => {
+    const world = startUploads(t)
+    world.write('a', large)
+    const { service, link } = world
+    const upload = link.upload.bind(link)
+    link.upload = (_, __, progress, signal) => {
+      link.upload = upload
+      change(world)
+      service.sessions.set(LEFT, { received: 0, size: large.length })
+      progress.setSession({ url: LEFT, expires: world.clock.now() + 15 * MINUTE })
+      return Promise.reject(signal.reason as Error)
+    }
+    await world.drain()
+    await until(() => world.store.owed.leftSessions().length === 0)
+    t.equal(service.sessions.size, 0)
+    await converges(t, world, world.tree())
+  })
+
+  t.test(`an upload session of a file that ${what} is ended after the next start`, async t => {
+    const world = startUploads(t)
+    const ino = world.write('a', large)
+    world.service.sessions.set(LEFT, { received: 0, size: large.length })
+    world.store.owed.setSession(ino, { url: LEFT, expires: world.clock.now() + 15 * MINUTE })
+    change(world)
+    const next = restart(t, world)
+    t.equal(next.service.sessions.size, 1)
+    await next.drain()
+    await until(() => next.store.owed.leftSessions().length === 0)
+    t.equal(next.service.sessions.size, 0)
+    await converges(t, next, next.tree())
+  })
+}
+
+t.test(
+  'a session that cannot be ended is tried again, ever more rarely, and forgotten when it has expired',
+  async t => {
+    const world = startUploads(t)
+    const ino = world.write('a', 'text')
+    await world.send()
+    let tried = 0
+    world.link.endUpload = () => {
+      tried++
+      return Promise.reject(new Fault('server-error', 'no'))
+    }
+    const { owed } = world.store
+    owed.leaveSession({
+      url: LEFT,
+      library: world.library,
+      ino,
+      expires: world.clock.now() + 15 * MINUTE,
+    })
+    world.uploader.wake()
+    for (let minute = 0; minute < 15; minute++) {
+      world.clock.advance(MINUTE)
+      await aWhile()
+    }
+    t.ok(tried >= 3 && tried <= 9, `tried ${tried} times`)
+    world.clock.advance(2 * MINUTE)
+    await aWhile()
+    world.clock.advance(5 * MINUTE)
+    await aWhile()
+    t.same(owed.leftSessions(), [])
+    const before = tried
+    world.clock.advance(60 * MINUTE)
+    await aWhile()
+    t.equal(tried, before)
+  },
+)

@@ -66,25 +66,39 @@ t.test('one tenant does not wait for another', async t => {
   await other
 })
 
-t.test('who gives up waits no longer; the request ends when nobody waits', async t => {
+t.test('who gives up before its turn waits no longer; afterwards the answer is waited for', async t => {
   const { writes, asked } = heldGraph()
   const [first, second] = [new AbortController(), new AbortController()]
   const one = writes.write(CONTOSO, session(0), first.signal)
   const other = writes.write(CONTOSO, session(1), second.signal)
   await turn()
   first.abort(new Fault('cancelled', 'changed'))
-  await t.rejects(one, { code: 'cancelled' })
-  t.notOk(asked[0]?.signal.aborted)
+  await turn()
+  t.notOk(asked[0]?.signal.aborted, 'one still wants it')
   second.abort(new Fault('cancelled', 'changed'))
-  await t.rejects(other, { code: 'cancelled' })
-  t.ok(asked[0]?.signal.aborted)
+  t.ok(asked[0]?.signal.aborted, 'so that it does not wait for its turn')
   const late = new AbortController()
   const waiting = writes.write(CONTOSO, session(2), late.signal)
   late.abort(new Fault('cancelled', 'before it was sent'))
   await t.rejects(waiting, { code: 'cancelled' })
   asked[0]?.answer()
-  await turn()
+  t.same((await Promise.all([one, other])).map(tryJsonObjectOf), [{ body: '/s/0' }, { body: '/s/1' }])
   t.equal(asked.length, 1)
+})
+
+t.test('who gives up while the tenant wants no requests does not wait for the end of that', async t => {
+  const { graph, http, throttle, clock } = fakeGraph()
+  clock.sleep = (_, signal) =>
+    new Promise((__, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  throttle.pause(CONTOSO, 30)
+  const changing = new AbortController()
+  const writing = new GatheredWrites(graph).write(CONTOSO, session(0), changing.signal)
+  await turn()
+  changing.abort(new Fault('cancelled', 'changed'))
+  await t.rejects(writing, { code: 'cancelled' })
+  t.same(http.paths, [])
 })
 
 t.test('who waits behind many that have given up is not forgotten', async t => {

@@ -228,3 +228,41 @@ t.test('what is written of a row is what is read of it next', async t => {
   t.match(store.items.byIno(ino), { remoteId: 'N', name: 'new.txt' })
   t.equal(store.items.children(world.root().ino).length, 3)
 })
+
+t.test('the address of an upload session is never lost, whatever takes it from its item', async t => {
+  const SESSION = { url: 'https://contoso.sharepoint.com/upload', expires: NOW }
+  const ways: Readonly<Record<string, (world: ReturnType<typeof openStore>, file: ItemRecord) => void>> = {
+    'the file is changed': (world, file) => world.here(edit => edit.oweContent(file)),
+    'the file is opened for writing': (world, { ino }) => world.store.owed.setSession(ino, undefined),
+    'another session takes its place': (world, { ino }) =>
+      world.store.owed.setSession(ino, { ...SESSION, url: 'https://contoso.sharepoint.com/other' }),
+    'nothing is owed any more': (world, { ino }) => world.store.owed.settle(ino),
+    'nothing of the library is told any more': (world, { library }) =>
+      world.store.owed.settleLibrary(library),
+    'the file is deleted': (world, file) => world.here(edit => void edit.remove(file)),
+  }
+  for (const [way, take] of Object.entries(ways)) {
+    await t.test(way, async t => {
+      const world = openStore(t)
+      const file = world.create('new.txt')
+      const { ino, library } = file
+      world.store.owed.setSession(ino, SESSION)
+      t.same(world.store.owed.leftSessions(), [], 'it is gone on with')
+      take(world, file)
+      world.restart()
+      t.same(world.store.owed.leftSessions(), [{ ...SESSION, library, ino }])
+      t.same(world.store.owed.leftSessionsOf(ino), world.store.owed.leftSessions())
+      world.store.owed.sessionEnded(ino, SESSION.url)
+      t.same(world.store.owed.leftSessions(), [])
+    })
+  }
+
+  await t.test('but the service has ended it', async t => {
+    const world = openStore(t)
+    const { ino } = world.create('new.txt')
+    world.store.owed.setSession(ino, SESSION)
+    world.store.owed.sessionEnded(ino, SESSION.url)
+    t.equal(world.store.owed.of(ino)?.session, undefined)
+    t.same(world.store.owed.leftSessions(), [])
+  })
+})

@@ -11,7 +11,14 @@ import { TestClock } from '../../semantics/test-clock.js'
 const { signal } = new AbortController()
 const key = { tenant: 'contoso' as TenantId, drive: 'b!1', item: '01A' } as ItemKey
 const target: UploadTarget = { kind: 'new', parent: key, name: 'a.bin' }
-const progress: UploadProgress = { session: undefined, setSession: () => {}, sent: () => {} }
+const progress: UploadProgress = {
+  session: undefined,
+  outdated: [],
+  setSession: () => {},
+  left: () => {},
+  ended: () => {},
+  sent: () => {},
+}
 const SIZE = 1_000_000
 
 class Source implements UploadSource {

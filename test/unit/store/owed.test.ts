@@ -239,7 +239,7 @@ t.test('the address of an upload session is never lost, whatever takes it from i
     'nothing is owed any more': (world, { ino }) => world.store.owed.settle(ino),
     'nothing of the library is told any more': (world, { library }) =>
       world.store.owed.settleLibrary(library),
-    'the file is deleted': (world, file) => world.here(edit => void edit.remove(file)),
+    'the file is deleted': (world, file) => world.here(edit => edit.remove(file)),
   }
   for (const [way, take] of Object.entries(ways)) {
     await t.test(way, async t => {

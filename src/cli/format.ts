@@ -48,3 +48,8 @@ function width(text: string): number {
 export function sentence(text: string): string {
   return /[.!?:]$/.test(text) ? text : `${text}.`
 }
+
+/** What went wrong, and what can be done, in one line. */
+export function problemText({ message, nextStep = '' }: { message: string; nextStep?: string }): string {
+  return `${sentence(message)} ${nextStep}`.trimEnd()
+}

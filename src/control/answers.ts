@@ -55,6 +55,8 @@ export interface LibraryStatus extends Library {
   readonly heldDeletions?: HeldDeletions
   /** What was deleted here, too much at once to go before you have been asked: so many items. */
   readonly ownDeletions?: number
+  /** Files that are always to be on this machine, and could not be had: so many, at least; why the first could not. */
+  readonly failedPins?: { readonly items: number; readonly problem: Problem }
 }
 
 export interface HeldDeletions {
@@ -110,6 +112,8 @@ export interface DaemonStatus {
   readonly unsent?: UnsentReport
   /** Files that both sides had changed, since the daemon was started; the latest last. */
   readonly conflicts?: readonly Conflict[]
+  /** Since the daemon was started; the latest last. */
+  readonly notDeleted?: readonly NotDeleted[]
 }
 
 /** What an administrator of this machine has decided: docs/POLICY.md. */
@@ -159,6 +163,14 @@ export interface Conflict {
   readonly name: string
   /** Path of what was written here, as of {@link UnsentItem}. */
   readonly copy: string
+}
+
+/** What was deleted here, and is here again: the organization does not delete it. */
+export interface NotDeleted {
+  readonly at: Milliseconds
+  /** As of {@link UnsentItem}. */
+  readonly path: string
+  readonly problem: Problem
 }
 
 export interface UnsentReport {
@@ -256,6 +268,16 @@ export interface ItemStatus {
   /** `undefined` above the libraries: the drive itself and its organizations. */
   readonly library: Library | undefined
   readonly webUrl: string | undefined
+  /** What of it was not sent; of a folder, what needs attention first of what is in it. */
+  readonly unsent?: UnsentItem
+  /** Changes that were not sent, with those in a folder. */
+  readonly unsentIn?: number
+  /** Why it could not be downloaded, or is not given out. */
+  readonly problem?: Problem
+  /** Of a folder: what in it the problem is of. */
+  readonly problemAt?: string
+  /** You have deleted it, and it is here again. */
+  readonly notDeleted?: NotDeleted
 }
 
 /** What a search has found; the best first. */

@@ -19,6 +19,7 @@ const PARSERS: { readonly [Name in CommandName]: (fields: Fields) => ArgumentsOf
   remove: fields => ({ library: fields.text('library'), anyway: fields.flag('anyway') }),
   deletions: fields => ({
     library: fields.text('library'),
+    ...fields.optionalText('path'),
     decision: fields.choice('decision', ['accept', 'reject']),
   }),
   mount: fields => ({

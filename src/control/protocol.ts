@@ -48,7 +48,11 @@ export interface Commands {
   list: { arguments: Nothing; answer: readonly LibraryStatus[] }
   /** `anyway`: also what was changed there and not sent is deleted. */
   remove: { arguments: { library: string; anyway: boolean }; answer: Library }
-  deletions: { arguments: { library: string; decision: 'accept' | 'reject' }; answer: DeletionsReport }
+  /** `path`: absolute, in case it is a single deletion that is meant. */
+  deletions: {
+    arguments: { library: string; path?: string; decision: 'accept' | 'reject' }
+    answer: DeletionsReport
+  }
   mount: { arguments: { directory: string; transport?: TransportName }; answer: Mount }
   unmount: { arguments: { directory?: string }; answer: readonly Mount[] }
   status: { arguments: Nothing; answer: DaemonStatus }

@@ -12,11 +12,14 @@ import { GraphWriter, type GraphWriterDeps } from '../graph/writes.js'
 import { BaseContents } from '../hydration/base-contents.js'
 import type { ContentCache } from '../hydration/content-cache.js'
 import type { Hydrator } from '../hydration/hydrator.js'
-import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
+import { TIRED_AFTER } from '../model/attempts.js'
+import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { RemoteFolder } from '../model/remote.js'
+import type { Hindrance } from '../store/owed-table.js'
 import type { Store } from '../store/store.js'
 import type { NativeAddon } from '../transport/native-addon.js'
 import { GuardedWriter, type WriteGuards } from '../uploads/guarded-writer.js'
+import { hindranceOf } from '../uploads/hindrance.js'
 import { Uploader } from '../uploads/uploader.js'
 import type { Log } from './log.js'
 
@@ -54,11 +57,23 @@ export interface RecentConflict {
   readonly name: string
 }
 
+/** What was deleted here, and is here again. */
+export interface RecentGivenBack {
+  readonly at: Milliseconds
+  readonly library: LibraryId
+  readonly remoteId: ItemId
+  /** From the root of the drive. */
+  readonly path: readonly string[]
+  readonly problem: Hindrance
+}
+
 export interface WritingParts {
   readonly writer: LocalWriter
   readonly uploads: Uploader
   /** Of this run; the latest last. */
   readonly conflicts: readonly RecentConflict[]
+  /** Of this run; the latest last. */
+  readonly givenBack: readonly RecentGivenBack[]
 }
 
 /**
@@ -83,6 +98,7 @@ export function buildWriting(deps: WritingDeps): WritingParts {
     onTrouble,
   })
   const conflicts: RecentConflict[] = []
+  const givenBack: RecentGivenBack[] = []
   const writer = new LocalWriter({
     store,
     dirty,
@@ -112,6 +128,10 @@ export function buildWriting(deps: WritingDeps): WritingParts {
       conflicts.push({ at: clock.now(), ino, name })
       if (conflicts.length > MOST_CONFLICTS) conflicts.shift()
     },
+    onGivenBack: ({ fault, ...given }) => {
+      givenBack.push({ ...given, at: clock.now(), problem: hindranceOf(fault, TIRED_AFTER) })
+      if (givenBack.length > MOST_CONFLICTS) givenBack.shift()
+    },
     onDenied: deps.onDenied,
     onTrouble,
   })
@@ -120,6 +140,7 @@ export function buildWriting(deps: WritingDeps): WritingParts {
     writer,
     uploads,
     conflicts,
+    givenBack,
   }
 }
 

@@ -101,6 +101,7 @@ export interface Parts {
   readonly sync: LibrarySync
   readonly uploads: Uploader
   readonly conflicts: WritingParts['conflicts']
+  readonly givenBack: WritingParts['givenBack']
   readonly guard: RemovalGuard
   readonly transports: Transports
   readonly search: NameSearch
@@ -234,7 +235,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     onRefused,
   })
   const guard = new RemovalGuard({ store, ...massDeletionOf(config) })
-  const { writer, uploads, conflicts } = buildWriting({
+  const { writer, uploads, conflicts, givenBack } = buildWriting({
     store,
     cache,
     hydrator,
@@ -329,6 +330,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     sync,
     uploads,
     conflicts,
+    givenBack,
     guard,
     transports,
     search,

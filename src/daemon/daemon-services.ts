@@ -113,7 +113,7 @@ export interface DaemonServices {
    * @throws {Fault} `not-added`; `usage`: nothing of it is held back
    */
   decideDeletions(
-    request: { readonly library: string; readonly decision: 'accept' | 'reject' },
+    request: { readonly library: string; readonly path?: string; readonly decision: 'accept' | 'reject' },
     signal: AbortSignal,
   ): Promise<DeletionsReport>
 

@@ -23,6 +23,7 @@ import type { Conversation } from '../control/control-server.js'
 import { GUID } from '../control/config.js'
 import { ASK } from '../control/policy-file.js'
 import { toProblem } from '../control/problem.js'
+import type { ArgumentsOf } from '../control/protocol.js'
 import { shellQuote } from '../control/shell-quote.js'
 import { syncButtonHost } from '../libraries/address.js'
 import { isDomain } from '../libraries/tenant-discovery.js'
@@ -32,6 +33,7 @@ import type { Ino, TenantId } from '../model/ids.js'
 import type { Library } from '../model/library.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
 import { boxFor } from '../model/thumbnail.js'
+import { needsAttention } from '../model/upload-patience.js'
 import type { ItemRecord } from '../store/item-record.js'
 import type { SyncStatus } from '../sync/library-follower.js'
 import type { Mount as KernelMount } from '../transport/transport.js'
@@ -47,10 +49,11 @@ import {
 } from './daemon-services.js'
 import { networkChecks, tenantChecks } from './doctor-checks.js'
 import { hydrationReport } from './hydration-report.js'
+import { reasonsOf } from './item-reasons.js'
 import { itemAt, itemStatus } from './item-status.js'
 import { policyChecks, policyStatus } from './policy-status.js'
 import { thumbnailChecks } from './thumbnail-checks.js'
-import { conflictsOf, unsentReport } from './unsent.js'
+import { conflictsOf, notDeletedOf, unsentReport } from './unsent.js'
 
 export const openServices: OpenServices = environment => {
   const parts = build(environment)
@@ -211,9 +214,10 @@ class Services implements DaemonServices {
         const problem = ban ?? tokens.problemOf(library.root.tenant, LIBRARY_SCOPES) ?? last.problem
         const held = guard.waiting(library.id)
         const ownDeletions = uploads.heldDeletions(library.id)
+        const failedPins = this.#failedPins(library)
         const state = stateOf(phase, problem, {
           isRemoved: accessRemoved !== undefined,
-          isHeld: held.items > 0,
+          isHeld: held.items > 0 || failedPins !== undefined,
         })
         return {
           ...library,
@@ -226,6 +230,7 @@ class Services implements DaemonServices {
           ...(accessRemoved === undefined ? {} : { accessRemoved }),
           ...(held.items === 0 ? {} : { heldDeletions: held }),
           ...(ownDeletions === 0 ? {} : { ownDeletions }),
+          ...(failedPins === undefined ? {} : { failedPins }),
         }
       }),
     )
@@ -247,10 +252,13 @@ class Services implements DaemonServices {
   }
 
   async decideDeletions(
-    { library: text, decision }: { readonly library: string; readonly decision: 'accept' | 'reject' },
+    { library: text, path, decision }: ArgumentsOf<'deletions'>,
     signal: AbortSignal,
   ): Promise<DeletionsReport> {
     const { guard, store, sync, uploads } = this.#parts
+    const isSingle = decision === 'reject' && path !== undefined
+    const single = isSingle ? await this.#takeBack(path, signal) : undefined
+    if (single !== undefined) return single
     const library = await this.#libraryMeant(text, signal)
     const own = uploads.heldDeletions(library.id)
     if (own > 0) {
@@ -276,6 +284,24 @@ class Services implements DaemonServices {
     else store.held.keep(library.id)
     this.#environment.log.info('deletions-decided', { library: library.id, decision, items: waiting.items })
     return { library: withoutRecord(library), decision, whose: 'theirs', ...waiting }
+  }
+
+  /** A single deletion, by the path of what was deleted. @returns `undefined`: nothing of this path is to be deleted */
+  async #takeBack(path: string, signal: AbortSignal): Promise<DeletionsReport | undefined> {
+    const { store, uploads, drive } = this.#parts
+    const directory = this.#mountAround(path) ?? ''
+    const undone = uploads.undoDeletionAt(path.slice(directory.length).split('/').filter(Boolean))
+    const library = undone && store.libraries.byId(undone.library)
+    if (undone === undefined || library === undefined) return undefined
+    this.#environment.log.info('deletion-taken-back', { library: library.id, items: undone.items })
+    for (const folder of undone.folders) await drive.refreshFolder(folder, signal)
+    return {
+      library: withoutRecord(library),
+      decision: 'reject',
+      whose: 'ours',
+      items: undone.items,
+      orMore: false,
+    }
   }
 
   mount({ directory, transport: wanted }: MountRequest): Promise<ActiveMount> {
@@ -335,11 +361,14 @@ class Services implements DaemonServices {
       policy: policyStatus({ ...this.#parts, autoMount: this.#autoMount }),
       unsent: this.#unsent(),
       conflicts: conflictsOf(this.#parts, this.#directory()),
+      notDeleted: notDeletedOf(this.#parts, this.#directory()),
     }
   }
 
   itemStatus({ path }: { readonly path: string }) {
-    return Promise.resolve(itemStatus(this.#parts, this.#itemAt(path), path))
+    const item = this.#itemAt(path)
+    const reasons = reasonsOf(this.#parts, item, this.#mountAround(path) ?? '')
+    return Promise.resolve({ ...itemStatus(this.#parts, item, path), ...reasons })
   }
 
   async pin(
@@ -409,6 +438,16 @@ class Services implements DaemonServices {
 
   #unsent(): UnsentReport {
     return unsentReport(this.#parts, this.#directory())
+  }
+
+  /** Files that are always to be here, and have failed so often that nobody expects them by themselves. */
+  #failedPins({ id, root }: Library): LibraryStatus['failedPins'] {
+    const { store, keeper } = this.#parts
+    const folder = store.items.byRemoteId(id, root.item)
+    const failing = folder === undefined ? [] : [...keeper.failuresIn(folder.ino)]
+    const tired = failing.filter(({ failing: { fault, attempts } }) => needsAttention(fault.code, attempts))
+    const [first] = tired
+    return first && { items: tired.length, problem: toProblem(first.failing.fault) }
   }
 
   /** Where the drive is mounted; '' where it is not. */

@@ -1,10 +1,10 @@
-import type { Conflict, OpenedBy, UnsentItem, UnsentReport } from '../control/answers.js'
+import type { Conflict, NotDeleted, OpenedBy, UnsentItem, UnsentReport } from '../control/answers.js'
 import { MOST_UNSENT } from '../control/protocol.js'
 import type { OpenForWriting } from '../model/open-for-writing.js'
 import { isDirectory } from '../store/item-record.js'
 import type { Store } from '../store/store.js'
 import { isUnsent, type OwedStatus, type Uploader } from '../uploads/uploader.js'
-import type { RecentConflict } from './build-writing.js'
+import type { RecentConflict, RecentGivenBack } from './build-writing.js'
 
 /** What was changed here and has not been sent. @param directory where the drive is mounted; '' where it is not */
 export function unsentReport(
@@ -20,7 +20,7 @@ export function unsentReport(
   }
 }
 
-function unsentItem(store: Store, owed: OwedStatus, directory: string): UnsentItem {
+export function unsentItem(store: Store, owed: OwedStatus, directory: string): UnsentItem {
   const { path, what, size, sent, waiting, openedBy, hindrance, nextAttempt, since } = owed
   return {
     path: shown(directory, path),
@@ -51,7 +51,17 @@ export function conflictsOf(
   })
 }
 
-function shown(directory: string, path: readonly string[]): string {
+/** But what was deleted once more meanwhile. */
+export function notDeletedOf(
+  { store, givenBack }: { readonly store: Store; readonly givenBack: readonly RecentGivenBack[] },
+  directory: string,
+): NotDeleted[] {
+  return givenBack
+    .filter(({ library, remoteId }) => store.owed.deletion(library, remoteId) === undefined)
+    .map(({ at, path, problem }) => ({ at, path: shown(directory, path), problem }))
+}
+
+export function shown(directory: string, path: readonly string[]): string {
   return [...(directory === '' ? [] : [directory]), ...path].join('/')
 }
 

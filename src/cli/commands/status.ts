@@ -3,7 +3,6 @@ import { Command } from 'commander'
 import type {
   Conflict,
   DaemonStatus,
-  HeldDeletions,
   HydrationReport,
   ItemPin,
   ItemState,
@@ -11,13 +10,14 @@ import type {
   LibraryState,
   LibraryStatus,
   PolicyStatus,
+  Problem,
 } from '../../control/answers.js'
 import { Fault } from '../../model/fault.js'
-import { count, formatAge, formatBytes, sentence, table } from '../format.js'
+import { count, formatAge, formatBytes, problemText, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
-import { heldItems } from './deletions.js'
+import { heldLines, notDeletedLine, ownDeletionLines } from './deletions.js'
 import { by } from './mount.js'
-import { unsentLines } from './sync.js'
+import { CHANGE, sendingState, unsentLines } from './sync.js'
 
 export function statusCommand(run: RunCommand): Command {
   return new Command('status')
@@ -48,14 +48,14 @@ Examples:
           session.output.answer(status, statusLines(status, Date.now()))
         } else {
           const item = await session.askAbout('item-status', resolve(path), at => ({ path: at }))
-          session.output.answer(item, itemLines(item))
+          session.output.answer(item, itemLines(item, Date.now()))
         }
       }),
     )
 }
 
 export function statusLines(status: DaemonStatus, now: number): readonly string[] {
-  const { account, mounts, libraries, policy, unsent, conflicts = [] } = status
+  const { account, mounts, libraries, policy, unsent, conflicts = [], notDeleted = [] } = status
   return [
     account === undefined ? 'Not signed in:  b2bmount sign-in' : `Signed in as ${account.username}`,
     ...(mounts.length === 0
@@ -66,6 +66,7 @@ export function statusLines(status: DaemonStatus, now: number): readonly string[
       : ['', ...libraryLines(libraries, now)]),
     ...(unsent === undefined || unsent.total === 0 ? [] : ['', ...unsentLines(unsent, now)]),
     ...(conflicts.length === 0 ? [] : ['', ...conflicts.map(each => conflictLine(each, now))]),
+    ...(notDeleted.length === 0 ? [] : ['', ...notDeleted.map(each => notDeletedLine(each, now))]),
     ...(policy === undefined ? [] : policyLines(policy)),
   ]
 }
@@ -133,28 +134,19 @@ function libraryLines(libraries: readonly LibraryStatus[], now: number): readonl
       checked === undefined ? '' : `checked ${formatAge(now - checked)}`,
     ]),
   )
-  return libraries.flatMap(({ id, organization, problem, heldDeletions, ownDeletions }, i) => [
+  return libraries.flatMap(({ id, organization, problem, heldDeletions, ownDeletions, failedPins }, i) => [
     rows[i] ?? '',
     ...(problem === undefined
       ? []
       : [`    ${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
+    ...(failedPins === undefined
+      ? []
+      : [
+          `    To be always on this machine, and could not be downloaded: ${count(failedPins.items, 'item')}. ${problemText(failedPins.problem)}`,
+        ]),
     ...(heldDeletions === undefined ? [] : heldLines(id, organization, heldDeletions)),
     ...(ownDeletions === undefined ? [] : ownDeletionLines(id, organization, ownDeletions)),
   ])
-}
-
-function heldLines(id: number, organization: string, held: HeldDeletions): readonly string[] {
-  return [
-    `    ${organization} has deleted ${heldItems(held)} at once. They are still shown. To remove them:  b2bmount deletions accept ${id}`,
-    `    To keep them, as far as they are on this machine:  b2bmount deletions reject ${id}`,
-  ]
-}
-
-function ownDeletionLines(id: number, organization: string, items: number): readonly string[] {
-  return [
-    `    You have deleted ${count(items, 'item')} at once. ${organization} has them still. To delete them there, too:  b2bmount deletions accept ${id}`,
-    `    To have them back:  b2bmount deletions reject ${id}`,
-  ]
 }
 
 const ITEM_STATE: Readonly<Record<ItemState, string>> = {
@@ -162,8 +154,21 @@ const ITEM_STATE: Readonly<Record<ItemState, string>> = {
   'partly-local': 'Partly local',
   'locally-available': 'Locally available',
   'always-available': 'Always available',
-  syncing: 'Syncing: to be always available, and not here yet',
-  attention: 'Needs attention: to be always available, and could not be downloaded',
+  syncing: 'Syncing',
+  attention: 'Needs attention',
+}
+
+/** With what the state is about: an upload, or a download for a pin. */
+function stateText({ kind, state, unsent, problem }: ItemStatus & { readonly state: ItemState }): string {
+  const text = ITEM_STATE[state]
+  if (state !== 'syncing' && state !== 'attention') return text
+  if (unsent !== undefined) {
+    const what = kind === 'file' ? 'changed here, and' : 'something in it was changed here, and'
+    return `${text}: ${what} ${unsent.problem === undefined ? 'not sent yet' : 'could not be sent'}`
+  }
+  if (state === 'attention' || problem !== undefined)
+    return `${text}: to be always available, and could not be downloaded`
+  return `${text}: to be always available, and not here yet`
 }
 
 const ITEM_PIN: Readonly<Record<ItemPin, string>> = {
@@ -172,16 +177,46 @@ const ITEM_PIN: Readonly<Record<ItemPin, string>> = {
   unspecified: '',
 }
 
-export function itemLines(item: ItemStatus): readonly string[] {
+export function itemLines(item: ItemStatus, now: number): readonly string[] {
   const { path, kind, state, pin, size, localBytes, modified, library, webUrl } = item
   const local = kind === 'file' && state === 'partly-local' ? `, ${formatBytes(localBytes)} of it here` : ''
   return table([
     ['Path', path],
-    ...(state === undefined ? [] : [['State', ITEM_STATE[state]]]),
+    ...(state === undefined ? [] : [['State', stateText({ ...item, state })]]),
+    ...reasonRows(item, now),
     ...(pin === 'unspecified' ? [] : [['Wanted', ITEM_PIN[pin]]]),
     ...(kind === 'file' ? [['Size', `${formatBytes(size)}${local}`]] : []),
     ['Modified', new Date(modified).toLocaleString()],
     ...(library === undefined ? [] : [['Library', `${library.organization}/${library.name}`]]),
     ...(webUrl === undefined ? [] : [['Address', webUrl]]),
   ])
+}
+
+/** Why it is so, and what can be done. */
+function reasonRows(item: ItemStatus, now: number): readonly (readonly string[])[] {
+  const { path, unsent, unsentIn = 0, problem, problemAt, notDeleted } = item
+  const at = (place: string | undefined) => (place === undefined || place === path ? '' : `, ${place}`)
+  return [
+    ...(unsent === undefined
+      ? []
+      : [
+          ['Unsent', `${CHANGE[unsent.change]}, ${sendingState(unsent, now)}${at(unsent.path)}`],
+          ...(unsentIn > 1 ? [['', `and ${count(unsentIn - 1, 'change')} more`]] : []),
+          ...problemRows(unsent.problem),
+        ]),
+    ...(problemAt === undefined ? [] : [['Missing', problemAt]]),
+    ...problemRows(problem),
+    ...(notDeleted === undefined
+      ? []
+      : [
+          ['Deleted', `${formatAge(now - notDeleted.at)}, and here again`],
+          ...problemRows(notDeleted.problem),
+        ]),
+  ]
+}
+
+function problemRows(problem: Problem | undefined): readonly (readonly string[])[] {
+  if (problem === undefined) return []
+  const { message, nextStep } = problem
+  return [['Reason', sentence(message)], ...(nextStep === undefined ? [] : [['Next', nextStep]])]
 }

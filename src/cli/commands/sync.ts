@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { OpenedBy, UnsentItem, UnsentReport } from '../../control/answers.js'
 import { EXIT } from '../exit-code.js'
-import { count, formatAge, formatBytes, sentence, table } from '../format.js'
+import { count, formatAge, formatBytes, problemText, table } from '../format.js'
 import type { RunCommand } from '../program.js'
 
 // What fits on a screen; --json has more.
@@ -30,7 +30,7 @@ Examples:
     )
 }
 
-const CHANGE: Readonly<Record<UnsentItem['change'], string>> = {
+export const CHANGE: Readonly<Record<UnsentItem['change'], string>> = {
   'new-file': 'new file',
   'new-folder': 'new folder',
   content: 'changed',
@@ -43,17 +43,18 @@ export function unsentLines({ items, total, bytes }: UnsentReport, now: number):
   if (total === 0) return ['Everything has been sent.']
   const shown = items.slice(0, MOST_SHOWN)
   const rows = table(
-    shown.map(item => [CHANGE[item.change], stateOf(item, now), formatAge(now - item.since), item.path]),
+    shown.map(item => [CHANGE[item.change], sendingState(item, now), formatAge(now - item.since), item.path]),
   )
   return [
     `Not sent yet: ${count(total, 'change')}${bytes === 0 ? '' : `, ${formatBytes(bytes)}`}`,
     ...shown.flatMap(({ problem }, i) => [
       `  ${rows[i] ?? ''}`,
-      ...(problem === undefined
-        ? []
-        : [`      ${sentence(problem.message)} ${problem.nextStep ?? ''}`.trimEnd()]),
+      ...(problem === undefined ? [] : [`      ${problemText(problem)}`]),
     ]),
     ...(total > shown.length ? [`  … and ${count(total - shown.length, 'change')} more`] : []),
+    ...(items.some(({ state }) => state === 'held')
+      ? ['So many deletions at once wait for you. See and decide:  b2bmount deletions']
+      : []),
   ]
 }
 
@@ -63,7 +64,10 @@ export function openedLine({ program, pid, since }: OpenedBy): string {
   return `open for writing by ${program}${pid === 0 ? '' : ` (${pid})`} since ${time}`
 }
 
-function stateOf({ state, size, sentBytes, openedBy, nextAttempt }: UnsentItem, now: number): string {
+export function sendingState(
+  { state, size, sentBytes, openedBy, nextAttempt }: UnsentItem,
+  now: number,
+): string {
   if (state === 'held') return 'held: you are asked first'
   if (state === 'sending') {
     return size === 0 ? 'sending' : `sending, ${formatBytes(sentBytes)} of ${formatBytes(size)}`

@@ -11,6 +11,7 @@ import { recoverUnsent } from '../fs/recover-unsent.js'
 import { GraphWriter, type GraphWriterDeps } from '../graph/writes.js'
 import { BaseContents } from '../hydration/base-contents.js'
 import type { ContentCache } from '../hydration/content-cache.js'
+import type { FingerprintFile } from '../hydration/fingerprint.js'
 import type { Hydrator } from '../hydration/hydrator.js'
 import { TIRED_AFTER } from '../model/attempts.js'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
@@ -32,7 +33,7 @@ export interface WritingDeps {
   readonly stateDirectory: string
   /** Absent: changed bytes go through JavaScript. */
   readonly addon: NativeAddon | undefined
-  readonly hashFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<string>
+  readonly fingerprintFile: FingerprintFile
   readonly hashBytes: (bytes: Uint8Array) => string
   readonly folders: RemoteFolder
   readonly graph: GraphWriterDeps
@@ -111,7 +112,7 @@ export function buildWriting(deps: WritingDeps): WritingParts {
     store,
     dirty,
     base: new BaseContents(hydrator),
-    hashFile: deps.hashFile,
+    fingerprintFile: deps.fingerprintFile,
     hashBytes: deps.hashBytes,
     writer: new GuardedWriter(new GraphWriter(deps.graph), {
       ...deps.guards,

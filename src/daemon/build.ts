@@ -20,6 +20,7 @@ import { GraphContent } from '../graph/content.js'
 import { GraphDelta } from '../graph/delta.js'
 import { DownloadUrls } from '../graph/download-urls.js'
 import { GraphClient } from '../graph/graph-client.js'
+import { GraphItems } from '../graph/items-now.js'
 import { GraphListItems } from '../graph/list-items.js'
 import { GraphSharing } from '../graph/sharing.js'
 import { Throttle } from '../graph/throttle.js'
@@ -30,6 +31,7 @@ import { HttpClient } from '../http/http-client.js'
 import { CacheLimits } from '../hydration/cache-limits.js'
 import { ContentCache } from '../hydration/content-cache.js'
 import { GuardedContent } from '../hydration/guarded-content.js'
+import { fingerprintFile } from '../hydration/fingerprint.js'
 import { hashBytes, hashFileInPieces, hashFileInSlices } from '../hydration/hash-in-slices.js'
 import { HydrationLog } from '../hydration/hydration-log.js'
 import { Hydrator } from '../hydration/hydrator.js'
@@ -243,9 +245,10 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
     log,
     stateDirectory: paths.stateDirectory,
     addon: addon.found,
-    ...hashes,
+    fingerprintFile: fingerprintFile(hashes.hashBytes),
+    hashBytes: hashes.hashBytes,
     folders,
-    graph: { graph, http, throttle, organizations, clock, random },
+    graph: { graph, http, throttle, organizations, content: guarded, clock, random },
     guards,
     uploadRate: () => policy.policy.uploadRate,
     massDeletion: config.massDeletionThreshold,
@@ -282,6 +285,7 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   const sync = new LibrarySync({
     store,
     delta,
+    items: new GraphItems({ graph, throttle, organizations }),
     guard,
     hints,
     rights,

@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import type { DriveItem } from '../model/drive-item.js'
-import type { Bytes } from '../model/ids.js'
+import type { JsonObject } from '../http/json.js'
+import { contentVersion, type DriveItem } from '../model/drive-item.js'
+import { Fault } from '../model/fault.js'
+import type { Bytes, ItemKey } from '../model/ids.js'
 import { QuickXorHash } from '../model/quick-xor-hash.js'
 import type { RemoteWriter, UploadSource, UploadTarget } from '../model/remote.js'
 import { isSameSecond } from '../model/same-second.js'
@@ -13,14 +15,14 @@ const SLICE: Bytes = 1024 * 1024
  * else's file of the same name and bytes is as good as ours.
  */
 export class Arrived {
-  readonly #service: Pick<RemoteWriter, 'item' | 'child'>
+  readonly #service: Pick<RemoteWriter, 'item' | 'child' | 'holds'>
   readonly #target: UploadTarget
   readonly #source: UploadSource
   readonly #signal: AbortSignal
   #hash: Promise<string> | undefined
 
   constructor(
-    service: Pick<RemoteWriter, 'item' | 'child'>,
+    service: Pick<RemoteWriter, 'item' | 'child' | 'holds'>,
     target: UploadTarget,
     source: UploadSource,
     signal: AbortSignal,
@@ -40,28 +42,51 @@ export class Arrived {
 
   /**
    * The item in its place, if it has these bytes; or, where they were `allSent` and only the answer is missing, the
-   * time that came with them: SharePoint rewrites some files as soon as they are there.
+   * time that came with them and other bytes: SharePoint rewrites some files as soon as they are there.
    */
   async item({ allSent } = { allSent: false }): Promise<DriveItem | undefined> {
     const item = await this.inPlace()
     if (item === undefined) return undefined
-    return (await this.has(item)) || (allSent && this.#isRewritten(item)) ? item : undefined
+    if (await this.has(item)) return item
+    return allSent && this.#isChanged(item) && !(await this.#looksAlike(item)) ? item : undefined
   }
 
-  #isRewritten(item: DriveItem): boolean {
+  #isChanged(item: DriveItem): boolean {
     const before = this.#target.kind === 'version' ? this.#target.eTag : undefined
     const hasChanged = item.eTag === undefined || item.eTag !== before
     return item.kind === 'file' && hasChanged && isSameSecond(item.modified, this.#source.modified)
   }
 
   async has(item: DriveItem): Promise<boolean> {
-    const { size, modified } = this.#source
-    if (item.kind !== 'file' || item.size !== size) return false
-    if (size === 0) return true
-    if (item.quickXorHash === undefined) return isSameSecond(item.modified, modified)
+    if (!(await this.#looksAlike(item))) return false
+    if (item.size === 0) return true
+    const key = { ...keyOf(this.#target), item: item.id }
+    return await this.#service.holds(key, contentVersion(item), this.#source, this.#signal)
+  }
+
+  /**
+   * What an upload was answered with, where the item had to be asked for in addition: somebody may have replaced it meanwhile.
+   * @throws {Fault} `stale-content`
+   */
+  async confirm(item: DriveItem, answer: JsonObject): Promise<DriveItem> {
+    const isOfAnswer =
+      (item.eTag !== undefined && item.eTag === answer['eTag']) ||
+      (item.cTag !== undefined && item.cTag === answer['cTag'])
+    if (isOfAnswer || !(await this.#looksAlike(item)) || (await this.has(item))) return item
+    throw new Fault('stale-content', 'The file was replaced right after it was sent')
+  }
+
+  /** Size and hash tell where it is worth looking; that they are the same bytes only the bytes tell. */
+  async #looksAlike(item: DriveItem): Promise<boolean> {
+    if (item.kind !== 'file' || item.size !== this.#source.size) return false
+    if (item.size === 0 || item.quickXorHash === undefined) return true
     this.#hash ??= hashOf(this.#source, this.#signal)
     return item.quickXorHash === (await this.#hash)
   }
+}
+
+function keyOf(target: UploadTarget): ItemKey {
+  return target.kind === 'new' ? target.parent : target.item
 }
 
 /** Read again: an answer is seldom lost, and bytes that are sent need not be hashed for the other times. */

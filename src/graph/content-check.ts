@@ -1,20 +1,16 @@
-import { contentVersion, type DriveItem } from '../model/drive-item.js'
+import { contentVersion, describedVersion, type DriveItem } from '../model/drive-item.js'
 import type { ContentVersion } from '../model/ids.js'
 
 /**
  * Whether `item`, as it is now, has the bytes that `version` stands for.
  *
- * A version is made of the best that one answer had, and another answer may have more: delta omits the cTag that
- * the item itself has. So the item is compared by the very property that made the version.
+ * A version is made of what one answer had, and another answer may have more: delta omits the cTag that
+ * the item itself has, and hashes come late. So the item is compared by the very properties that made the version.
  */
 export function hasContent(item: DriveItem, version: ContentVersion): boolean {
-  const unknown = { quickXorHash: undefined, cTag: undefined, eTag: undefined }
-  return [
-    { ...item },
-    { ...item, ...unknown, cTag: item.cTag },
-    { ...item, ...unknown, eTag: item.eTag },
-    { ...item, ...unknown },
-  ].some(seen => contentVersion(seen) === version)
+  return [item, { ...item, quickXorHash: undefined }]
+    .flatMap(seen => [seen, { ...seen, cTag: undefined }])
+    .some(seen => contentVersion(seen) === version || describedVersion(seen) === version)
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { HttpDownloader } from '../http/message.js'
 import type { ByteRange } from '../model/byte-ranges.js'
+import { contentVersion } from '../model/drive-item.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, ContentVersion, ItemKey } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
@@ -54,14 +55,20 @@ export class GraphContent implements RemoteContent {
     const patience = new Patience(this.#retry, this.#deps)
     let reached = range.start
     let refused: DownloadUrl | undefined
+    let exact = version
     const counting = counted(sink, offset => (reached = offset))
     for (let connections = 1; reached < range.end; connections++) {
       refuseCrumbs(connections, reached - range.start)
       await this.#deps.throttle.outlast(key.tenant, this.#retry.deadline, signal)
       const before = reached
-      const source = await this.#deps.urls.of(key, version, signal, refused, past)
+      const source = await this.#deps.urls.of(key, exact, signal, refused, past)
+      if (!source.isPast) {
+        // From here on no other one, whatever fits the description.
+        exact = contentVersion(source.item)
+        sink.describes?.(source.item)
+      }
       try {
-        const wanted = { key, version, source, range: { start: reached, end: range.end } }
+        const wanted = { key, version: exact, source, range: { start: reached, end: range.end } }
         await this.#connection.download(wanted, counting, signal)
         if (reached === before) throw new Fault('server-error', 'The service sent an empty piece of the file')
       } catch (failure) {

@@ -4,7 +4,7 @@ import { SingleFlight } from '../concurrency/single-flight.js'
 import { isJsonObject } from '../http/json.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { ContentVersion, ItemKey, Milliseconds } from '../model/ids.js'
-import type { DriveItem } from '../model/drive-item.js'
+import { contentVersion, type DriveItem } from '../model/drive-item.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import type { PastContent } from '../model/remote.js'
 import { hasContent } from './content-check.js'
@@ -63,6 +63,7 @@ export class DownloadUrls {
     return await this.#asking.run(name, signal, async shared => {
       const asked = await this.#ask(key, version, shared, past)
       this.#known.set(name, asked)
+      if (!asked.isPast) this.#known.set(nameOf(key, contentVersion(asked.item)), asked)
       return asked
     })
   }

@@ -9,6 +9,7 @@ import type { GraphClient, WriteRequest } from './graph-client.js'
 import { untilKnown, type WriteTiming } from './lost-answers.js'
 import { childPath, itemPath } from './paths.js'
 import { contentOf } from './content-of.js'
+import { compareContents } from '../model/same-content.js'
 
 // The service's own time of an upload, where it is so near, is as good as ours.
 const NEAR: Milliseconds = 2_000
@@ -46,7 +47,10 @@ export async function putContent(
   })
   if (Math.abs(item.modified - servableTime(source.modified)) < NEAR) return item
   try {
-    return await service.update({ ...key, item: item.id }, { modified: source.modified }, item.eTag, signal)
+    const update = { modified: source.modified }
+    const updated = await service.update({ ...key, item: item.id }, update, item.eTag, signal)
+    // Where its answer was lost, what is there now may be somebody else's.
+    return compareContents(item, updated) === 'same' ? updated : item
   } catch (failure) {
     signal.throwIfAborted()
     // The bytes are there. That is not undone for a time.

@@ -2,9 +2,16 @@ import { isJsonObject, jsonObjectOf, notAnAnswer, type JsonObject } from '../htt
 import type { HttpSender } from '../http/message.js'
 import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault, type FaultOptions } from '../model/fault.js'
-import type { ItemKey, Milliseconds, TenantId } from '../model/ids.js'
+import type { ContentVersion, ItemKey, Milliseconds, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
-import type { ItemUpdate, RemoteWriter, UploadProgress, UploadSource, UploadTarget } from '../model/remote.js'
+import type {
+  ItemUpdate,
+  RemoteContent,
+  RemoteWriter,
+  UploadProgress,
+  UploadSource,
+  UploadTarget,
+} from '../model/remote.js'
 import { isSameSecond, servableTime } from '../model/same-second.js'
 import { Arrived } from './arrived.js'
 import { LARGEST_FRAGMENT } from './fragments.js'
@@ -14,6 +21,7 @@ import { untilKnown, type WriteTiming } from './lost-answers.js'
 import { NameHeld } from './open-session.js'
 import { childPath, itemPath } from './paths.js'
 import { ifMatch, putContent, uploadPath } from './put-content.js'
+import { holdsBytes } from './read-back.js'
 import { SessionUpload } from './session-upload.js'
 import type { Throttle } from './throttle.js'
 import { UploadUrl } from './upload-url.js'
@@ -27,6 +35,8 @@ export interface GraphWriterDeps extends WriteTiming {
   readonly http: HttpSender
   readonly throttle: Throttle
   readonly organizations: OrganizationNames
+  /** For what has to be read back. */
+  readonly content: RemoteContent
 }
 
 /**
@@ -52,7 +62,8 @@ export class GraphWriter implements RemoteWriter {
   ): Promise<DriveItem> {
     const key = target.kind === 'new' ? target.parent : target.item
     const arrived = new Arrived(this, target, source, signal)
-    const itemOf = (answer: JsonObject) => this.#itemOf(key, answer, signal)
+    const itemOf = async (answer: JsonObject) =>
+      arrived.confirm(await this.#itemOf(key, answer, signal), answer)
     const deps = { ...this.#deps, sessions: this.#sessions, itemOf }
     const inOneRequest = () => putContent(deps, this, { target, source, arrived }, signal)
     if (source.size === 0) return await inOneRequest()
@@ -154,6 +165,15 @@ export class GraphWriter implements RemoteWriter {
       if (isFault(failure, 'name-taken')) throw this.#mayNotBeDeleted(tenant, failure)
       throw failure
     }
+  }
+
+  async holds(
+    item: ItemKey,
+    version: ContentVersion,
+    source: UploadSource,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return await holdsBytes(this.#deps.content, item, version, source, signal)
   }
 
   async item({ tenant, drive, item }: ItemKey, signal: AbortSignal): Promise<DriveItem> {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Bytes } from '../model/ids.js'
@@ -156,7 +157,9 @@ class Exchange implements Dispatcher.DispatchHandler {
     controller.pause()
     this.#watchdog.stop()
     this.#busy = taken.then(
-      () => {
+      async () => {
+        // Within the turn that paused it, undici would begin with the same bytes again, and again.
+        await setImmediate()
         this.#busy = undefined
         if (this.#settled) return
         this.#watch()

@@ -16,6 +16,8 @@ export class BaseContents {
   open({ ino, generation }: Pick<ItemRecord, 'ino' | 'generation'>, size: Bytes): OpenContent {
     const reader = this.#hydrator.open(ino, generation, size, 'exact')
     return {
+      size: reader.file.size,
+      isHere: reader.file.verified,
       read: async (range, signal) => {
         await this.#hydrator.ensure(reader, range, signal)
         return readRange(reader.file.fd, range)
@@ -26,6 +28,9 @@ export class BaseContents {
 }
 
 export interface OpenContent {
+  readonly size: Bytes
+  /** All of it is local, and verified. */
+  readonly isHere: boolean
   /** Exactly the bytes of `range`, which is within the size. @throws {Fault} as {@link Hydrator.ensure} */
   read(range: ByteRange, signal: AbortSignal): Promise<Uint8Array>
   close(): void

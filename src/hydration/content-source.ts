@@ -1,5 +1,5 @@
 import type { ContentVersion, Ino, ItemKey } from '../model/ids.js'
-import { contentVersion } from '../model/drive-item.js'
+import { contentVersion, describedVersion } from '../model/drive-item.js'
 import { Fault } from '../model/fault.js'
 import { accessRemoved } from '../model/library.js'
 import type { PastContent } from '../model/remote.js'
@@ -20,7 +20,7 @@ export interface ContentSource {
 
 /** @returns `undefined` when the item has another content by now, or is gone */
 export function contentSource(
-  store: Pick<Store, 'items' | 'libraries' | 'owed'>,
+  store: Pick<Store, 'items' | 'libraries' | 'owed' | 'content'>,
   ino: Ino,
   generation: number,
 ): ContentSource | undefined {
@@ -32,9 +32,10 @@ export function contentSource(
   const owed = store.owed.of(ino)
   const size = store.owed.contentSize(ino, item.size)
   const modified = owed?.content === true ? owed.base.modified : undefined
+  const versionOf = store.content.has(ino, generation) ? contentVersion : describedVersion
   return {
     item: { tenant, drive, item: item.remoteId },
-    version: contentVersion({ ...item, size }),
+    version: versionOf({ ...item, size }),
     quickXorHash: item.quickXorHash,
     ...(modified !== undefined && { past: { size, modified } }),
     refusal: refusalOf(item, library),

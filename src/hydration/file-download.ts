@@ -1,5 +1,6 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { ByteRange } from '../model/byte-ranges.js'
+import type { DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes } from '../model/ids.js'
 import type { RemoteContent } from '../model/remote.js'
@@ -35,6 +36,8 @@ export interface FileDownloadDeps {
   readonly offline: OfflineMemory
   /** `undefined` when the item has another content by now. */
   readonly source: () => ContentSource | undefined
+  /** What the service says of the item of which bytes are about to come. */
+  readonly onDescribed: (item: DriveItem) => void
   /** The service says that our knowledge of the item is old. */
   readonly onOutdated: () => void
 }
@@ -245,12 +248,13 @@ export class FileDownload {
       this.#deps.budget.giveBack()
       return false
     }
-    const { remote, clock, buffers } = this.#deps
+    const { remote, clock, buffers, onDescribed } = this.#deps
     const segment = new Segment(range, {
       remote,
       clock,
       buffers,
       target: this.file,
+      described: onDescribed,
       isAwaited: (position, buffered) => this.#isAwaited(position, buffered),
     })
     this.#segments.add(segment)

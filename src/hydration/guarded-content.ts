@@ -70,7 +70,7 @@ export class GuardedContent implements RemoteContent {
     // Bytes that pass us by cannot be held up.
     const direct = (offset: Bytes, length: Bytes) =>
       pace.isLimited ? undefined : sink.direct?.(offset, length)
-    return Object.assign(take, { direct })
+    return Object.assign(take, { direct, ...(sink.describes && { describes: sink.describes }) })
   }
 
   async #takePieces(

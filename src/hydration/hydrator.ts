@@ -1,5 +1,6 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { ByteRange } from '../model/byte-ranges.js'
+import type { DriveItem } from '../model/drive-item.js'
 import type { Bytes, Ino } from '../model/ids.js'
 import type { RemoteContent } from '../model/remote.js'
 import type { Store } from '../store/store.js'
@@ -17,7 +18,7 @@ const CONNECTIONS_AHEAD = 16
 const CONNECTIONS = 48
 
 export interface HydratorDeps {
-  readonly store: Pick<Store, 'items' | 'libraries' | 'owed'>
+  readonly store: Pick<Store, 'items' | 'libraries' | 'owed' | 'content' | 'change'>
   readonly cache: ContentCache
   readonly remote: RemoteContent
   readonly clock: Clock
@@ -107,6 +108,16 @@ export class Hydrator {
     this.#deps.cache.release(download.file)
   }
 
+  /** Before the first byte: by its tags alone this content is told from others of the same size and hash later. */
+  #described({ ino, generation }: ContentFile, item: DriveItem): void {
+    const { store, clock } = this.#deps
+    const known = store.items.byIno(ino)
+    if (known === undefined || known.cTag !== undefined) return
+    store.change(clock.now(), edit => edit.contentTold(ino, generation, item))
+    // One of the two is news to us.
+    if (known.eTag !== item.eTag) this.#owner.outdated(ino)
+  }
+
   #downloadOf(file: ContentFile): FileDownload {
     const running = this.#downloads.get(file)
     if (running) return running
@@ -121,6 +132,7 @@ export class Hydrator {
         const source = contentSource(store, file.ino, file.generation)
         return source && { ...source, refusal: source.refusal ?? cache.disagreements.refusalOf(file.ino) }
       },
+      onDescribed: item => this.#described(file, item),
       onOutdated: () => {
         cache.disagreements.refused(file.ino)
         this.#owner.outdated(file.ino)

@@ -1,5 +1,6 @@
 import type { Clock } from '../concurrency/clock.js'
 import type { ByteRange } from '../model/byte-ranges.js'
+import type { DriveItem } from '../model/drive-item.js'
 import { Fault } from '../model/fault.js'
 import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { ContentSink, DirectStore, RemoteContent } from '../model/remote.js'
@@ -23,6 +24,8 @@ export interface SegmentDeps {
   readonly clock: Clock
   readonly target: SegmentTarget
   readonly buffers: BufferPool
+  /** What the service says of the item of which bytes are about to come. */
+  readonly described: (item: DriveItem) => void
   /** Whether somebody waits for the `buffered` bytes before `position`, so that they should be written now. */
   readonly isAwaited: (position: Bytes, buffered: Bytes) => boolean
 }
@@ -92,7 +95,10 @@ export class Segment {
     const { signal } = this.#abort
     const range = { start: this.start, end: this.#planned }
     try {
-      const sink: ContentSink = Object.assign(this.#take, { direct: this.#direct })
+      const sink: ContentSink = Object.assign(this.#take, {
+        direct: this.#direct,
+        describes: this.#deps.described,
+      })
       await untilAborted(this.#deps.remote.fetch(item, version, range, sink, signal, past), signal)
     } catch (failure) {
       if (this.#position < this.#end) throw failure

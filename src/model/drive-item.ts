@@ -24,17 +24,33 @@ export interface DriveItem {
   readonly childCount?: number
 }
 
+type Described = Pick<DriveItem, 'quickXorHash' | 'size' | 'cTag' | 'eTag' | 'modified'>
+
 /**
- * What a file's bytes are known by. SharePoint's delta omits cTag, and an eTag changes with a
- * mere rename, so hash and size come first (reference: driveItem delta, C2).
+ * What a file's bytes are known by: a tag that changes with every change of the bytes. A cTag changes with nothing else; an eTag
+ * also with a mere rename. Hash and size prove difference only (see `same-content.ts`): they are never alone here.
  */
-export function contentVersion(
-  item: Pick<DriveItem, 'quickXorHash' | 'size' | 'cTag' | 'eTag' | 'modified'>,
-): ContentVersion {
-  if (item.quickXorHash !== undefined) return `hash:${item.quickXorHash}:${item.size}` as ContentVersion
-  if (item.cTag !== undefined) return `ctag:${item.cTag}` as ContentVersion
-  if (item.eTag !== undefined) return `etag:${item.eTag}` as ContentVersion
-  return `time:${item.modified}:${item.size}` as ContentVersion
+export function contentVersion(item: Described): ContentVersion {
+  return [tagOf(item), ...descriptionOf(item)].join(' ') as ContentVersion
+}
+
+/**
+ * For who has no byte of the file yet: any content that fits the description will do, and whichever comes first is the
+ * one from then on.
+ */
+export function describedVersion(item: Described): ContentVersion {
+  const [description] = descriptionOf(item)
+  if (item.cTag !== undefined || description === undefined) return contentVersion(item)
+  return description as ContentVersion
+}
+
+function tagOf({ cTag, eTag, modified, size }: Described): string {
+  if (cTag !== undefined) return `ctag:${cTag}`
+  return eTag === undefined ? `time:${modified}:${size}` : `etag:${eTag}`
+}
+
+function descriptionOf({ quickXorHash, size }: Described): readonly string[] {
+  return quickXorHash === undefined ? [] : [`hash:${quickXorHash}:${size}`]
 }
 
 /** A removal as delta reports it: on SharePoint nothing but the id is certain. */

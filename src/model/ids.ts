@@ -26,7 +26,7 @@ export type LibraryId = Branded<number, 'LibraryId'>
 
 /**
  * What identifies the bytes of a file: equal versions have equal bytes.
- * Made by {@link contentVersion} only.
+ * Made by {@link contentVersion}, and by {@link describedVersion} for who has none of the bytes yet.
  */
 export type ContentVersion = Branded<string, 'ContentVersion'>
 

@@ -16,6 +16,8 @@ export interface ContentSink {
    * over. Asked after a chunk was taken; `undefined`: go on as before.
    */
   readonly direct?: (offset: Bytes, length: Bytes) => DirectStore | undefined
+  /** Of which item, as the service has it, all bytes are that come next. Told before the first of them; may be told again. */
+  readonly describes?: (item: DriveItem) => void
 }
 
 /** A place in a file for bytes that are under way. */
@@ -41,7 +43,8 @@ export interface RemoteContent {
   /**
    * Delivers every byte of `range`, in order, over one connection.
    *
-   * @param version the content that the caller opened; bytes of another version are never delivered
+   * @param version the content that the caller opened; bytes of another version are never delivered. One that is only
+   *   described may be any that fits, and is one and the same from the first byte to the last: `sink.describes`
    * @param signal aborts the request; the promise then rejects with the signal's reason
    * @param past the version history is looked at, too: where something was changed here over this content
    * @throws {Fault} `stale-content` when the service has another version by now, `offline`, `timed-out`,
@@ -115,6 +118,17 @@ export interface RemoteFolder {
    * @throws {Fault} `server-error` also where a page is of another folder, however often it is asked for
    */
   children(folder: ItemKey, signal: AbortSignal): AsyncIterable<FolderPage>
+}
+
+/** What is asked of single items. Implemented by `graph/items-now.ts`. */
+export interface RemoteItems {
+  /**
+   * Items of one tenant, as they are now.
+   *
+   * @returns in the order of `keys`; `undefined` in place of what is gone or makes no sense
+   * @throws {Fault} what concerns all of them: `offline`, `throttled`, `sign-in-required`, …; or the signal's reason
+   */
+  current(keys: readonly ItemKey[], signal: AbortSignal): Promise<(DriveItem | undefined)[]>
 }
 
 /** What tells that something has changed, without saying what. Implemented by `graph/change-hints.ts`. */
@@ -215,9 +229,9 @@ export interface ItemUpdate {
 export interface RemoteWriter {
   /**
    * Everything arrives or nothing does; also an answer that was lost is found out about. A file of the same name, or a
-   * version, that has these very bytes when the service refuses them is taken for ours.
+   * version, that has these very bytes when the service refuses them is taken for ours: they are read back and compared.
    *
-   * @returns the item as it is now
+   * @returns the item as it is now, with these bytes or with what SharePoint has made of them
    * @throws {Fault} `name-taken` (409), `stale-content` (412: changed meanwhile), `locked` (423), `quota-full` (507), `upload-held`,
    *   `file-too-large`, `name-refused`, `name-too-long`, `access-denied`, `item-not-found` (the item or the folder),
    *   `throttled`, `offline`, `sign-in-required`, …; or the signal's reason
@@ -236,6 +250,12 @@ export interface RemoteWriter {
   delete(item: ItemKey, eTag: string | undefined, signal: AbortSignal): Promise<void>
   /** Nothing of it arrives any more that has not arrived already. @throws {Fault} as {@link RemoteWriter.upload} */
   endUpload(tenant: TenantId, sessionUrl: string, signal: AbortSignal): Promise<void>
+  /**
+   * Whether the service has exactly these bytes as this version of the file: they are read back and compared.
+   * @returns also false where that cannot be found out, or the file has another version by now
+   * @throws {Fault} what passes: `offline`, `throttled`, …
+   */
+  holds(item: ItemKey, version: ContentVersion, source: UploadSource, signal: AbortSignal): Promise<boolean>
   /** As it is now. @throws {Fault} `item-not-found`, … */
   item(item: ItemKey, signal: AbortSignal): Promise<DriveItem>
   /** What has this name in a folder; `undefined`: nothing. */

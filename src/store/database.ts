@@ -15,6 +15,7 @@ import { owed } from './migrations/0008-owed.js'
 import { sent } from './migrations/0009-sent.js'
 import { missed } from './migrations/0010-missed.js'
 import { deletedIno } from './migrations/0011-deleted-ino.js'
+import { sentEvidence } from './migrations/0012-evidence.js'
 import { versionPace } from './migrations/0013-version-pace.js'
 import { nextStep } from './migrations/0014-next-step.js'
 import { notUnderstood } from './migrations/0015-not-understood.js'
@@ -34,6 +35,7 @@ const MIGRATIONS: readonly Migration[] = [
   sent,
   missed,
   deletedIno,
+  sentEvidence,
   versionPace,
   nextStep,
   notUnderstood,

@@ -9,9 +9,9 @@ import {
 } from '../model/ids.js'
 import { distinctName, hasBetterClaim, shownName } from '../model/item-name.js'
 import type { NewLibrary } from '../model/library.js'
-import { isOfSent } from '../model/rewritten.js'
-import { joinedEvidence, sameContent } from '../model/same-content.js'
+import { compareContents, joinedEvidence } from '../model/same-content.js'
 import { moreExact } from '../model/same-second.js'
+import { isOfSent } from '../model/sent-bytes.js'
 import type { Database } from './database.js'
 import { appeared, attributesChanged, vanished, type ItemChange } from './item-change.js'
 import {
@@ -26,6 +26,7 @@ import {
   type Listing,
 } from './item-record.js'
 import type { ItemTable } from './item-table.js'
+import { encodeRanges } from './range-codec.js'
 import { mayBe, NO_BASE, NOTHING_OWED, type Owed, type OwedTable } from './owed-table.js'
 
 // A path of more folders than this cannot be named on Linux (PATH_MAX), so whatever is deeper is an attack.
@@ -43,9 +44,10 @@ export interface Put {
   readonly ino: Ino
   /**
    * `cycle`: nothing was written, because the item would contain itself. `outdated`: nor then, because the service may have said
-   * so before it was told of what was done here; to be asked again.
+   * so before it was told of what was done here; to be asked again. `unsure`: nor then, because it may be another content, and
+   * the item itself, asked for, would tell.
    */
-  readonly outcome: 'new' | 'changed' | 'same' | 'cycle' | 'outdated'
+  readonly outcome: 'new' | 'changed' | 'same' | 'cycle' | 'outdated' | 'unsure'
 }
 
 /** The statements of {@link ItemEdit}, prepared once. */
@@ -59,6 +61,9 @@ export class ItemStatements {
   readonly identify
   readonly remove
   readonly removeContent
+  readonly hasContent
+  readonly setTags
+  readonly listNothing
 
   constructor(database: Database) {
     this.insert = database.prepare<
@@ -126,6 +131,14 @@ export class ItemStatements {
     >('UPDATE item SET remote_id = ?, hash = ?, ctag = ?, etag = ?, web_url = ? WHERE ino = ?')
     this.remove = database.prepare<[Ino]>('DELETE FROM item WHERE ino = ?')
     this.removeContent = database.prepare<[Ino]>('DELETE FROM content WHERE ino = ?')
+    this.hasContent = database.preparePluck<[Ino], number>('SELECT 1 FROM content WHERE ino = ?')
+    this.setTags = database.prepare<[cTag: string | null, eTag: string | null, Ino]>(
+      'UPDATE item SET ctag = ?, etag = ? WHERE ino = ?',
+    )
+    this.listNothing = database.prepare<[Ino, generation: number, present: Uint8Array, Milliseconds]>(
+      `INSERT INTO content (ino, generation, present, local_bytes, verified, accessed) VALUES (?, ?, ?, 0, 0, ?)
+       ON CONFLICT DO NOTHING`,
+    )
   }
 }
 
@@ -159,8 +172,17 @@ export class ItemEdit {
    * @param parent of the same library
    * @param newFolders what is known of the children of a folder that was not known before
    * @param asked position of {@link LatelySettled} when the service was asked; `undefined`: after all that was done here
+   * @param mayAsk whether the caller can ask for the item itself; otherwise what is not proved to be the same content counts as
+   *   another one
    */
-  put(library: LibraryId, parent: Ino, item: DriveItem, newFolders: Listing, asked = Infinity): Put {
+  put(
+    library: LibraryId,
+    parent: Ino,
+    item: DriveItem,
+    newFolders: Listing,
+    asked = Infinity,
+    mayAsk = false,
+  ): Put {
     const clean = cleaned(item)
     const known = this.#items.byRemoteId(library, item.id)
     if (known === undefined) {
@@ -182,6 +204,7 @@ export class ItemEdit {
     if (known.parent !== parent && isDirectory(known.kind) && this.isWithin(parent, ino)) {
       return { ino, outcome: 'cycle' }
     }
+    if (mayAsk && this.#wouldTell(known, clean)) return { ino, outcome: 'unsure' }
     if (known.kind === item.kind) return { ino, outcome: this.#updateKnown(known, parent, clean) }
     // An id never changes its kind; where it does, it is another item.
     this.removeSubtree(ino, Number.POSITIVE_INFINITY)
@@ -214,6 +237,19 @@ export class ItemEdit {
     if (item?.kind !== 'file' || item.generation !== generation) return
     this.#statements.bumpGeneration.run(ino)
     this.#contentOver(item, item.parent, item.name)
+  }
+
+  /**
+   * Bytes of this content are about to come, and `item` is what the service says of them. What delta has told of it has no cTag,
+   * and without one nobody could tell later whether they are still its bytes.
+   */
+  contentTold(ino: Ino, generation: number, { cTag, eTag }: DriveItem): void {
+    const known = this.#items.byIno(ino)
+    if (known?.kind !== 'file' || known.generation !== generation || known.cTag !== undefined) return
+    // Both of one answer: of two answers they may be of two contents.
+    this.#statements.setTags.run(cTag ?? null, eTag ?? null, ino)
+    // It never tells one: then any change of the item counts as one of the content, from the first byte on.
+    if (cTag === undefined) this.#statements.listNothing.run(ino, generation, encodeRanges([]), this.#now)
   }
 
   /** The service knows what we have here as `remote`. */
@@ -379,8 +415,10 @@ export class ItemEdit {
 
   #update(known: ItemRecord, parent: Ino, item: DriveItem, remoteName: string): 'changed' | 'same' {
     const moves = known.parent !== parent || known.remoteName !== remoteName
-    const replaced = known.kind === 'file' && !sameContent(known, item)
-    const evidence = replaced ? item : joinedEvidence(item, known)
+    const comparison = known.kind === 'file' ? compareContents(known, item) : 'same'
+    const isSame = comparison === 'same'
+    const replaced = comparison === 'other' || (!isSame && this.#isHeld(known))
+    const evidence = isSame ? joinedEvidence(item, known) : item
     const size = known.kind === 'file' ? item.size : 0
     const webUrl = storedWebUrl(item)
     const modified = replaced ? item.modified : moreExact(known.modified, item.modified)
@@ -417,6 +455,22 @@ export class ItemEdit {
     return 'changed'
   }
 
+  /**
+   * Delta leaves the cTag out. Where we know one, the item itself can be asked for its own: a rename of many files is to cost
+   * neither their bytes nor a request each.
+   */
+  #wouldTell(known: ItemRecord, item: DriveItem): boolean {
+    if (known.kind !== 'file' || known.cTag === undefined || item.cTag !== undefined) return false
+    const comparison = compareContents(known, item)
+    const isOpen = comparison === 'alike' || comparison === 'unsure'
+    return isOpen && this.#owed.of(known.ino)?.content !== true
+  }
+
+  /** Whether something of its content may be here, in the cache or in a kernel: a tag is known since it was first read, or sent. */
+  #isHeld({ ino, cTag }: ItemRecord): boolean {
+    return cTag !== undefined || this.#statements.hasContent.get(ino) !== undefined
+  }
+
   /** What was changed here stays so until it has been sent. */
   #updateKnown(known: ItemRecord, parent: Ino, item: DriveItem): 'changed' | 'same' {
     const owed = this.#owed.of(known.ino)
@@ -448,7 +502,7 @@ export class ItemEdit {
       owed?.isNew === true &&
       !owed.staysHere &&
       holder?.kind === item.kind &&
-      (item.kind === 'folder' || isOfSent(item, owed.sentHash, holder.modified))
+      (item.kind === 'folder' || isOfSent(item, owed.sent))
     return isOurs ? { item: holder, owed } : this.#sentFromHere(parent, item)
   }
 
@@ -462,8 +516,7 @@ export class ItemEdit {
     for (const owed of this.#owed.sentTo({ parent: folder.remoteId, name: item.name })) {
       const known = this.#items.byIno(owed.ino)
       if (known?.kind !== item.kind || known.library !== folder.library) continue
-      if (item.kind === 'folder' || isOfSent(item, owed.sentHash, known.modified))
-        return { item: known, owed }
+      if (item.kind === 'folder' || isOfSent(item, owed.sent)) return { item: known, owed }
     }
     return undefined
   }

@@ -20,7 +20,7 @@ import {
   type NewOwed,
   type Owed,
   type OwedTable,
-  type SentBytes,
+  type JournaledBytes,
 } from './owed-table.js'
 
 /** The statements that only {@link LocalEdit} has, prepared once. */
@@ -222,20 +222,22 @@ export class LocalEdit {
       this.#mayHaveArrived(item, owed)
       return
     }
-    const sent = sentOf(item, owed)
+    const sent = owed?.sent
     const base = this.#baseOf(item, owed)
-    if (successor !== undefined) return this.#inherit(successor, item, base, sent?.hash)
+    if (successor !== undefined) return this.#inherit(successor, item, base, sent)
     if (heir !== undefined) {
       const legacy = this.#legacyOf(item, owed)
-      return this.#inherit(heir.ino, legacy.from, legacy.base, sent?.hash)
+      return this.#inherit(heir.ino, legacy.from, legacy.base, sent)
     }
     if (base.parent === undefined || base.name === undefined) return
     const { library, remoteId, kind } = item
     const isFolder = isDirectory(kind)
     const { eTag, parent, name, modified } = base
-    const { quickXorHash } = item
+    const { quickXorHash, cTag } = item
+    // Of what has taken another one's place it is not known.
+    const size = base.size === 0 ? undefined : base.size
     this.#owed.oweDeletion(
-      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified, sent },
+      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, cTag, size, modified, sent },
       this.#now,
     )
   }
@@ -249,7 +251,7 @@ export class LocalEdit {
     const owed = this.#owed.of(item.ino)
     if (owed === undefined) return
     const { from, base } = this.#legacyOf(item, owed)
-    const sent = sentOf(item, owed)
+
     // First, because two items cannot have one id.
     this.#itemStatements.identify.run(newLocalId(), null, null, null, null, item.ino)
     this.#owed.owe(
@@ -258,7 +260,7 @@ export class LocalEdit {
     )
     this.#owed.setSent(item.ino, undefined, undefined)
     this.#owed.setMissed(item.ino, false)
-    this.#inherit(heir, from, base, sent?.hash)
+    this.#inherit(heir, from, base, owed.sent)
     if (owed.missed) this.#owed.setMissed(heir, true)
     // The backup of an earlier save, which it has replaced.
     const parent = this.#items.byIno(item.parent)
@@ -275,10 +277,10 @@ export class LocalEdit {
       .find(({ isFolder, remoteId }) => !isFolder && !isLocalId(remoteId))
     if (deletion === undefined) return
     this.#owed.settleDeletion(deletion.library, deletion.remoteId)
-    const { remoteId, eTag, quickXorHash, modified, sent } = deletion
-    const from = { remoteId, quickXorHash, cTag: undefined, webUrl: undefined }
+    const { remoteId, eTag, quickXorHash, cTag, modified, sent } = deletion
+    const from = { remoteId, quickXorHash, cTag, webUrl: undefined }
     const base = { eTag, size: 0, parent: deletion.parent, name: deletion.name, modified }
-    this.#inherit(ino, from, base, sent?.hash)
+    this.#inherit(ino, from, base, sent && { ...sent, sha256: '' })
   }
 
   /**
@@ -293,7 +295,7 @@ export class LocalEdit {
     return { from, base: { ...base, eTag: owed.base.eTag, modified: owed.base.modified } }
   }
 
-  #inherit(heir: Ino, from: Legacy, base: Base, sentHash: string | undefined): void {
+  #inherit(heir: Ino, from: Legacy, base: Base, sent: JournaledBytes | undefined): void {
     const { remoteId, quickXorHash, cTag, webUrl } = from
     this.#itemStatements.identify.run(
       remoteId,
@@ -314,7 +316,7 @@ export class LocalEdit {
     if (parent === undefined) this.#owed.owe(row, this.#now)
     else this.#owePlace(row, parent, item.name)
     // What comes after it knows its own by that.
-    this.#owed.setSent(heir, sentHash, undefined)
+    this.#owed.setSent(heir, sent, undefined)
   }
 
   /** It was being sent, and nobody has heard what became of it: if it has arrived, it goes again. */
@@ -335,7 +337,7 @@ export class LocalEdit {
         modified: undefined,
         // Nobody over there has ever heard of it.
         consented: true,
-        sent: sentOf(item, owed),
+        sent: owed.sent,
         sessionUrl: session?.url,
         ino: item.ino,
       },
@@ -406,8 +408,4 @@ function canSucceed(owed: Owed | undefined): owed is Owed {
 function isSamePlace(one: Base, other: Base): boolean {
   if (one.name === undefined || other.name === undefined) return false
   return one.parent === other.parent && foldedName(one.name) === foldedName(other.name)
-}
-
-function sentOf({ modified }: ItemRecord, owed: Owed | undefined): SentBytes | undefined {
-  return owed?.sentHash === undefined ? undefined : { hash: owed.sentHash, modified }
 }

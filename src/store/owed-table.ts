@@ -3,7 +3,7 @@ import type { DriveItem } from '../model/drive-item.js'
 import type { FaultCode } from '../model/fault.js'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { UploadSession } from '../model/remote.js'
-import { isOfSent } from '../model/rewritten.js'
+import { isOfSent, type SentBytes } from '../model/sent-bytes.js'
 import type { Database } from './database.js'
 import { isLocalId } from './item-record.js'
 import { LatelySettled } from './lately-settled.js'
@@ -42,13 +42,18 @@ export interface Owed extends Attempts {
   /** When it was last changed. */
   readonly changed: Milliseconds
   readonly session: UploadSession | undefined
-  /** QuickXorHash of the bytes that were sent last; it is not known what became of them. */
-  readonly sentHash: string | undefined
+  /** The bytes that were sent last; it is not known what became of them. */
+  readonly sent: JournaledBytes | undefined
   /**
    * The other side has told something of it that is not shown because of what is owed. It is told once, and what we were
    * answered may be older: when nothing else is owed any more, `times` stays, and the service is asked.
    */
   readonly missed: boolean
+}
+
+export interface JournaledBytes extends SentBytes {
+  /** Base64: who has the same goes on where the upload was. */
+  readonly sha256: string
 }
 
 /** What the item was at the service when it began to differ. */
@@ -99,8 +104,10 @@ export interface OwedDeletion extends Attempts {
   readonly eTag: string | undefined
   readonly parent: ItemId
   readonly name: string
-  /** Of the content that is not wanted any more. */
+  /** Of the content that is not wanted any more, as the next three. */
   readonly quickXorHash: string | undefined
+  readonly cTag: string | undefined
+  readonly size: Bytes | undefined
   readonly modified: Milliseconds | undefined
   /** Somebody wants it to go, although many go with it. */
   readonly consented: boolean
@@ -120,24 +127,17 @@ export interface LeftSession extends UploadSession {
   readonly ino: Ino
 }
 
-/** Of a file, as it was sent. */
-export interface SentBytes {
-  /** QuickXorHash */
-  readonly hash: string
-  readonly modified: Milliseconds
-}
-
 /** Whether it is this item that was being sent when it was deleted here. */
 export function mayBe({ remoteId, isFolder, sent }: OwedDeletion, item: DriveItem): boolean {
   if (!isLocalId(remoteId)) return false
-  return isFolder ? item.kind === 'folder' : isOfSent(item, sent?.hash, sent?.modified)
+  return isFolder ? item.kind === 'folder' : isOfSent(item, sent)
 }
 
 export type NewDeletion = Pick<
   OwedDeletion,
   'library' | 'remoteId' | 'isFolder' | 'eTag' | 'parent' | 'name' | 'quickXorHash' | 'modified'
 > &
-  Partial<Pick<OwedDeletion, 'consented' | 'sent' | 'sessionUrl' | 'ino'>>
+  Partial<Pick<OwedDeletion, 'cTag' | 'size' | 'consented' | 'sent' | 'sessionUrl' | 'ino'>>
 
 interface AttemptRow {
   readonly attempts: number
@@ -161,6 +161,9 @@ interface Row extends AttemptRow {
   readonly base_name: string | null
   readonly base_modified: number | null
   readonly sent_hash: string | null
+  readonly sent_size: number | null
+  readonly sent_modified: number | null
+  readonly sent_sha256: string | null
   readonly missed: number
   readonly revision: number
   readonly since: number
@@ -178,9 +181,12 @@ interface DeletionRow extends AttemptRow {
   readonly parent: string
   readonly name: string
   readonly hash: string | null
+  readonly ctag: string | null
+  readonly size: number | null
   readonly modified: number | null
   readonly consented: number
   readonly sent_hash: string | null
+  readonly sent_size: number | null
   readonly sent_modified: number | null
   readonly session_url: string | null
   readonly ino: number | null
@@ -270,8 +276,18 @@ export class OwedTable {
       'SELECT * FROM left_session WHERE ino = ? ORDER BY expires',
     )
     this.#forgetLeft = database.prepare<[string]>('DELETE FROM left_session WHERE url = ?')
-    this.#setSent = database.prepare<[string | null, string | null, string | null, Ino]>(
-      `UPDATE owed SET sent_hash = ?, base_parent = coalesce(?, base_parent), base_name = coalesce(?, base_name)
+    this.#setSent = database.prepare<
+      [
+        hash: string | null,
+        size: Bytes | null,
+        modified: Milliseconds | null,
+        sha256: string | null,
+        baseParent: string | null,
+        baseName: string | null,
+        Ino,
+      ]
+    >(
+      `UPDATE owed SET sent_hash = ?, sent_size = ?, sent_modified = ?, sent_sha256 = ?, base_parent = coalesce(?, base_parent), base_name = coalesce(?, base_name)
        WHERE ino = ?`,
     )
     this.#setMissed = database.prepare<[number, Ino]>('UPDATE owed SET missed = ? WHERE ino = ?')
@@ -297,18 +313,21 @@ export class OwedTable {
         ItemId,
         name: string,
         hash: string | null,
+        cTag: string | null,
+        size: Bytes | null,
         modified: Milliseconds | null,
         consented: number,
         sentHash: string | null,
+        sentSize: Bytes | null,
         sentModified: Milliseconds | null,
         sessionUrl: string | null,
         ino: Ino | null,
         since: Milliseconds,
       ]
     >(
-      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, modified, consented,
-                                  sent_hash, sent_modified, session_url, ino, since, attempts, not_before)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
+      `INSERT INTO owed_deletion (library, remote_id, is_folder, etag, parent, name, hash, ctag, size, modified, consented,
+                                  sent_hash, sent_size, sent_modified, session_url, ino, since, attempts, not_before)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING`,
     )
     this.#removeDeletion = database.prepare<[LibraryId, ItemId]>(
       'DELETE FROM owed_deletion WHERE library = ? AND remote_id = ?',
@@ -442,12 +461,20 @@ export class OwedTable {
 
   /**
    * It is about to be sent.
-   * @param hash of the bytes, QuickXorHash; `undefined`: it is a folder
+   * @param sent `undefined`: it is a folder
    * @param place of a new item: where it will be
    */
-  setSent(ino: Ino, hash: string | undefined, place: RemotePlace | undefined): void {
+  setSent(ino: Ino, sent: JournaledBytes | undefined, place: RemotePlace | undefined): void {
     this.#rows.delete(ino)
-    this.#setSent.run(hash ?? null, place?.parent ?? null, place?.name ?? null, ino)
+    this.#setSent.run(
+      sent?.hash ?? null,
+      sent?.size ?? null,
+      sent?.modified ?? null,
+      sent?.sha256 ?? null,
+      place?.parent ?? null,
+      place?.name ?? null,
+      ino,
+    )
   }
 
   /** See {@link Owed.missed}. */
@@ -487,7 +514,7 @@ export class OwedTable {
   }
 
   oweDeletion(deletion: NewDeletion, now: Milliseconds): void {
-    const { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified } = deletion
+    const { library, remoteId, isFolder, eTag, parent, name, quickXorHash, cTag, size, modified } = deletion
     const { consented = false, sent, sessionUrl, ino } = deletion
     this.#deletionCount += this.#putDeletion.run(
       library,
@@ -497,9 +524,12 @@ export class OwedTable {
       parent,
       name,
       quickXorHash ?? null,
+      cTag ?? null,
+      size ?? null,
       modified ?? null,
       Number(consented),
       sent?.hash ?? null,
+      sent?.size ?? null,
       sent?.modified ?? null,
       sessionUrl ?? null,
       ino ?? null,
@@ -510,12 +540,13 @@ export class OwedTable {
   /** What is to be deleted is this item, as it is now. */
   oweDeletionOf(
     deletion: OwedDeletion,
-    item: Pick<DriveItem, 'id' | 'eTag' | 'modified' | 'quickXorHash'>,
+    item: Pick<DriveItem, 'id' | 'eTag' | 'cTag' | 'size' | 'modified' | 'quickXorHash'>,
     now: Milliseconds,
   ): void {
-    const { id: remoteId, eTag, modified, quickXorHash } = item
+    const { id: remoteId, eTag, cTag, size, modified, quickXorHash } = item
     this.settleDeletion(deletion.library, deletion.remoteId)
-    this.oweDeletion({ ...deletion, remoteId, eTag, modified, quickXorHash, sessionUrl: undefined }, now)
+    const asItIs = { remoteId, eTag, cTag, size, modified, quickXorHash, sessionUrl: undefined }
+    this.oweDeletion({ ...deletion, ...asItIs }, now)
     // What was tried in vain so often has not become another thing.
     const row = this.deletion(deletion.library, remoteId)
     if (row !== undefined) this.setDeletionAttempts(row.number, deletion)
@@ -576,7 +607,7 @@ function owedOf(row: Row): Owed {
     revision: row.revision,
     since: row.since,
     changed: row.changed,
-    sentHash: row.sent_hash ?? undefined,
+    sent: journaledOf(row),
     missed: row.missed === 1,
     session:
       row.session_url === null ? undefined : { url: row.session_url, expires: row.session_expires ?? 0 },
@@ -594,14 +625,28 @@ function deletionOf(row: DeletionRow): OwedDeletion {
     parent: row.parent as ItemId,
     name: row.name,
     quickXorHash: row.hash ?? undefined,
+    cTag: row.ctag ?? undefined,
+    size: row.size ?? undefined,
     modified: row.modified ?? undefined,
     consented: row.consented === 1,
-    sent: row.sent_hash === null ? undefined : { hash: row.sent_hash, modified: row.sent_modified ?? 0 },
+    sent: sentOf(row),
     sessionUrl: row.session_url ?? undefined,
     ino: (row.ino ?? undefined) as Ino | undefined,
     since: row.since,
     ...attemptsOf(row),
   }
+}
+
+function sentOf(
+  row: Pick<Row | DeletionRow, 'sent_hash' | 'sent_size' | 'sent_modified'>,
+): SentBytes | undefined {
+  const { sent_hash: hash, sent_size: size, sent_modified: modified } = row
+  return hash === null || size === null || modified === null ? undefined : { hash, size, modified }
+}
+
+function journaledOf(row: Row): JournaledBytes | undefined {
+  const sent = sentOf(row)
+  return sent && { ...sent, sha256: row.sent_sha256 ?? '' }
 }
 
 type AttemptColumns = [

@@ -2,7 +2,7 @@ import { ByteRanges } from '../model/byte-ranges.js'
 import type { DriveItem } from '../model/drive-item.js'
 import type { Bytes, Ino, LibraryId, Milliseconds } from '../model/ids.js'
 import { distinctName } from '../model/item-name.js'
-import { sameContent } from '../model/same-content.js'
+import { compareContents } from '../model/same-content.js'
 import { isSameSecond, moreExact } from '../model/same-second.js'
 import type { ContentTable } from './content-table.js'
 import type { Database } from './database.js'
@@ -46,8 +46,8 @@ export class SentStatements {
                        generation = generation + 1
        WHERE ino = ?`,
     )
-    this.setRemote = database.prepare<[eTag: string | null, webUrl: string | null, Ino]>(
-      'UPDATE item SET etag = ?, web_url = ? WHERE ino = ?',
+    this.setRemote = database.prepare<[eTag: string | null, cTag: string | null, webUrl: string | null, Ino]>(
+      'UPDATE item SET etag = ?, ctag = ?, web_url = ? WHERE ino = ?',
     )
     this.moveKnown = database.prepare<[Ino, name: string, remoteName: string | null, Ino]>(
       'UPDATE item SET parent = ?, name = ?, remote_name = ? WHERE ino = ?',
@@ -225,19 +225,21 @@ export class SentEdit {
     if (before) this.remote.nameLeft(before.ino)
     const times = this.#timesLeft(item, owed, modified, answer)
     // Of a content that is not known here yet the tag must not be: by it ours would replace or delete that unseen.
-    if (!owed.content && isAsBase)
-      this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
+    if (!owed.content && isAsBase) this.#adoptTags(item, answer)
     this.#settleInto(item, { ...owed, times }, place, isAsBase ? answer.eTag : owed.base.eTag)
     this.changes.push(attributesChanged(item))
     if (isAsBase) this.#takeName(item, place, answer)
   }
 
-  /** @param modified that was sent */
-  timesSent(ino: Ino, modified: Milliseconds, answer: DriveItem): void {
+  /**
+   * @param modified that was sent
+   * @param isAsBase the content there is the one that is known here
+   */
+  timesSent(ino: Ino, modified: Milliseconds, answer: DriveItem, isAsBase: boolean): void {
     const item = this.#items.byIno(ino)
     const owed = this.#owed.of(ino)
     if (item === undefined || owed === undefined || owed.isNew) return
-    if (!owed.content) this.#statements.setRemote.run(answer.eTag ?? null, storedWebUrl(answer), ino)
+    if (!owed.content && isAsBase) this.#adoptTags(item, answer)
     this.#owed.leave({ ...owed, times: this.#timesLeft(item, owed, modified, answer) }, this.#now)
   }
 
@@ -269,7 +271,8 @@ export class SentEdit {
     // Another content has a time of its own, and a folder has the service's.
     const times =
       item.kind === 'file' &&
-      (owed.content || (sameContent(item, theirs) && !isSameSecond(item.modified, theirs.modified)))
+      (owed.content ||
+        (compareContents(item, theirs) !== 'other' && !isSameSecond(item.modified, theirs.modified)))
     this.#owed.leave({ ...owed, times }, this.#now)
     this.#putTheirs(item.library, theirs)
   }
@@ -286,6 +289,8 @@ export class SentEdit {
     const owed = this.#owed.of(ino)
     if (item === undefined || owed === undefined) return
     const { eTag, modified } = theirs
+    // Nothing of the old content is needed any more: what is sent is whole.
+    this.remote.identify(ino, theirs)
     this.#owed.oweAgain({ ...owed, base: { ...owed.base, eTag, modified } }, this.#now)
   }
 
@@ -354,6 +359,16 @@ export class SentEdit {
     // It came before anybody could tell that it was ours.
     const shown = this.#items.byRemoteId(deletion.library, theirs.id)
     if (shown !== undefined) this.remote.removeAlone(shown.ino)
+  }
+
+  /** The content is the one that is known here: from now on it is known by these. */
+  #adoptTags(item: ItemRecord, answer: DriveItem): void {
+    // What was asked for after an answer was lost may have been changed in between.
+    const isFile = item.kind === 'file'
+    if (isFile && compareContents(item, answer) === 'other') return
+    // A folder's is of when it was listed.
+    const cTag = (isFile ? answer.cTag : undefined) ?? item.cTag
+    this.#statements.setRemote.run(answer.eTag ?? null, cTag ?? null, storedWebUrl(answer), item.ino)
   }
 
   #putTheirs(library: LibraryId, theirs: DriveItem): void {
@@ -442,13 +457,13 @@ export class SentEdit {
 
   #goesAgain(library: LibraryId, place: RemotePlace, answer: DriveItem): void {
     const { parent, name } = place
-    const { id: remoteId, eTag, quickXorHash, modified } = answer
+    const { id: remoteId, eTag, cTag, size, quickXorHash, modified } = answer
     for (const deletion of this.#owed.deletionsAt(library, place)) {
       if (mayBe(deletion, answer)) this.#owed.settleDeletion(library, deletion.remoteId)
     }
     const isFolder = isDirectory(answer.kind)
     this.#owed.oweDeletion(
-      { library, remoteId, isFolder, eTag, parent, name, quickXorHash, modified },
+      { library, remoteId, isFolder, eTag, cTag, size, parent, name, quickXorHash, modified },
       this.#now,
     )
   }

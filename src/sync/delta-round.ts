@@ -4,7 +4,7 @@ import { Fault } from '../model/fault.js'
 import type { Ino, ItemId, LibraryId, Milliseconds } from '../model/ids.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { ItemEdit } from '../store/item-edit.js'
-import type { DeltaPage } from '../model/remote.js'
+import type { DeltaPage, RemoteItems } from '../model/remote.js'
 import { isRemoteFolder, type ItemRecord, type Listing } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
@@ -26,6 +26,8 @@ export interface DeltaRoundDeps {
   readonly store: Store
   readonly guard: Guard
   readonly library: LibraryRecord
+  /** Asked where a page does not tell whether a content is another one. */
+  readonly items: RemoteItems
   /** All items are enumerated: what does not come is gone. */
   readonly isFull: boolean
   readonly now: () => Milliseconds
@@ -50,6 +52,8 @@ export class DeltaRound {
   readonly #parentOfOrphan = new Map<ItemId, ItemId>()
   /** Moves into themselves, as far as is known yet. */
   readonly #cyclic = new Map<ItemId, DriveItem>()
+  /** What may have another content by now, or only another name: to be asked for. */
+  readonly #unsure = new Map<ItemId, DriveItem>()
   /** Within one transaction. */
   #lastParent: { readonly id: ItemId; readonly ino: Ino } | undefined
   #isEmpty = true
@@ -73,6 +77,7 @@ export class DeltaRound {
   async apply({ changes, notUnderstood = [] }: DeltaPage, signal: AbortSignal): Promise<void> {
     const { store, library } = this.#deps
     await this.#inSlices(changes, signal, (edit, change) => this.#applyOne(edit, change))
+    await this.#findOut(signal)
     for (const each of notUnderstood) {
       const { id } = each
       this.#isEmpty = false
@@ -185,14 +190,34 @@ export class DeltaRound {
   #forget(id: ItemId): void {
     this.#removed.delete(id)
     this.#cyclic.delete(id)
+    this.#unsure.delete(id)
     const parent = this.#parentOfOrphan.get(id)
     if (parent === undefined) return
     this.#parentOfOrphan.delete(id)
     this.#orphans.get(parent)?.delete(id)
   }
 
-  /** Writes the item, and those that waited for it. */
-  #place(edit: ItemEdit, first: DriveItem): void {
+  /** Nothing of what is unsure is in the store before it is known: no old bytes are served as a new version meanwhile. */
+  async #findOut(signal: AbortSignal): Promise<void> {
+    const { items, library } = this.#deps
+    while (this.#unsure.size > 0) {
+      const unsure = [...this.#unsure.values()]
+      this.#unsure.clear()
+      const now = await items.current(
+        unsure.map(({ id }) => ({ ...library.root, item: id })),
+        signal,
+      )
+      await this.#inSlices([...unsure.entries()], signal, (edit, [i, item]) =>
+        this.#place(edit, now[i] ?? item, false),
+      )
+    }
+  }
+
+  /**
+   * Writes the item, and those that waited for it.
+   * @param mayAsk whether it is to be asked for where it does not tell what content it has
+   */
+  #place(edit: ItemEdit, first: DriveItem, mayAsk = true): void {
     const { store, library } = this.#deps
     const waiting = [first]
     for (let item = waiting.pop(); item; item = waiting.pop()) {
@@ -201,13 +226,14 @@ export class DeltaRound {
         this.#adoptLater(item)
         continue
       }
-      const { ino, outcome } = edit.put(library.id, parent, item, this.#newFolders(), this.#asked)
+      const { ino, outcome } = edit.put(library.id, parent, item, this.#newFolders(), this.#asked, mayAsk)
       // Only a file that is new, or as it was, cannot have moved or removed the folder of the next one.
       if (item.kind !== 'file' || (outcome !== 'new' && outcome !== 'same')) this.#lastParent = undefined
       this.#seen.add(ino)
       store.held.forget(ino)
       if (outcome === 'outdated') this.#outdated.add(parent)
       else if (outcome === 'cycle') this.#cyclic.set(item.id, item)
+      else if (outcome === 'unsure') this.#unsure.set(item.id, item)
       else if (outcome !== 'same') this.#changed++
       const children = this.#orphans.get(item.id)
       if (children === undefined) continue

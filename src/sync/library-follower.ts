@@ -6,7 +6,7 @@ import { ListProgress, type ListBounds } from '../model/endless-list.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import { accessRemoved } from '../model/library.js'
-import type { DeltaPage, RemoteDelta, RemoteHints, RemoteRights } from '../model/remote.js'
+import type { DeltaPage, RemoteDelta, RemoteHints, RemoteItems, RemoteRights } from '../model/remote.js'
 import type { ItemChange } from '../store/item-change.js'
 import type { LibraryRecord } from '../store/library-table.js'
 import type { Store } from '../store/store.js'
@@ -63,6 +63,7 @@ export interface Reachability {
 export interface SyncDeps {
   readonly store: Store
   readonly delta: RemoteDelta
+  readonly items: RemoteItems
   readonly guard: RemovalGuard
   /** Absent: the service is asked from time to time. */
   readonly hints?: RemoteHints
@@ -340,11 +341,12 @@ export class LibraryFollower {
   }
 
   #newRound(library: LibraryRecord, isFull: boolean): DeltaRound {
-    const { store, guard, drive, clock, onTrouble } = this.#deps
+    const { store, guard, items, drive, clock, onTrouble } = this.#deps
     return new DeltaRound({
       store,
       guard,
       library,
+      items,
       isFull,
       now: () => clock.now(),
       onChanges: changes => drive.changed(changes),

@@ -2,8 +2,8 @@ import type { DriveItem } from '../model/drive-item.js'
 import { TIRED_AFTER } from '../model/attempts.js'
 import { Fault, isFault, type FaultCode } from '../model/fault.js'
 import type { ItemId, ItemKey, LibraryId, Milliseconds } from '../model/ids.js'
-import { isOfSent } from '../model/rewritten.js'
 import type { RemoteFolder, RemoteWriter } from '../model/remote.js'
+import { isOfSent } from '../model/sent-bytes.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isLocalId } from '../store/item-record.js'
 import type { LibraryRecord } from '../store/library-table.js'
@@ -208,10 +208,9 @@ function isWhatWasSent(deletion: OwedDeletion, theirs: DriveItem): boolean {
 
 /** Whether only what does not matter has changed since. */
 function isAsDeleted(deletion: OwedDeletion, theirs: DriveItem): boolean {
-  const { name, parent, quickXorHash, eTag, modified, sent } = deletion
+  const { name, parent, sent } = deletion
   if (deletion.isFolder) return theirs.name === name && theirs.parentId === parent
-  if (isOfSent(theirs, sent?.hash, sent?.modified)) return true
-  const base = { quickXorHash, cTag: undefined, eTag, modified }
-  const verdict = verdictOn(theirs, { name, base, hash: undefined, sentHash: undefined })
+  if (isOfSent(theirs, sent)) return true
+  const verdict = verdictOn(theirs, { name, base: deletion, sent: [] })
   return verdict === 'base' || verdict === 'rewritten'
 }

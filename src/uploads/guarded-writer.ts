@@ -1,7 +1,7 @@
 import type { Pace } from '../concurrency/pace.js'
 import type { DriveItem } from '../model/drive-item.js'
 import type { Fault } from '../model/fault.js'
-import type { ItemKey, TenantId } from '../model/ids.js'
+import type { ContentVersion, ItemKey, TenantId } from '../model/ids.js'
 import type { ItemUpdate, RemoteWriter, UploadProgress, UploadSource, UploadTarget } from '../model/remote.js'
 
 export interface WriteGuards {
@@ -55,6 +55,16 @@ export class GuardedWriter implements RemoteWriter {
   async endUpload(tenant: TenantId, sessionUrl: string, signal: AbortSignal): Promise<void> {
     await this.#check(tenant, signal)
     await this.#remote.endUpload(tenant, sessionUrl, signal)
+  }
+
+  async holds(
+    item: ItemKey,
+    version: ContentVersion,
+    source: UploadSource,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    await this.#check(item.tenant, signal)
+    return await this.#remote.holds(item, version, source, signal)
   }
 
   async item(item: ItemKey, signal: AbortSignal): Promise<DriveItem> {

@@ -1,5 +1,5 @@
 import type { DirtyFiles } from '../dirty/dirty-files.js'
-import type { DriveItem } from '../model/drive-item.js'
+import { contentVersion, type DriveItem } from '../model/drive-item.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, ItemKey, Milliseconds } from '../model/ids.js'
 import type { OpenForWriting } from '../model/open-for-writing.js'
@@ -8,16 +8,19 @@ import { accessRemoved } from '../model/library.js'
 import { isRewritten } from '../model/rewritten.js'
 import { isWhole } from '../model/save-pace.js'
 import type { ItemUpdate, RemoteWriter, UploadSession } from '../model/remote.js'
+import { compareContents, type ContentEvidence } from '../model/same-content.js'
+import { looksAsSent } from '../model/sent-bytes.js'
 import { needsAttention, patienceWith } from '../model/upload-patience.js'
 import type { ItemChange } from '../store/item-change.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import { heirOf } from '../store/local-edit.js'
 import type { LibraryRecord } from '../store/library-table.js'
-import type { Owed, RemotePlace } from '../store/owed-table.js'
+import type { JournaledBytes, Owed, RemotePlace } from '../store/owed-table.js'
 import type { AnswerOfContent, SentEdit } from '../store/sent-edit.js'
 import type { Store } from '../store/store.js'
+import { areEqual } from './equal-bytes.js'
 import type { SentOpen, SentWhileOpen } from './sent-while-open.js'
-import { NeverWhole, type UnsentBytes, type UnsentContent } from './unsent-bytes.js'
+import { NeverWhole, type BaseContents, type UnsentBytes, type UnsentContent } from './unsent-bytes.js'
 import { verdictOn, WAITS_FOR_HASH, type Verdict } from './verdict.js'
 
 // Name, content, and each once more because something was found out.
@@ -36,6 +39,7 @@ export interface ItemSenderDeps {
   readonly store: Store
   readonly dirty: DirtyFiles
   readonly bytes: UnsentBytes
+  readonly base: BaseContents
   readonly writer: RemoteWriter
   /** Of this machine; what a name can have of it. */
   readonly hostName: string
@@ -175,7 +179,8 @@ export class ItemSender {
     if (content === undefined) return await this.#bytesAreGone(item, target, sending.signal)
     try {
       if (await this.#arrivedBefore(item, owed, content, target, sending.signal)) return true
-      store.owed.setSent(item.ino, content.hash, place)
+      const sent = journaled(content)
+      store.owed.setSent(item.ino, sent, place)
       let answer: DriveItem
       try {
         const to = { kind: 'new', parent, name: place.name } as const
@@ -192,10 +197,12 @@ export class ItemSender {
         if (!isFault(failure, 'name-taken')) throw failure
         const theirs = await this.#whoHas(target, place.name, failure, sending.signal)
         if (this.#hasLeft(item)) return true
-        const verdict = theirs.kind === 'file' ? this.#verdict(theirs, item, owed, content) : 'other'
+        const verdict = theirs.kind === 'file' ? this.#verdict(theirs, item, owed, sent) : 'other'
         if (verdict === 'unknown' && owed.attempts < WAITS_FOR_HASH) throw failure
-        if (verdict !== 'ours') return this.#keepBoth(item, theirs)
-        answer = theirs
+        if (verdict !== 'earlier') return this.#keepBoth(item, theirs)
+        // Whether it has our bytes, and not only their hash, is found out in the next step.
+        this.#change(edit => edit.foundOurs(item.ino, theirs, place))
+        return true
       }
       return this.#settle(item, owed, place, content, answer, true)
     } finally {
@@ -206,18 +213,18 @@ export class ItemSender {
   /** What was sent before, and perhaps to another place, may be there although nobody heard of it. */
   async #arrivedBefore(
     item: ItemRecord,
-    { base, sentHash }: Owed,
-    { hash, source }: UnsentContent,
+    { base, sent }: Owed,
+    { sha256, source }: UnsentContent,
     { parent, place }: Target,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (sentHash === undefined || base.parent === undefined || base.name === undefined) return false
+    if (sent === undefined || base.parent === undefined || base.name === undefined) return false
     const isSamePlace = base.parent === place.parent && base.name === place.name
     // An empty file is like any other one.
-    if ((isSamePlace && sentHash === hash) || (!isSamePlace && source.size === 0)) return false
+    if ((isSamePlace && sent.sha256 === sha256) || (!isSamePlace && source.size === 0)) return false
     const { writer, store } = this.#deps
     const theirs = await writer.child({ ...parent, item: base.parent }, base.name, signal)
-    if (theirs?.kind !== 'file' || theirs.quickXorHash !== sentHash) return false
+    if (theirs === undefined || !looksAsSent(theirs, sent)) return false
     const known = store.items.byRemoteId(item.library, theirs.id)
     // Known before ours was made: somebody else's, with the same bytes.
     if (known !== undefined && (known.ino < item.ino || store.owed.of(known.ino) !== undefined)) return false
@@ -371,9 +378,7 @@ export class ItemSender {
       // Sent once more without them: what has changed there may have a time of its own.
       modified = undefined
       const theirs = await writer.item(key, signal)
-      isAsBase =
-        item.kind !== 'file' ||
-        ['ours', 'base', 'rewritten'].includes(this.#verdict(theirs, item, owed, undefined))
+      isAsBase = item.kind !== 'file' || this.#isStillBase(theirs, item, owed)
       const isThere = theirs.name === place.name && theirs.parentId === place.parent
       answer = isThere
         ? theirs
@@ -387,6 +392,7 @@ export class ItemSender {
     const key = { ...library.root, item: item.remoteId }
     if (owed.missed) return await this.#lookAgain(item, key, signal)
     let answer: DriveItem
+    let isAsBase = true
     try {
       answer = await writer.update(key, { modified: item.modified }, item.eTag, signal)
     } catch (failure) {
@@ -394,15 +400,16 @@ export class ItemSender {
         return await this.#isGoneThere(item, owed, library, failure, signal)
       if (!isFault(failure, 'stale-content')) throw failure
       const theirs = await writer.item(key, signal)
-      const verdict = this.#verdict(theirs, item, owed, undefined)
+      const verdict = this.#verdict(theirs, item, owed)
       // Of another content: it has its own time.
       if (verdict === 'other' || verdict === 'unknown') {
         this.#change(edit => edit.timesDropped(item.ino))
         return false
       }
+      isAsBase = this.#isStillBase(theirs, item, owed)
       answer = await writer.update(key, { modified: item.modified }, theirs.eTag, signal)
     }
-    this.#change(edit => edit.timesSent(item.ino, item.modified, answer))
+    this.#change(edit => edit.timesSent(item.ino, item.modified, answer, isAsBase))
     return false
   }
 
@@ -430,19 +437,22 @@ export class ItemSender {
     }
     if (content === undefined) return await this.#bytesAreGone(item, target, sending.signal)
     try {
-      if (content.hash === item.quickXorHash) return this.#settleAsBase(item, owed, content)
+      const sent = journaled(content)
       let answer: DriveItem
       try {
         // Another upload ended nobody knows how, of other bytes: before it is forgotten it is looked for.
-        if (owed.sentHash !== undefined && owed.sentHash !== content.hash) {
+        if (owed.sent !== undefined && owed.sent.sha256 !== content.sha256) {
           const theirs = await writer.item(key, sending.signal)
-          const isEarlier = this.#verdict(theirs, item, owed, content) === 'earlier'
+          const isEarlier = this.#verdict(theirs, item, owed) === 'earlier'
           if (isEarlier && theirs.eTag !== owed.base.eTag) {
             this.#change(edit => edit.baseIs(item.ino, theirs))
             return true
           }
         }
-        store.owed.setSent(item.ino, content.hash, undefined)
+        if (await this.#hasSuch(item, owed, content, key, sending.signal)) {
+          return this.#settleAsBase(item, owed, content)
+        }
+        store.owed.setSent(item.ino, sent, undefined)
         const to = { kind: 'version', item: key, eTag: owed.base.eTag } as const
         answer = await writer.upload(
           to,
@@ -456,21 +466,44 @@ export class ItemSender {
         }
         if (!isFault(failure, 'stale-content')) throw failure
         const theirs = await writer.item(key, sending.signal)
-        const verdict = this.#verdict(theirs, item, owed, content)
+        const verdict = this.#verdict(theirs, item, owed, sent)
         if (verdict === 'unknown' && owed.attempts < WAITS_FOR_HASH) throw failure
         if (verdict === 'other' || verdict === 'unknown') return this.#keepBoth(item, theirs)
-        if (verdict !== 'ours') {
-          // Nothing has changed: it is a moment in which the service does not take it.
-          if (theirs.eTag !== undefined && theirs.eTag === owed.base.eTag) throw failure
-          this.#change(edit => edit.baseIs(item.ino, theirs))
-          return true
-        }
-        answer = theirs
+        // Nothing has changed: it is a moment in which the service does not take it.
+        if (theirs.eTag !== undefined && theirs.eTag === owed.base.eTag) throw failure
+        this.#change(edit => edit.baseIs(item.ino, theirs))
+        return true
       }
       return this.#settle(item, owed, target.place, content, answer, false)
     } finally {
       content.close()
     }
+  }
+
+  /**
+   * Whether the service has these very bytes as what the change began with: a file was written anew with what it had, or what
+   * was sent has arrived. The hash tells where it is worth comparing them: with what is here of that content, else with what
+   * the service has. What cannot be compared is sent.
+   */
+  async #hasSuch(
+    item: ItemRecord,
+    { base, sent }: Owed,
+    { hash, source }: UnsentContent,
+    key: ItemKey,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (hash !== item.quickXorHash) return false
+    // Otherwise what is here may not be what is there any more.
+    if (sent === undefined && base.eTag !== undefined && base.eTag === item.eTag) {
+      const opened = this.#deps.base.open(item, base.size)
+      try {
+        if (opened.isHere && opened.size === source.size) return await areEqual(source, opened, signal)
+      } finally {
+        opened.close()
+      }
+    }
+    const version = contentVersion({ ...item, eTag: base.eTag })
+    return await this.#deps.writer.holds(key, version, source, signal)
   }
 
   /** @returns `undefined`: the journal says that there are bytes, and there are none */
@@ -498,10 +531,10 @@ export class ItemSender {
     return this.#deps.openForWriting(ino) !== undefined
   }
 
-  #progress(sent: Owed, { hash, source }: UnsentContent, sending: Sending) {
-    const { ino, library, revision, sentHash, session } = sent
+  #progress(row: Owed, { sha256, source }: UnsentContent, sending: Sending) {
+    const { ino, library, revision, sent, session } = row
     const { owed } = this.#deps.store
-    const isSame = sentHash === hash
+    const isSame = sent?.sha256 === sha256
     const left = (unwanted: UploadSession) => {
       if (owed.of(ino)?.session?.url === unwanted.url) owed.setSession(ino, undefined)
       else owed.leaveSession({ ...unwanted, library, ino })
@@ -703,16 +736,16 @@ export class ItemSender {
     return true
   }
 
-  #verdict(theirs: DriveItem, item: ItemRecord, owed: Owed, content: UnsentContent | undefined): Verdict {
-    const { quickXorHash, cTag, eTag } = item
-    const base = {
-      quickXorHash,
-      cTag,
-      eTag: owed.content ? owed.base.eTag : eTag,
-      modified: owed.base.modified,
-    }
-    const known = owed.isNew ? NOTHING_KNOWN : base
-    return verdictOn(theirs, { name: item.name, base: known, hash: content?.hash, sentHash: owed.sentHash })
+  /** @param sent just now, of which the row does not say yet */
+  #verdict(theirs: DriveItem, item: ItemRecord, owed: Owed, sent?: JournaledBytes): Verdict {
+    return verdictOn(theirs, { name: item.name, base: baseOf(item, owed), sent: [owed.sent, sent] })
+  }
+
+  /** The content there is the one that ours was made of, or what we have of it. */
+  #isStillBase(theirs: DriveItem, item: ItemRecord, owed: Owed): boolean {
+    // What is here is not to be taken for the bytes of another version.
+    if (!owed.content) return compareContents(baseOf(item, owed), theirs) === 'same'
+    return ['base', 'rewritten'].includes(this.#verdict(theirs, item, owed))
   }
 
   /** For ours, in its folder. */
@@ -737,4 +770,23 @@ function isPassing({ code }: Fault, attempts: number): boolean {
   return patienceWith(code).reach !== 'item' || !needsAttention(code, attempts)
 }
 
-const NOTHING_KNOWN = { quickXorHash: undefined, cTag: undefined, eTag: undefined, modified: undefined }
+/** What is known of the content that the change began with. */
+function baseOf({ quickXorHash, cTag, eTag, size }: ItemRecord, owed: Owed): ContentEvidence {
+  if (owed.isNew) return NOTHING_KNOWN
+  const { modified } = owed.base
+  if (!owed.content) return { size, quickXorHash, cTag, eTag, modified }
+  // Of what has taken another one's place the size is not known.
+  return { size: owed.base.size || undefined, quickXorHash, cTag, eTag: owed.base.eTag, modified }
+}
+
+function journaled({ hash, sha256, source: { size, modified } }: UnsentContent): JournaledBytes {
+  return { hash, sha256, size, modified }
+}
+
+const NOTHING_KNOWN: ContentEvidence = {
+  size: undefined,
+  quickXorHash: undefined,
+  cTag: undefined,
+  eTag: undefined,
+  modified: undefined,
+}

@@ -6,6 +6,7 @@ import type { Bytes, Milliseconds } from '../model/ids.js'
 import type { UploadSource } from '../model/remote.js'
 import { isLocalId, type ItemRecord } from '../store/item-record.js'
 import type { Owed } from '../store/owed-table.js'
+import { sha256Of } from './sha256.js'
 
 /** Goes in one request, from memory: what is written meanwhile does not matter. */
 export const SMALL: Bytes = 4 * 1024 * 1024
@@ -14,6 +15,9 @@ const PIECE: Bytes = 4 * 1024 * 1024
 
 /** The content that a change began with. To be closed. */
 export interface OpenBase {
+  readonly size: Bytes
+  /** All of it is local, and verified. */
+  readonly isHere: boolean
   /** Exactly the bytes of `range`, which is within the size. @throws {Fault} as `RemoteContent`; `stale-content` */
   read(range: ByteRange, signal: AbortSignal): Promise<Uint8Array>
   close(): void
@@ -28,8 +32,8 @@ export interface BaseContents {
 export interface UnsentBytesDeps {
   readonly dirty: DirtyFiles
   readonly base: BaseContents
-  /** `fd`, size -> QuickXorHash, base64; not on this thread. @throws the signal's reason */
-  readonly hashFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<string>
+  /** Of the first `size` bytes of an open file; not on this thread. @throws the signal's reason */
+  readonly fingerprintFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<Fingerprint>
   readonly hashBytes: (bytes: Uint8Array) => string
 }
 
@@ -44,9 +48,16 @@ export interface Reading {
   readonly detached: () => void
 }
 
-/** The bytes of one item as they are at one moment. To be closed. */
-export interface UnsentContent {
+/** What the bytes of one file are known by, base64. Implemented by `hydration/fingerprint.ts`. */
+export interface Fingerprint {
+  /** QuickXorHash, as the service has it: another one says that the bytes are others. */
   readonly hash: string
+  /** SHA-256, of small files by themselves, of larger ones by pieces: the same one says that they are the same. */
+  readonly sha256: string
+}
+
+/** The bytes of one item as they are at one moment. To be closed. */
+export interface UnsentContent extends Fingerprint {
   readonly source: UploadSource
   readonly opened: OpenDirty
   /** {@link DirtyFile.writes} when these were the bytes of the file. */
@@ -70,7 +81,7 @@ export class UnsentBytes {
    * @throws {Fault} what the base cannot be had for; `local-io`, `disk-full`; as `reading.checkStill`
    */
   async open(item: ItemRecord, owed: Owed, reading: Reading): Promise<UnsentContent> {
-    const { dirty, hashBytes, hashFile } = this.#deps
+    const { dirty, hashBytes, fingerprintFile } = this.#deps
     const opened = dirty.open(item.ino, owed.base.size)
     const giveBack = [() => dirty.release(opened)]
     try {
@@ -98,22 +109,23 @@ export class UnsentBytes {
         check()
         reading.detached()
         const read = ({ start, end }: ByteRange) => Promise.resolve(bytes.subarray(start, end))
-        return { ...content, hash: hashBytes(bytes), source: { size, modified, read } }
+        const [hash, sha256] = [hashBytes(bytes), await sha256Of(bytes)]
+        return { ...content, hash, sha256, source: { size, modified, read } }
       }
       if (reading.isOpen()) {
         const copy = await dirty.snapshot(opened, check)
         giveBack.push(() => copy.close())
         reading.detached()
-        const hash = await hashFile(copy.fd, size, reading.signal)
-        return { ...content, hash, source: { size, modified, read: range => copy.read(range) } }
+        const fingerprint = await fingerprintFile(copy.fd, size, reading.signal)
+        return { ...content, ...fingerprint, source: { size, modified, read: range => copy.read(range) } }
       }
-      const hash = await hashFile(opened.fd, size, reading.signal)
+      const fingerprint = await fingerprintFile(opened.fd, size, reading.signal)
       check()
       const read = async (range: ByteRange) => {
         check()
         return Promise.resolve(file.read(range))
       }
-      return { ...content, hash, source: { size, modified, read } }
+      return { ...content, ...fingerprint, source: { size, modified, read } }
     } catch (failure) {
       giveBack.forEach(each => each())
       throw failure

@@ -21,7 +21,7 @@ import { planOf, type Plan, type Task, type Waiting } from './plan.js'
 import { SentWhileOpen } from './sent-while-open.js'
 import { SessionEnder } from './session-ender.js'
 import { TaskQueue } from './task-queue.js'
-import { SMALL, UnsentBytes, type BaseContents } from './unsent-bytes.js'
+import { SMALL, UnsentBytes, type BaseContents, type UnsentBytesDeps } from './unsent-bytes.js'
 
 /** As Microsoft's own client has it for the other direction (`LocalMassDeleteFileDeleteThreshold`). */
 export const MASS_DELETION = 200
@@ -42,7 +42,7 @@ export interface UploaderDeps {
   readonly store: Store
   readonly dirty: DirtyFiles
   readonly base: BaseContents
-  readonly hashFile: (fd: number, size: Bytes, signal: AbortSignal) => Promise<string>
+  readonly fingerprintFile: UnsentBytesDeps['fingerprintFile']
   readonly hashBytes: (bytes: Uint8Array) => string
   readonly writer: RemoteWriter
   readonly folders: RemoteFolder
@@ -176,14 +176,15 @@ export class Uploader {
 
   constructor(deps: UploaderDeps) {
     this.#deps = deps
-    const { store, dirty, base, hashFile, hashBytes, writer, folders, clock, onTrouble } = deps
+    const { store, dirty, base, fingerprintFile, hashBytes, writer, folders, clock, onTrouble } = deps
     const now = () => clock.now()
     const onChanges = (changes: readonly ItemChange[]) => this.#owner.changed(changes)
     this.#sentOpen = new SentWhileOpen({ dirty, store })
     this.#items = new ItemSender({
       store,
       dirty,
-      bytes: new UnsentBytes({ dirty, base, hashFile, hashBytes }),
+      bytes: new UnsentBytes({ dirty, base, fingerprintFile, hashBytes }),
+      base,
       writer,
       hostName: hostPart(deps.hostName),
       now,

@@ -14,6 +14,7 @@ import { GraphContent } from '../../src/graph/content.js'
 import { GraphDelta } from '../../src/graph/delta.js'
 import { DownloadUrls } from '../../src/graph/download-urls.js'
 import { GraphClient } from '../../src/graph/graph-client.js'
+import { GraphItems } from '../../src/graph/items-now.js'
 import { GraphListItems } from '../../src/graph/list-items.js'
 import { GraphSharing } from '../../src/graph/sharing.js'
 import { Throttle } from '../../src/graph/throttle.js'
@@ -52,6 +53,7 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
     viewpoint: new GraphViewpoint(graph),
     sharePoint: new SharePointRights({ http, tokens, clock, places: new GraphListItems(graph) }),
   })
+  const content = new GraphContent({ http, urls, throttle, clock, random, organizations, retry })
   return {
     warnings,
     http,
@@ -66,9 +68,10 @@ export function buildClient(cloud: Cloud, stateDirectory: string) {
     organizations,
     folder: new GraphFolder({ graph, report }),
     delta: new GraphDelta({ graph, report }),
-    content: new GraphContent({ http, urls, throttle, clock, random, organizations, retry }),
+    content,
+    items: new GraphItems({ graph, throttle, organizations }),
     thumbnails: new GraphThumbnails({ graph, http, throttle, organizations }),
-    writer: new GraphWriter({ graph, http, throttle, clock, random, organizations, retry }),
+    writer: new GraphWriter({ graph, http, throttle, content, clock, random, organizations, retry }),
     resolver: new LibraryResolver({
       cloud,
       sharing,

@@ -70,9 +70,10 @@ function restarted(): GraphWriter {
 /** The same client, with something in between. */
 function writerWith(http: HttpSender, time: Clock = clock): GraphWriter {
   const retry = { attempts: 4, firstDelay: 5, maxDelay: 50, deadline: 20_000 }
-  const { graph, organizations } = world
+  const { graph, content, organizations } = world
   return new GraphWriter({
     graph,
+    content,
     http,
     throttle: new Throttle(clock),
     clock: time,

@@ -1,5 +1,5 @@
 import type { ByteRange } from '../../src/model/byte-ranges.js'
-import { contentVersion, type DriveChange, type DriveItem } from '../../src/model/drive-item.js'
+import type { DriveChange, DriveItem } from '../../src/model/drive-item.js'
 import { Fault } from '../../src/model/fault.js'
 import type { Bytes, ContentVersion, ItemId, ItemKey } from '../../src/model/ids.js'
 import type {
@@ -10,6 +10,7 @@ import type {
   RemoteContent,
   RemoteDelta,
   RemoteFolder,
+  RemoteItems,
 } from '../../src/model/remote.js'
 
 /** One download that was asked for. Ends when the test says so, unless the remote answers by itself. */
@@ -93,7 +94,7 @@ export interface FakeFile {
 }
 
 /** The other organization: its items, and answers that come when the test wants them. */
-export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
+export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta, RemoteItems {
   readonly items = new Map<ItemId, FakeFile>()
   readonly downloads: FakeDownload[] = []
   /** Folders that were asked for, in order. */
@@ -101,6 +102,10 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
   notUnderstood: NotUnderstood[] = []
   readonly listings: ItemId[] = []
   readonly cursors: (string | undefined)[] = []
+  /** Items that were asked for by themselves. */
+  readonly asked: ItemId[] = []
+  /** Whether items have cTags where they are asked for or listed; in delta they never have. */
+  hasCTags = true
   /** Downloads end by themselves. */
   answersAtOnce = true
   /** Thrown by every request while it is set. */
@@ -118,6 +123,23 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
     return item
   }
 
+  /** Items as they are now. */
+  async current(keys: readonly ItemKey[]): Promise<(DriveItem | undefined)[]> {
+    await Promise.resolve()
+    if (this.failure) throw this.failure
+    return keys.map(({ item }) => {
+      this.asked.push(item)
+      const file = this.items.get(item)
+      return file && this.#told(file.item)
+    })
+  }
+
+  /** With the cTag, which delta leaves out: one for each content, unless the test says which. */
+  #told(item: DriveItem): DriveItem {
+    if (item.kind !== 'file' || !this.hasCTags) return item
+    return { ...item, cTag: item.cTag ?? `"c:{${item.id}},${item.quickXorHash ?? item.eTag ?? ''}"` }
+  }
+
   async fetch(
     key: ItemKey,
     version: ContentVersion,
@@ -130,7 +152,9 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
     this.downloads.push(download)
     if (this.failure) throw this.failure
     if (file === undefined) throw new Fault('item-not-found', 'It is not there any more')
-    if (contentVersion(file.item) !== version) throw new Fault('stale-content', 'There is another version')
+    const told = this.#told(file.item)
+    if (!versionsOf(told).includes(version)) throw new Fault('stale-content', 'There is another version')
+    sink.describes?.(told)
     if (this.answersAtOnce) void download.complete()
     await download.ended
   }
@@ -141,7 +165,7 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
     signal.throwIfAborted()
     if (this.failure) throw this.failure
     const children = [...this.items.values()]
-      .map(({ item }) => item)
+      .map(({ item }) => this.#told(item))
       .filter(item => item.parentId === folder.item)
     for (let start = 0; start === 0 || start < children.length; start += this.pageSize) {
       if (start > 0) await this.beforePage()
@@ -167,4 +191,11 @@ export class FakeRemote implements RemoteContent, RemoteFolder, RemoteDelta {
   round(changes: readonly DriveChange[], cursor: string): void {
     this.rounds.push([{ changes, cursor }])
   }
+}
+
+/** What a client may know its content by. */
+export function versionsOf({ cTag, eTag, quickXorHash, size, modified }: DriveItem): string[] {
+  const hash = `hash:${quickXorHash}:${size}`
+  const tags = [`ctag:${cTag}`, `etag:${eTag}`, `time:${modified}:${size}`]
+  return [hash, ...tags, ...tags.map(tag => `${tag} ${hash}`)]
 }

@@ -1,19 +1,22 @@
+import { createHash } from 'node:crypto'
 import { QuickXorHash } from '../../src/model/quick-xor-hash.js'
 import type { ByteRange } from '../../src/model/byte-ranges.js'
 import type { DriveChange, DriveItem } from '../../src/model/drive-item.js'
 import { Fault, type FaultCode } from '../../src/model/fault.js'
-import type { Bytes, ItemId, ItemKey, Milliseconds, TenantId } from '../../src/model/ids.js'
+import type { Bytes, ContentVersion, ItemId, ItemKey, Milliseconds, TenantId } from '../../src/model/ids.js'
 import { foldedName } from '../../src/model/item-name.js'
 import type {
   FolderPage,
   ItemUpdate,
   NotUnderstood,
   RemoteFolder,
+  RemoteItems,
   RemoteWriter,
   UploadProgress,
   UploadSource,
   UploadTarget,
 } from '../../src/model/remote.js'
+import { versionsOf } from './fake-remote.js'
 
 const hashes = new WeakMap<Uint8Array, string>()
 
@@ -25,9 +28,13 @@ export function hashOf(bytes: Uint8Array): string {
   return hash
 }
 
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64')
+}
+
 /** What a test compares: the text, or what tells a long one from others. */
 export function shown(bytes: Uint8Array): string {
-  return bytes.length < 1_000 ? Buffer.from(bytes).toString() : `${bytes.length} bytes, ${hashOf(bytes)}`
+  return bytes.length < 1_000 ? Buffer.from(bytes).toString() : `${bytes.length} bytes, ${sha256(bytes)}`
 }
 
 interface Held {
@@ -44,7 +51,16 @@ interface Held {
 }
 
 export type Operation =
-  'upload' | 'endUpload' | 'createFolder' | 'update' | 'delete' | 'item' | 'child' | 'children'
+  | 'upload'
+  | 'endUpload'
+  | 'createFolder'
+  | 'update'
+  | 'delete'
+  | 'holds'
+  | 'item'
+  | 'current'
+  | 'child'
+  | 'children'
 
 /** A request as it reaches the service, and once more when its answer leaves. */
 export interface Step {
@@ -68,8 +84,6 @@ export class FakeService {
   /** Contents that went into the recycle bin with a folder in which the client could not have seen them. */
   readonly recycledUnseen = new Set<string>()
   readonly sessions = new Map<string, { received: Bytes; size: Bytes }>()
-  /** What this machine has of it, by hash; a cache that outlives the program. */
-  readonly downloaded = new Map<string, Uint8Array>()
   /** Size and hash of Office files are others than what was sent. */
   rewrites: 'never' | 'in the answer' | 'later' = 'never'
   /** Hashes come late. */
@@ -155,10 +169,11 @@ export class FakeService {
 
   /** Latest states of what has changed since; the number of changes so far is the next cursor. */
   changesSince(cursor: number): readonly DriveChange[] {
+    // SharePoint leaves the cTag out here.
     const ids = [...new Set(this.changed.slice(cursor).reverse())].reverse()
     return ids.map(id => {
       const item = this.items.get(id)
-      return item ? this.itemOf(item) : { id, removed: true as const }
+      return item ? { ...this.itemOf(item), cTag: undefined } : { id, removed: true as const }
     })
   }
 
@@ -191,7 +206,9 @@ export class FakeService {
     const bytes = await this.#receive(source, progress, check)
     if (target.kind === 'new') {
       const parent = this.#folder(target.parent)
-      if (this.#childNamed(parent.id, target.name)) throw new Fault('name-taken', 'nameAlreadyExists')
+      const there = this.#childNamed(parent.id, target.name)
+      if (there?.kind === 'file' && Buffer.compare(there.bytes, bytes) === 0) return this.itemOf(there)
+      if (there) throw new Fault('name-taken', 'nameAlreadyExists')
       this.#checkQuota(bytes.length)
       const item = this.#add(parent, target.name, 'file', bytes, source.modified)
       return this.#taken(item)
@@ -237,6 +254,14 @@ export class FakeService {
     for (const removed of this.#remove(item)) {
       if (removed !== item && since.includes(removed.id)) this.recycledUnseen.add(shown(removed.bytes))
     }
+  }
+
+  /** Told by bytes. */
+  async holds(key: ItemKey, version: ContentVersion, source: UploadSource): Promise<boolean> {
+    const item = this.items.get(key.item)
+    if (item === undefined) return false
+    if (!versionsOf(this.itemOf(item)).includes(version) || item.bytes.length !== source.size) return false
+    return Buffer.compare(item.bytes, await source.read({ start: 0, end: source.size })) === 0
   }
 
   item(key: ItemKey): DriveItem {
@@ -411,15 +436,21 @@ function rewritten(bytes: Uint8Array): Uint8Array {
 }
 
 /** The way to the service of one run of the program: it can be slow, break, or lose answers. */
-export class Link implements RemoteWriter, RemoteFolder {
+export class Link implements RemoteWriter, RemoteFolder, RemoteItems {
   readonly service: FakeService
   /** Called at each step; may throw, or never come back. */
   onStep: (step: Step) => Promise<void> | void = () => undefined
   /** Everything hangs from now on: the program was killed. */
   isDead = false
+  readonly #carried: Operation[] = []
 
   constructor(service: FakeService) {
     this.service = service
+  }
+
+  /** How often the service was asked for this, in this run. */
+  carried(operation: Operation): number {
+    return this.#carried.filter(each => each === operation).length
   }
 
   /** The next such operation fails; after it was carried out, where the answer is lost. */
@@ -474,6 +505,16 @@ export class Link implements RemoteWriter, RemoteFolder {
     await this.#carry('delete', key.item, signal, () => this.service.delete(key, eTag))
   }
 
+  async holds(key: ItemKey, version: ContentVersion, source: UploadSource, signal: AbortSignal) {
+    return await this.#carry('holds', key.item, signal, () => this.service.holds(key, version, source))
+  }
+
+  async current(keys: readonly ItemKey[], signal: AbortSignal) {
+    return await this.#carry('current', String(keys.length), signal, () =>
+      keys.map(key => (this.service.items.has(key.item) ? this.service.item(key) : undefined)),
+    )
+  }
+
   async item(key: ItemKey, signal: AbortSignal) {
     return await this.#carry('item', key.item, signal, () => this.service.item(key))
   }
@@ -496,6 +537,7 @@ export class Link implements RemoteWriter, RemoteFolder {
     signal.throwIfAborted()
     await this.#step({ operation, phase: 'request', name }, signal)
     signal.throwIfAborted()
+    this.#carried.push(operation)
     const answer = await work()
     await this.#step({ operation, phase: 'answer', name }, signal)
     return answer

@@ -27,6 +27,7 @@ export async function startSyncedWorld(
     drive,
     clock,
     delta: remote,
+    items: remote,
     guard: world.guard,
     ...more,
     offline: {

@@ -1,13 +1,15 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import { DirtyFiles, type OpenDirty } from '../../src/dirty/dirty-files.js'
 import { PlainDirtyFile } from '../../src/dirty/plain-dirty-file.js'
 import { LocalWriter } from '../../src/fs/local-writer.js'
 import { recoverUnsent } from '../../src/fs/recover-unsent.js'
-import { hashBytes, hashFileInSlices } from '../../src/hydration/hash-in-slices.js'
+import { contentSource } from '../../src/hydration/content-source.js'
+import { fingerprintFile } from '../../src/hydration/fingerprint.js'
+import { hashBytes } from '../../src/hydration/hash-in-slices.js'
 import type { DirtyFile } from '../../src/model/dirty-file.js'
-import type { ByteRange } from '../../src/model/byte-ranges.js'
+import { ByteRanges, type ByteRange } from '../../src/model/byte-ranges.js'
 import { Fault } from '../../src/model/fault.js'
 import type { Bytes, Ino, ItemId, LibraryId, Milliseconds, TenantId } from '../../src/model/ids.js'
 import type { NewLibrary } from '../../src/model/library.js'
@@ -20,7 +22,8 @@ import type { GivenBack } from '../../src/uploads/deletion-sender.js'
 import type { Conflict } from '../../src/uploads/item-sender.js'
 import { Uploader, type OwedStatus } from '../../src/uploads/uploader.js'
 import { projects } from './drive-world.js'
-import { FakeService, hashOf, Link, shown } from './fake-service.js'
+import { versionsOf } from './fake-remote.js'
+import { FakeService, Link, shown } from './fake-service.js'
 import { TestClock } from './test-clock.js'
 
 export const forever: AbortSignal = new AbortController().signal
@@ -102,7 +105,7 @@ export class UploadsWorld {
       store,
       dirty,
       base: { open: (item, size) => this.#base(item, size) },
-      hashFile: hashFileInSlices,
+      fingerprintFile: fingerprintFile(hashBytes),
       hashBytes,
       writer: this.link,
       folders: this.link,
@@ -284,13 +287,7 @@ export class UploadsWorld {
         this.dirty.release(opened)
       }
     }
-    const record = this.store.content.get(item.ino, item.generation)
-    if (record?.verified === true) {
-      return readFileSync(cachePath(this.directory, item.ino, item.generation))
-    }
-    const bytes = this.#bytesAt(item)
-    this.service.downloaded.set(hashOf(bytes), bytes)
-    return bytes
+    return this.#bytesAt(item)
   }
 
   /** All paths with their contents; folders end with a slash. */
@@ -347,6 +344,7 @@ export class UploadsWorld {
       store,
       guard: { judge: (_, gone) => gone },
       library: record,
+      items: this.link,
       isFull,
       now: () => clock.now(),
       onChanges: changes => void this.changes.push(...changes),
@@ -413,11 +411,22 @@ export class UploadsWorld {
   #bytesAt(item: ItemRecord): Buffer {
     const path = cachePath(this.directory, item.ino, item.generation)
     if (this.store.content.get(item.ino, item.generation)?.verified === true) return readFileSync(path)
-    const local = this.service.downloaded.get(item.quickXorHash ?? '')
-    if (local !== undefined) return Buffer.from(local)
-    const there = this.service.items.get(item.remoteId)
-    if (there === undefined) throw new Fault('item-not-found', 'itemNotFound')
-    if (item.quickXorHash !== hashOf(there.bytes)) throw new Fault('stale-content', 'another version by now')
+    return this.#download(item, path)
+  }
+
+  /** As hydration does: only the version that is known, and what is told of it before its bytes. */
+  #download({ ino, generation, remoteId }: ItemRecord, path: string): Buffer {
+    const { store, service, clock } = this
+    const source = contentSource(store, ino, generation)
+    const there = service.items.get(remoteId)
+    if (source === undefined || there === undefined) throw new Fault('item-not-found', 'itemNotFound')
+    const told = service.itemOf(there)
+    if (!versionsOf(told).includes(source.version)) throw new Fault('stale-content', 'another version by now')
+    store.change(clock.now(), edit => edit.contentTold(ino, generation, told))
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, there.bytes)
+    const present = new ByteRanges([{ start: 0, end: there.bytes.length }])
+    store.content.save({ ino, generation, present, verified: true, accessed: clock.now() })
     return Buffer.from(there.bytes)
   }
 
@@ -435,8 +444,18 @@ export class UploadsWorld {
     this.dirty.release(this.writer.ownContent(item, { takeOver: cached }))
   }
 
-  #base(item: ItemRecord, _size: Bytes) {
+  /** What is local of a file, and was sent, is not any more. */
+  freeUp(path: string): void {
+    const { ino, generation } = this.item(path)
+    if (this.store.owed.of(ino)?.content === true) return
+    this.store.content.remove(ino, generation)
+    rmSync(cachePath(this.directory, ino, generation), { force: true })
+  }
+
+  #base(item: ItemRecord, size: Bytes) {
     return {
+      size,
+      isHere: this.store.content.get(item.ino, item.generation)?.verified === true,
       read: async (range: ByteRange) => {
         await Promise.resolve()
         this.fetched.push(range)

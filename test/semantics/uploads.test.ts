@@ -5,8 +5,9 @@ import { Fault } from '../../src/model/fault.js'
 import type { Ino, TenantId } from '../../src/model/ids.js'
 import { SETTLING } from '../../src/model/save-pace.js'
 import { patienceWith } from '../../src/model/upload-patience.js'
-import { aWhile, until } from './drive-world.js'
-import { shown, type Step } from './fake-service.js'
+import { overlaid, swapped } from '../../scripts/collisions.js'
+import { aWhile, pattern, until } from './drive-world.js'
+import { hashOf, shown, type Step } from './fake-service.js'
 import { converges, forever, restart, startUploads, startWith, type UploadsWorld } from './uploads-world.js'
 
 const large = Buffer.alloc(5 * 1024 * 1024, 'y')
@@ -454,6 +455,7 @@ t.test('an item that gets its old name back while its new one is being sent has 
 
 t.test('what is told of a file while it is changed is shown when nothing was changed after all', async t => {
   const world = await startWith(t, { 'a.txt': 'old' })
+  t.equal(world.read('a.txt'), 'old', 'only of bytes that are here anything can be told')
   world.write('a.txt', 'old')
   world.service.put('a.txt', 'theirs')
   await world.pull()
@@ -754,16 +756,177 @@ t.test('a folder that is gone over there does not come back for what has left it
   await converges(t, world, { new: '2' })
 })
 
+// --- contents that have one hash and one size ---
+
+const zeros = Buffer.alloc(64 * 160)
+const pages = Buffer.from(pattern(64 * 160))
+/** What was, and what is written over it: the hash cannot tell one from the other. */
+const COLLISIONS = {
+  'one byte repeated over zeros': [zeros, overlaid(zeros, 0x78, 0, 32)],
+  'two pages that changed places': [pages, swapped(pages, 0, 28 * 160, 4096)],
+  'all of it written anew': [zeros, Buffer.alloc(zeros.length, 0xff)],
+} as const
+const sameAs = (bytes: Uint8Array) => ({ 'a.bin': shown(bytes) })
+
+for (const [what, [before, after]] of Object.entries(COLLISIONS)) {
+  for (const isLocal of [true, false]) {
+    t.test(`what has the hash of what was there is sent: ${what}, ${isLocal ? '' : 'not '}local`, async t => {
+      t.equal(hashOf(before), hashOf(after), 'QuickXorHash sees no difference')
+      const world = startUploads(t)
+      world.service.put('a.bin', before, world.clock.now() - 86_400_000)
+      await world.pull()
+      if (isLocal) world.read('a.bin')
+      world.write('a.bin', after)
+      await converges(t, world, sameAs(after))
+      t.same(world.service.log, ['new a.bin', 'version a.bin'], 'in one version')
+      world.freeUp('a.bin')
+      t.equal(world.read('a.bin'), shown(after))
+    })
+  }
+
+  t.test(`another file of the same hash that is renamed over it is sent: ${what}`, async t => {
+    const world = startUploads(t)
+    world.write('a.bin', before)
+    await world.send()
+    world.write('other.bin', after)
+    world.rename('other.bin', 'a.bin')
+    await converges(t, world, sameAs(after))
+    world.freeUp('a.bin')
+    t.equal(world.read('a.bin'), shown(after))
+  })
+
+  t.test(`theirs of the same hash is another version: ${what}`, async t => {
+    const world = startUploads(t)
+    world.service.put('a.bin', before)
+    await world.pull()
+    t.equal(world.read('a.bin'), shown(before))
+    world.service.put('a.bin', after)
+    await world.pull()
+    t.equal(world.read('a.bin'), shown(after), 'stale bytes are not served')
+  })
+
+  t.test(`both survive where both have written something of the same hash: ${what}`, async t => {
+    const world = startUploads(t)
+    world.service.put('a.bin', 'something else', 0)
+    await world.pull()
+    world.write('a.bin', after)
+    world.clock.advance(60_000)
+    world.service.put('a.bin', before)
+    await converges(t, world, { 'a.bin': shown(before), 'a-laptop.bin': shown(after) })
+  })
+
+  t.test(`a new file of the name and the hash of theirs is not theirs: ${what}`, async t => {
+    const world = startUploads(t)
+    world.service.put('a.bin', before, 0)
+    world.write('a.bin', after)
+    await converges(t, world, { 'a.bin': shown(before), 'a-laptop.bin': shown(after) })
+  })
+
+  t.test(`what was deleted here is not deleted there once it has another content: ${what}`, async t => {
+    const world = startUploads(t)
+    world.service.put('a.bin', before, 0)
+    await world.pull()
+    world.remove('a.bin')
+    world.service.put('a.bin', after)
+    await converges(t, world, sameAs(after))
+  })
+
+  t.test(`an upload that broke off is not gone on with other bytes of the same hash: ${what}`, async t => {
+    const large = (bytes: Uint8Array) => Buffer.concat([Buffer.alloc(4 * 1024 * 1024), bytes])
+    const world = startUploads(t)
+    world.write('a.bin', large(before))
+    world.link.failNext('upload', 'offline', 'answer')
+    await world.send()
+    world.write('a.bin', large(after))
+    const next = restart(t, world)
+    await converges(t, next, { 'a.bin': shown(large(after)) })
+    t.notMatch(next.service.log.join('\n'), /resume/)
+  })
+}
+
+t.test('a file that is written anew with what it had is not sent, if that is local', async t => {
+  const world = await startWith(t, { 'a.txt': 'as it is' })
+  world.read('a.txt')
+  world.write('a.txt', 'as it is')
+  await converges(t, world, { 'a.txt': 'as it is' })
+  t.same(
+    world.service.log.filter(line => line.startsWith('version')),
+    [],
+  )
+  t.equal(world.link.carried('holds'), 0, 'and not downloaded')
+})
+
+t.test(
+  'a file that is written anew with what it had is compared with what the service has, if it is not local',
+  async t => {
+    const world = await startWith(t, { 'a.txt': 'as it is' })
+    world.write('a.txt', 'as it is')
+    await converges(t, world, { 'a.txt': 'as it is' })
+    t.same(
+      world.service.log.filter(line => line.startsWith('version')),
+      [],
+    )
+    t.equal(world.link.carried('holds'), 1)
+  },
+)
+
+t.test('what goes back to the old content after another one has arrived, unheard of, is sent', async t => {
+  const world = await startWith(t, { 'a.txt': 'first' })
+  world.read('a.txt')
+  world.write('a.txt', 'second')
+  world.link.failNext('upload', 'offline', 'answer')
+  await world.send()
+  world.write('a.txt', 'first')
+  await converges(t, world, { 'a.txt': 'first' })
+})
+
+t.test('an upload whose answer was lost makes no second version', async t => {
+  const world = await startWith(t, { 'a.txt': 'first' })
+  world.write('a.txt', 'second')
+  world.link.failNext('upload', 'offline', 'answer')
+  await converges(t, world, { 'a.txt': 'second' })
+  t.same(world.service.log, ['version a.txt'])
+})
+
+t.test('a rename by the other side of what is local costs a question, not its bytes', async t => {
+  const world = await startWith(t, { 'a.txt': 'a', 'b.txt': 'b' })
+  world.read('a.txt')
+  const { ino, generation } = world.item('a.txt')
+  world.service.move('a.txt', 'c.txt')
+  world.service.move('b.txt', 'd.txt')
+  await world.pull()
+  t.match(world.item('c.txt'), { ino, generation })
+  t.match(world.store.content.get(ino, generation), { verified: true })
+  t.equal(world.link.carried('current'), 1, 'of what nobody has read nothing is asked')
+})
+
+t.test(
+  'a round in which the question is not answered is asked for again, and shows nothing of it before',
+  async t => {
+    const world = startUploads(t)
+    world.service.put('a.bin', zeros)
+    await world.pull()
+    world.read('a.bin')
+    world.service.put('a.bin', Buffer.alloc(zeros.length, 0xff))
+    world.link.failNext('current', 'offline')
+    await t.rejects(world.pull(), { code: 'offline' })
+    t.equal(world.read('a.bin'), shown(zeros), 'the version that is known')
+    await world.pull()
+    t.equal(world.read('a.bin'), shown(Buffer.alloc(zeros.length, 0xff)))
+  },
+)
+
 // --- SharePoint's own changes ---
 
 t.test('what SharePoint makes of a file is its new version, and not sent again', async t => {
   const world = startUploads(t)
   world.service.rewrites = 'in the answer'
   const ino = world.write('a.docx', 'text')
+  await world.send()
+  t.equal(world.store.content.get(ino, 1), undefined, 'nobody has read it yet')
   await converges(t, world, { 'a.docx': 'text (with properties)' })
   t.same(world.service.log, ['new a.docx', 'version a.docx'])
   t.same(world.dirty.inos(), [])
-  t.equal(world.store.content.get(ino, 1), undefined, 'nobody has read it yet')
 })
 
 t.test('what SharePoint has made of our last upload does not conflict with the next', async t => {

@@ -18,6 +18,7 @@ const HASH = 'AAAAAAAAAAAAAAAAAAAAAAAAAAA='
 const VERSION = `hash:${HASH}:1000` as ContentVersion
 const GUID = '86EB4C8E-D20D-46B9-AD41-23B8868DDA8A'
 const ETAG = `"{${GUID}},3"`
+const C_TAG = { cTag: `"c:{${GUID}},1"` }
 const reset = () => new NetworkFault('interrupted', 'offline', 'broke off', '', undefined)
 
 const item = (n: number, more: Record<string, unknown> = {}): Answer => ({
@@ -136,8 +137,12 @@ t.test(
 
 t.test('a change between asking for the URL and reading is seen by the ETag of the download', async t => {
   const moved = part(Infinity, undefined, { etag: `"{${GUID}},4"` })
-  const renamed = world([item(1), item(2, { eTag: `"{${GUID}},4"` })], [moved])
-  t.equal((await renamed.fetch()).length, 1000, 'only renamed: the hash is the same')
+  const renamed = world([item(1, C_TAG), item(2, { ...C_TAG, eTag: `"{${GUID}},4"` })], [moved])
+  t.equal((await renamed.fetch()).length, 1000, 'only renamed: the cTag is the same')
+  for (const other of [{}, { cTag: `"c:{${GUID}},2"` }]) {
+    const colliding = world([item(1, C_TAG), item(2, { ...other, eTag: `"{${GUID}},4"` })], [moved])
+    await t.rejects(colliding.fetch(), { code: 'stale-content' }, 'the same hash proves nothing')
+  }
   const hashes = { quickXorHash: 'BBBBBBBBBBBBBBBBBBBBBBBBBBB=' }
   const changed = world([item(1), item(2, { eTag: `"{${GUID}},4"`, file: { hashes } })], [moved])
   await t.rejects(changed.fetch(), { code: 'stale-content' })
@@ -359,7 +364,7 @@ t.test('a web page that is the file itself is delivered', async t => {
 t.test('a whole file with a tag of the item that is not its present one is asked about first', async t => {
   const headers = { 'content-length': '1000', etag: `"{${GUID}},4"` }
   const whole = () => deliver({ status: 200, headers }, CONTENT)
-  const { fetch, http } = world([item(1), item(2, { eTag: `"{${GUID}},4"` })], [whole()])
+  const { fetch, http } = world([item(1, C_TAG), item(2, { ...C_TAG, eTag: `"{${GUID}},4"` })], [whole()])
   t.same(await fetch(), CONTENT)
   t.equal(http.requests.length, 2)
 })

@@ -216,13 +216,15 @@ t.test('what is written of a row is what is read of it next', async t => {
   const world = openStore(t)
   const { store } = world
   const { ino } = world.create('new.txt')
-  t.match(store.owed.of(ino), { sentHash: undefined, session: undefined, attempts: 0 })
+  t.match(store.owed.of(ino), { sent: undefined, session: undefined, attempts: 0 })
   store.owed.setSession(ino, { url: 'https://contoso.sharepoint.com/upload', expires: NOW })
   t.match(store.owed.of(ino), { session: { expires: NOW } })
   store.owed.setAttempts(ino, { attempts: 2, notBefore: NOW, hindrance: undefined })
   t.match(store.owed.of(ino), { attempts: 2 })
-  store.owed.setSent(ino, 'h of N', { parent: world.root().remoteId, name: 'new.txt' })
-  t.match(store.owed.of(ino), { sentHash: 'h of N', base: { parent: 'root', name: 'new.txt' } })
+  const { size, modified } = item('N', 'new.txt')
+  const sent = { hash: 'h of N', size, modified, sha256: 'digest' }
+  store.owed.setSent(ino, sent, { parent: world.root().remoteId, name: 'new.txt' })
+  t.match(store.owed.of(ino), { sent, base: { parent: 'root', name: 'new.txt' } })
   // So a listing that has it before the answer comes is told apart from somebody else's file.
   world.remote(item('N', 'new.txt'))
   t.match(store.items.byIno(ino), { remoteId: 'N', name: 'new.txt' })

@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ByteRanges } from '../../../src/model/byte-ranges.js'
 import type { DriveItem } from '../../../src/model/drive-item.js'
-import { ROOT_INO, type Ino, type ItemId } from '../../../src/model/ids.js'
+import { ROOT_INO, type Ino, type ItemId, type LibraryId } from '../../../src/model/ids.js'
 import type { ItemChange } from '../../../src/store/item-change.js'
+import type { Put } from '../../../src/store/item-edit.js'
 import { Store } from '../../../src/store/store.js'
 import { item, library } from './items.js'
 
@@ -130,20 +131,62 @@ t.test('what did not change is not written and not told', t => {
   t.end()
 })
 
-t.test('the generation grows exactly when the content changes', t => {
+t.test('the generation grows when the content changes, or may have', t => {
   const { store, put, ino } = openStore(t)
   put(item('a', 'a.txt'))
   const generation = () => store.items.byIno(ino('a'))?.generation
   put(item('a', 'renamed.txt', { eTag: 'e2' }))
   put(item('a', 'renamed.txt', { eTag: 'e3', quickXorHash: undefined, cTag: 'c1' }))
-  t.equal(generation(), 1, 'without a hash on one side an eTag is all there is')
+  t.equal(generation(), 0, 'nobody has a byte of what it was before')
   put(item('a', 'renamed.txt', { eTag: 'e4', cTag: 'c1', quickXorHash: 'h2' }))
-  t.equal(generation(), 1, 'a hash that comes late is of the same content')
+  t.equal(generation(), 0, 'a hash that comes late is of the same content')
+  put(item('a', 'renamed.txt', { eTag: 'e4', quickXorHash: 'h2' }))
+  t.equal(generation(), 0, 'a delta without cTag that tells nothing new')
   put(item('a', 'renamed.txt', { eTag: 'e5', quickXorHash: 'h2' }))
-  t.equal(generation(), 1, 'a delta without cTag')
-  const changes = put(item('a', 'renamed.txt', { eTag: 'e6', quickXorHash: 'h3' }))
-  t.equal(generation(), 2)
-  t.match(changes, [{ kind: 'content', ino: ino('a'), generation: 1, name: 'renamed.txt', local: false }])
+  t.equal(generation(), 1, 'a change without cTag, which nobody asks for: hash and size prove nothing')
+  put(item('a', 'renamed.txt', { eTag: 'e6', quickXorHash: 'h2', cTag: 'c1' }))
+  put(item('a', 'renamed.txt', { eTag: 'e7', quickXorHash: 'h2', cTag: 'c2' }))
+  t.equal(generation(), 2, 'another cTag')
+  const changes = put(item('a', 'renamed.txt', { eTag: 'e8', quickXorHash: 'h3' }))
+  t.equal(generation(), 3)
+  t.match(changes, [{ kind: 'content', ino: ino('a'), generation: 2, name: 'renamed.txt', local: false }])
+  t.end()
+})
+
+t.test('a change without cTag of what has one is to be asked for, and writes nothing before', t => {
+  const { store, put, ino } = openStore(t)
+  put(item('a', 'a.txt', { cTag: 'c1' }))
+  const { library, parent } = store.items.byIno(ino('a')) ?? { library: 0 as LibraryId, parent: ROOT_INO }
+  const outcome = (change: DriveItem) => {
+    let put: Put | undefined
+    store.change(NOW, edit => (put = edit.put(library, parent, change, { kind: 'unlisted' }, Infinity, true)))
+    return put?.outcome
+  }
+  t.equal(outcome(item('a', 'b.txt', { eTag: 'e2' })), 'unsure')
+  t.match(store.items.byIno(ino('a')), { name: 'a.txt', eTag: 'e of a', generation: 0 })
+  t.equal(outcome(item('a', 'b.txt')), 'changed', 'the same eTag')
+  t.equal(outcome(item('a', 'c.txt', { eTag: 'e3', cTag: 'c1' })), 'changed')
+  t.equal(store.items.byIno(ino('a'))?.generation, 0)
+  t.equal(outcome(item('a', 'c.txt', { eTag: 'e4', quickXorHash: 'h9' })), 'changed', 'it tells by itself')
+  t.equal(store.items.byIno(ino('a'))?.generation, 1)
+  t.end()
+})
+
+t.test('what is told of a content before its bytes come is what it is known by', t => {
+  const { store, put, ino } = openStore(t)
+  put(item('a', 'a.txt', { eTag: 'e1' }))
+  const told = (generation: number, more: Partial<DriveItem>) =>
+    store.change(NOW, edit => edit.contentTold(ino('a'), generation, item('a', 'a.txt', more)))
+  told(1, { cTag: 'c9' })
+  t.match(store.items.byIno(ino('a')), { cTag: undefined }, 'of another generation')
+  told(0, { cTag: 'c1', eTag: 'e2' })
+  t.match(store.items.byIno(ino('a')), { cTag: 'c1', eTag: 'e2', generation: 0 }, 'both of one answer')
+  told(0, { cTag: 'c2', eTag: 'e3' })
+  t.match(store.items.byIno(ino('a')), { cTag: 'c1', eTag: 'e2' })
+  put(item('b', 'b.txt', { eTag: 'e1' }))
+  store.change(NOW, edit => edit.contentTold(ino('b'), 0, item('b', 'b.txt', { eTag: 'e1' })))
+  put(item('b', 'renamed.txt', { eTag: 'e2' }))
+  t.equal(store.items.byIno(ino('b'))?.generation, 1, 'a service without cTags: a rename may be anything')
   t.end()
 })
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Pace } from '../../../src/concurrency/pace.js'
 import type { DriveItem } from '../../../src/model/drive-item.js'
 import { Fault } from '../../../src/model/fault.js'
-import type { ItemKey, TenantId } from '../../../src/model/ids.js'
+import type { ContentVersion, ItemKey, TenantId } from '../../../src/model/ids.js'
 import type { RemoteWriter, UploadProgress, UploadSource, UploadTarget } from '../../../src/model/remote.js'
 import { GuardedWriter } from '../../../src/uploads/guarded-writer.js'
 import { aWhile } from '../../semantics/drive-world.js'
@@ -50,6 +50,10 @@ class FakeWriter {
     endUpload: async () => {
       await this.#called('endUpload')
     },
+    holds: async () => {
+      await this.#called('holds')
+      return true
+    },
     item: () => this.#called('item'),
     child: () => this.#called('child'),
   } satisfies RemoteWriter
@@ -67,6 +71,7 @@ function everyCall(writer: RemoteWriter): Promise<unknown>[] {
     writer.update(key, { name: 'b.bin' }, undefined, signal),
     writer.delete(key, undefined, signal),
     writer.endUpload(key.tenant, 'https://upload.example', signal),
+    writer.holds(key, 'ctag:1' as ContentVersion, new Source(), signal),
     writer.item(key, signal),
     writer.child(key, 'a.bin', signal),
   ]
@@ -81,7 +86,16 @@ t.test('nothing is asked of an organization that is blocked', async t => {
   t.same(fake.calls, [])
   refusal = undefined
   await Promise.all(everyCall(writer))
-  t.same(fake.calls.sort(), ['child', 'createFolder', 'delete', 'endUpload', 'item', 'update', 'upload'])
+  t.same(fake.calls.sort(), [
+    'child',
+    'createFolder',
+    'delete',
+    'endUpload',
+    'holds',
+    'item',
+    'update',
+    'upload',
+  ])
 })
 
 t.test('uploads together are as fast as they may be, from now on also when that changes', async t => {

@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { argv, exit } from 'node:process'
+import { overlaid, PERIOD, swapped } from '../collisions.js'
 import { Random } from './random.js'
 
 export type Action =
@@ -66,12 +67,17 @@ function syncFolder(path: string): void {
 
 function write(path: string): void {
   const isThere = files.has(path)
-  const how = isThere ? random.of(['again', 'append', 'middle'] as const) : 'again'
+  const how = isThere ? random.of(['again', 'append', 'middle', 'collide'] as const) : 'again'
   const bytes = random.bytes(random.below(12) === 0 ? LARGE : random.below(SMALL))
   let content = bytes
   if (how === 'again') {
     const file = openSync(at(path), 'w')
     put(file, bytes, 0)
+    end(file)
+  } else if (how === 'collide') {
+    content = colliding(readFileSync(at(path)))
+    const file = openSync(at(path), 'r+')
+    put(file, content, 0)
     end(file)
   } else {
     const before = readFileSync(at(path))
@@ -85,6 +91,16 @@ function write(path: string): void {
   }
   files.add(path)
   say({ done: { kind: 'write', path }, hash: createHash('sha256').update(content).digest('hex') })
+}
+
+/** Other bytes, of which QuickXorHash sees no difference. */
+function colliding(bytes: Buffer): Buffer {
+  const periods = 2 * Math.floor(bytes.length / PERIOD / 2)
+  if (periods === 0) return bytes
+  const half = (periods / 2) * PERIOD
+  return random.below(2) === 0
+    ? overlaid(bytes, 1 + random.below(255), bytes.length - periods * PERIOD, periods)
+    : swapped(bytes, 0, half, half)
 }
 
 function put(file: number, bytes: Buffer, offset: number): void {

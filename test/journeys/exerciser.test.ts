@@ -16,6 +16,7 @@ const TURNS = 10
 const limits = { timeout: 120_000, killSignal: 'SIGKILL' as const }
 
 // Reads, writes, truncates, maps, punches; between its turns the drive is mounted again, or the file sent, or made online-only.
+// What is done in the turns after which it is made online-only leaves its QuickXorHash as it was.
 t.test(`${ACTIONS} random actions on one file, and not a byte differs`, { skip: cannotMount }, async t => {
   const library = await mountWritable(t)
   const scratch = await temporaryDirectory(t)

@@ -96,6 +96,14 @@ export interface Mount {
   readonly since: Milliseconds
   /** `undefined` of a mount that an earlier daemon had left. */
   readonly transport: TransportName | undefined
+  /** Nothing on the drive can be written, whatever its libraries allow. */
+  readonly readOnly?: ReadOnlyDrive
+}
+
+export interface ReadOnlyDrive {
+  /** The rest of a sentence that begins with "read-only, because". */
+  readonly why: string
+  readonly nextStep: string
 }
 
 export interface DaemonStatus {

@@ -35,8 +35,8 @@ export interface ActiveMount extends Mount {
 }
 
 /** Without what only this process can use. */
-export function toMount({ directory, since, transport }: ActiveMount): Mount {
-  return { directory, since, transport }
+export function toMount({ directory, since, transport, readOnly }: ActiveMount): Mount {
+  return { directory, since, transport, ...(readOnly && { readOnly }) }
 }
 
 export interface MountRequest {

@@ -312,7 +312,7 @@ class Services implements DaemonServices {
       })
     }
     const { drive, mounted, transports, thumbnails } = this.#parts
-    const { name, transport } = transports.choose(wanted)
+    const { name, transport, readOnly } = transports.choose(wanted)
     const { log, clock } = this.#environment
     const kernel = transport.mount(mounted, {
       directory,
@@ -328,7 +328,14 @@ class Services implements DaemonServices {
       this.#mounts.delete(directory)
       log.info('unmounted', { directory })
     })
-    const mount = { directory, since: clock.now(), transport: name, gone, kernel }
+    const mount = {
+      directory,
+      since: clock.now(),
+      transport: name,
+      ...(readOnly && { readOnly }),
+      gone,
+      kernel,
+    }
     this.#mounts.set(directory, mount)
     log.info('mounted', { directory, transport: name })
     return Promise.resolve(mount)
@@ -509,7 +516,8 @@ class Services implements DaemonServices {
     this.#parts.policy.look()
     const deps = { cloud, http, clock, tokens, organizations }
     conversation.progress({ message: 'Asking the service' })
-    const network = [this.#parts.transports.check(), ...(await networkChecks(deps, signal))]
+    const [mount] = this.#mounts.values()
+    const network = [this.#parts.transports.check(mount?.transport), ...(await networkChecks(deps, signal))]
     const local = await thumbnailChecks(this.#environment.paths.thumbnailDirectory, this.#parts.decoder)
     local.push(...policyChecks({ ...this.#parts, autoMount: this.#autoMount }))
     const account = await accounts.current(signal).catch(unlessNotSignedIn)

@@ -1,4 +1,6 @@
-import type { Check } from '../control/answers.js'
+import { fileURLToPath } from 'node:url'
+import type { Check, ReadOnlyDrive } from '../control/answers.js'
+import { shellQuote } from '../control/shell-quote.js'
 import { Fault } from '../model/fault.js'
 import type { TransportName } from '../model/transport-name.js'
 import type { Transport } from '../transport/transport.js'
@@ -9,11 +11,16 @@ export type TransportLoaders = { readonly [Name in TransportName]: () => Transpo
 export interface ChosenTransport {
   readonly name: TransportName
   readonly transport: Transport
+  /** What is mounted by it cannot be written. */
+  readonly readOnly?: ReadOnlyDrive
 }
 
 type Loaded = { readonly transport: Transport } | { readonly failure: unknown }
 
-const BUILD = 'Build the native addon with:  scripts/setup'
+// From dist/src/daemon, where this file runs.
+const SETUP = shellQuote(fileURLToPath(new URL('../../../scripts/setup', import.meta.url)))
+const BUILD = `Build the native addon with:  ${SETUP} --run-only`
+const MOUNT_AGAIN = 'b2bmount stop && b2bmount mount'
 
 /** Which of the transports this machine has: our own where there is one, else the portable one. */
 export class Transports {
@@ -28,7 +35,7 @@ export class Transports {
   choose(wanted?: TransportName): ChosenTransport {
     if (wanted !== undefined) return this.#take(wanted)
     const kernel = this.#load('kernel')
-    if ('transport' in kernel) return { name: 'kernel', transport: kernel.transport }
+    if ('transport' in kernel) return this.#take('kernel')
     if ('transport' in this.#load('fuse-native')) return this.#take('fuse-native')
     throw new Fault(
       'transport-missing',
@@ -40,20 +47,43 @@ export class Transports {
     )
   }
 
-  /** For `doctor`. */
-  check(): Check {
+  /** For `doctor`. @param mounted by which the drive is mounted now */
+  check(mounted?: TransportName): Check {
     const name = 'Transport'
     const kernel = this.#load('kernel')
-    if ('transport' in kernel) return { name, verdict: 'ok', found: 'kernel, by the native addon' }
-    const why = `the native addon cannot be loaded (${reasonOf(kernel.failure)})`
+    if ('transport' in kernel) {
+      if (mounted !== 'fuse-native') return { name, verdict: 'ok', found: 'kernel, by the native addon' }
+      const { why, nextStep } = this.#readOnly()
+      return { name, verdict: 'warn', found: `the drive is read-only, because ${why}`, nextStep }
+    }
+    const why = unloadable(kernel.failure)
     return 'transport' in this.#load('fuse-native')
-      ? { name, verdict: 'warn', found: `fuse-native, which is slower: ${why}`, nextStep: BUILD }
+      ? {
+          name,
+          verdict: 'warn',
+          found: `fuse-native, which is slower, and drives are read-only, because ${why}`,
+          nextStep: this.#readOnly().nextStep,
+        }
       : { name, verdict: 'fail', found: `none: ${why}, and neither can fuse-native`, nextStep: BUILD }
+  }
+
+  /** Why a drive that is mounted by fuse-native is read-only, and how it is not. */
+  #readOnly(): ReadOnlyDrive {
+    const kernel = this.#load('kernel')
+    return 'transport' in kernel
+      ? {
+          why: 'it is mounted by fuse-native, as was asked for',
+          nextStep: `To write, mount it without --transport:  ${MOUNT_AGAIN}`,
+        }
+      : { why: unloadable(kernel.failure), nextStep: `${BUILD}  and mount again:  ${MOUNT_AGAIN}` }
   }
 
   #take(name: TransportName): ChosenTransport {
     const loaded = this.#load(name)
-    if ('transport' in loaded) return { name, transport: loaded.transport }
+    if ('transport' in loaded) {
+      const { transport } = loaded
+      return name === 'kernel' ? { name, transport } : { name, transport, readOnly: this.#readOnly() }
+    }
     throw new Fault(
       'transport-missing',
       `The transport "${name}" cannot be loaded (${reasonOf(loaded.failure)})`,
@@ -76,6 +106,10 @@ export class Transports {
     this.#loaded.set(name, loaded)
     return loaded
   }
+}
+
+function unloadable(failure: unknown): string {
+  return `the native addon cannot be loaded (${reasonOf(failure)})`
 }
 
 /** The first line: the others of MODULE_NOT_FOUND are a list of files. */

@@ -41,7 +41,10 @@ t.test('a drive that is mounted by fuse-native', { skip }, async t => {
 
   await t.test('is called so by status and in words', async t => {
     t.match((await status()).mounts, [{ directory: drive, transport: 'fuse-native' }])
-    t.match((await sandbox.cli('status')).stdout, `Mounted at ${drive} by fuse-native\n`)
+    t.match(
+      (await sandbox.cli('status')).stdout,
+      `Mounted at ${drive} by fuse-native, read-only\n    Read-only, because `,
+    )
   })
 
   await t.test('sha256sum and cp read a large file, first over the network, then here', async t => {

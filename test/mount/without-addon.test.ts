@@ -10,6 +10,10 @@ const MIB = 1024 * 1024
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const MAIN = 'dist/src/cli/main.js'
 
+/** Where it is said, why it is so, and what to do. */
+const READ_ONLY =
+  /^Mounted at .* by fuse-native, read-only\.?\n.*because the native addon cannot be loaded.*scripts\/setup --run-only.*b2bmount mount$/m
+
 t.test(
   'where the native addon was not built, fuse-native mounts and JavaScript hashes',
   { skip },
@@ -30,12 +34,15 @@ t.test(
       join(copy, MAIN),
     )
     t.match((await sandbox.json<DaemonStatus>('status')).mounts, [{ transport: 'fuse-native' }])
+    t.match((await sandbox.cli('status')).stdout, READ_ONLY)
     t.ok(content.equals(await readFile(join(library, 'file.bin'))))
     const { checks } = JSON.parse((await sandbox.cli('doctor', '--json')).stdout) as { checks: Check[] }
     t.match(
       checks.find(({ name }) => name === 'Transport'),
-      { verdict: 'warn', found: /fuse-native/ },
+      { verdict: 'warn', found: /fuse-native.*read-only/, nextStep: /scripts\/setup/ },
     )
+    await sandbox.json<readonly Mount[]>('unmount')
+    t.match((await sandbox.cli('mount', drive)).stdout, READ_ONLY)
     await sandbox.json<readonly Mount[]>('unmount')
     const { status, stderr } = await sandbox.cli('mount', drive, '--transport', 'kernel')
     t.equal(status, 6)

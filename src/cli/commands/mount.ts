@@ -57,7 +57,7 @@ At every login:  b2bmount service install`,
 
 async function mountInBackground(session: Session, how: How): Promise<void> {
   const mount = await session.ask('mount', how)
-  session.output.answer(mount, [`Mounted at ${mount.directory}${by(mount)}.`])
+  session.output.answer(mount, mountLines(mount, '.'))
 }
 
 async function mountInForeground(session: Session, how: How, foregroundModule: URL): Promise<void> {
@@ -68,12 +68,17 @@ async function mountInForeground(session: Session, how: How, foregroundModule: U
     config,
     ...how,
     paths: await session.paths(),
-    onMounted: mount =>
-      session.output.answer(mount, [`Mounted at ${mount.directory}${by(mount)}. Ctrl-C unmounts.`]),
+    onMounted: mount => session.output.answer(mount, mountLines(mount, '. Ctrl-C unmounts.')),
   })
 }
 
-/** The usual transport is not worth a word. */
-export function by({ transport }: Pick<Mount, 'transport'>): string {
-  return transport === undefined || transport === 'kernel' ? '' : ` by ${transport}`
+/** The usual transport is not worth a word; what keeps everybody from writing is. @param end of the first line */
+export function mountLines(
+  { directory, transport, readOnly }: Pick<Mount, 'directory' | 'transport' | 'readOnly'>,
+  end = '',
+): readonly string[] {
+  const by = transport === undefined || transport === 'kernel' ? '' : ` by ${transport}`
+  if (readOnly === undefined) return [`Mounted at ${directory}${by}${end}`]
+  const { why, nextStep } = readOnly
+  return [`Mounted at ${directory}${by}, read-only${end}`, `    Read-only, because ${why}. ${nextStep}`]
 }

@@ -16,7 +16,7 @@ import { Fault } from '../../model/fault.js'
 import { count, formatAge, formatBytes, problemText, sentence, table } from '../format.js'
 import type { RunCommand } from '../program.js'
 import { heldLines, notDeletedLine, ownDeletionLines } from './deletions.js'
-import { by } from './mount.js'
+import { mountLines } from './mount.js'
 import { CHANGE, sendingState, unsentLines } from './sync.js'
 
 export function statusCommand(run: RunCommand): Command {
@@ -58,9 +58,7 @@ export function statusLines(status: DaemonStatus, now: number): readonly string[
   const { account, mounts, libraries, policy, unsent, conflicts = [], notDeleted = [] } = status
   return [
     account === undefined ? 'Not signed in:  b2bmount sign-in' : `Signed in as ${account.username}`,
-    ...(mounts.length === 0
-      ? ['Not mounted:  b2bmount mount']
-      : mounts.map(mount => `Mounted at ${mount.directory}${by(mount)}`)),
+    ...(mounts.length === 0 ? ['Not mounted:  b2bmount mount'] : mounts.flatMap(mount => mountLines(mount))),
     ...(libraries.length === 0
       ? ['Nothing is added yet:  b2bmount add ADDRESS']
       : ['', ...libraryLines(libraries, now)]),
@@ -126,9 +124,9 @@ const LIBRARY_STATE: Readonly<Record<LibraryState, string>> = {
 
 function libraryLines(libraries: readonly LibraryStatus[], now: number): readonly string[] {
   const rows = table(
-    libraries.map(({ organization, name, state, items, localBytes, checked }) => [
+    libraries.map(({ organization, name, state, access, items, localBytes, checked }) => [
       `${organization}/${name}`,
-      LIBRARY_STATE[state],
+      `${LIBRARY_STATE[state]}${access === 'read' ? ', read only' : ''}`,
       count(items, 'item'),
       `${formatBytes(localBytes)} local`,
       checked === undefined ? '' : `checked ${formatAge(now - checked)}`,

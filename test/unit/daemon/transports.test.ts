@@ -41,9 +41,25 @@ t.test('doctor says which there is, and why', t => {
   t.match(load({}).check(), { verdict: 'ok', found: /^kernel/ })
   t.match(load({ kernel }).check(), {
     verdict: 'warn',
-    found: /^fuse-native.*Cannot find module 'b2bmount.node'\)$/,
-    nextStep: /scripts\/setup/,
+    found: /^fuse-native.*read-only.*Cannot find module 'b2bmount.node'\)$/,
+    nextStep: /scripts\/setup.*b2bmount mount/,
+  })
+  t.match(load({}).check('kernel'), { verdict: 'ok' })
+  t.match(load({}).check('fuse-native'), {
+    verdict: 'warn',
+    found: /read-only/,
+    nextStep: /without --transport/,
   })
   t.match(load({ kernel, 'fuse-native': fuseNative }).check(), { verdict: 'fail', found: /^none/ })
+  t.end()
+})
+
+t.test('a drive that cannot be written says why, and what to do', t => {
+  t.equal(load({}).choose().readOnly, undefined)
+  t.match(load({ kernel }).choose().readOnly, {
+    why: /b2bmount\.node/,
+    nextStep: /scripts\/setup.*b2bmount mount/,
+  })
+  t.match(load({}).choose('fuse-native').readOnly, { why: /asked for/, nextStep: /without --transport/ })
   t.end()
 })

@@ -10,6 +10,8 @@ const STATFS_WORDS = 11
 const S_IFDIR = 0o040000
 const S_IFREG = 0o100000
 const SMALLEST_BLOCK = 4096
+// By this transport nothing can be written.
+const WRITING = 0o222
 
 export interface Owner {
   readonly uid: number
@@ -26,7 +28,7 @@ export function packStat(
   into = new Uint32Array(STAT_WORDS),
 ): Uint32Array {
   const type = attributes.kind === 'directory' ? S_IFDIR : S_IFREG
-  into[0] = type | attributes.permissions
+  into[0] = type | (attributes.permissions & ~WRITING)
   into[1] = owner.uid
   into[2] = owner.gid
   setLong(into, 3, attributes.size)

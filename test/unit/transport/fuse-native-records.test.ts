@@ -13,7 +13,7 @@ const file: Attributes = {
   modified: 1_700_000_000_123,
   changed: 1_700_000_000_456.7,
   created: 1_500_000_000_789,
-  permissions: 0o444,
+  permissions: 0o644,
   links: 1,
 }
 const long = (record: Uint32Array, place: number) => (record[place] ?? 0) + (record[place + 1] ?? 0) * 2 ** 32

@@ -10,8 +10,10 @@ import { Throttle } from '../../src/graph/throttle.js'
 import { GraphWriter } from '../../src/graph/writes.js'
 import { HttpClient } from '../../src/http/http-client.js'
 import type { HttpRequest, HttpSender, PieceBody } from '../../src/http/message.js'
-import type { DriveItem } from '../../src/model/drive-item.js'
+import { contentVersion, type DriveItem } from '../../src/model/drive-item.js'
 import { Fault } from '../../src/model/fault.js'
+import type { ItemKey } from '../../src/model/ids.js'
+import { overlaid, swapped } from '../../scripts/collisions.js'
 import { addressOf, buildClient, openSignedInWorld } from './open-client.js'
 import { LibraryUnderChange, MODIFIED, Progress, sourceOf } from './library-under-change.js'
 
@@ -368,6 +370,56 @@ t.test('what the service has in place stays one version when only the answer was
     t.equal(library.versions('old.bin'), versions + 1)
     faults.clear()
   }
+})
+
+t.test('what is in the way with the size and the hash of ours is not taken for ours', async t => {
+  const library = new LibraryUnderChange(world)
+  const theirs = Buffer.alloc(160 * 128)
+  const ours = overlaid(theirs, 0x78, 0, 32)
+  const item = await upload(library.new('disk.img'), theirs)
+  t.equal(item.quickXorHash, (await upload(library.new('same hash.img'), ours)).quickXorHash)
+  t.match(await faultOf(upload(library.new('disk.img'), ours)), { code: 'name-taken' })
+  t.equal((await upload(library.new('disk.img'), theirs)).id, item.id, 'with the same bytes it is')
+  const stale = { kind: 'version', item: library.key(item.id), eTag: '"{0},0"' } as const
+  t.match(await faultOf(upload(stale, ours)), { code: 'stale-content' })
+  t.equal((await upload(stale, theirs)).eTag, item.eTag)
+  t.equal(library.versions('disk.img'), 1)
+})
+
+t.test('whether the service has certain bytes is found out by reading them back', async t => {
+  const library = new LibraryUnderChange(world)
+  const bytes = Buffer.from(randomBytes(3 * MIB))
+  const item = await upload(library.new('a.bin'), bytes)
+  const key = library.key(item.id)
+  const holds = (content: Buffer, version = contentVersion(item)) =>
+    writer.holds(key, version, sourceOf(content), signal)
+  t.ok(await holds(bytes))
+  t.notOk(await holds(swapped(bytes, 0, 160 * 8192, MIB)), 'other bytes of the same hash')
+  t.notOk(await holds(bytes.subarray(1)), 'another size')
+  await library.edit('rename', 'a.bin', { name: 'b.bin' })
+  t.ok(await holds(bytes), 'a rename is no other version')
+  await upload({ kind: 'version', item: key, eTag: undefined }, bytes)
+  t.notOk(await holds(bytes), 'another version, of which nobody spoke')
+  await writer.delete(key, undefined, signal)
+  t.notOk(await holds(bytes))
+})
+
+t.test('many items are asked for together, each with its cTag', async t => {
+  const library = new LibraryUnderChange(world)
+  const keys: ItemKey[] = []
+  for (let i = 0; i < 45; i++) keys.push((await library.given(`${i}.txt`)).key)
+  await writer.delete(library.key(keys[7]?.item ?? ''), undefined, signal)
+  const before = times('batch')
+  const items = await world.items.current(keys, signal)
+  t.equal(times('batch') - before, 3)
+  t.same(
+    items.map(item => item?.name),
+    keys.map((_, i) => (i === 7 ? undefined : `${i}.txt`)),
+  )
+  t.ok(items.every(item => item === undefined || item.cTag !== undefined))
+  t.same(await world.items.current([], signal), [])
+  faults.put({ match: { route: 'batch' }, times: 8, action: { status: 429, retryAfterSeconds: 300 } })
+  t.match(await faultOf(world.items.current(keys, signal)), { code: 'throttled' })
 })
 
 t.test('a document that SharePoint rewrites at once is recognized when the answer was lost', async t => {

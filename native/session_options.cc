@@ -59,7 +59,6 @@ class OptionReader {
 
 bool ReadOptions(Napi::Env env, Napi::Object object, SessionOptions* options) {
   constexpr double kMaxId = 4294967294.0;
-  constexpr double kMaxSafeInteger = 9007199254740991.0;
   constexpr double kYear = 366.0 * 24 * 3600;
   OptionReader reader(env, object);
   MountOptions& mount = options->mount;

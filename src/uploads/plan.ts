@@ -172,7 +172,8 @@ class Planner {
     // It goes nowhere: the new file gets what the service has of it, and then nothing keeps it here.
     if (item !== undefined && row.place && this.#situation.hasHeir(item))
       return isLater ? 'later' : this.#waitsForLeaver(row, item)
-    if (item !== undefined && this.#isYoung(row, item)) return 'young'
+    const unfinished = item && this.#isHalfWritten(row, item)
+    if (unfinished !== undefined) return unfinished
     const folder = item && this.#folderOf(row, item)
     if (item === undefined || folder === undefined) return 'folder'
     if (folder === 'stays') return 'stays'
@@ -182,10 +183,14 @@ class Planner {
     return row.isNew || row.place ? this.#waitsForName(row, item) : undefined
   }
 
-  /** Who waits for everything to be sent waits for these no longer than for others. */
-  #isYoung(row: Owed, item: ItemRecord): boolean {
-    if (item.kind !== 'file' || !(row.isNew || row.place) || this.#situation.settling === 0) return false
-    return looksHalfWritten(item.name) && this.#isBefore(row.changed + HALF_WRITTEN, HALF_WRITTEN)
+  /** By its name it may be. Who waits for everything to be sent waits for these no longer than for others. */
+  #isHalfWritten(row: Owed, item: ItemRecord): 'open' | 'young' | undefined {
+    const { settling, openForWriting } = this.#situation
+    if (item.kind !== 'file' || !(row.isNew || row.place) || settling === 0) return undefined
+    if (!looksHalfWritten(item.name)) return undefined
+    // Also when it was synced, or left alone: a download pauses.
+    if (openForWriting(row.ino) !== undefined) return 'open'
+    return this.#isBefore(row.changed + HALF_WRITTEN, HALF_WRITTEN) ? 'young' : undefined
   }
 
   /** Programs are at work on it. */

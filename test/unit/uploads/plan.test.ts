@@ -171,6 +171,25 @@ t.test('what may be half-written by its name goes when it has had a minute to ge
   t.end()
 })
 
+t.test(
+  'what is half-written by its name does not go while a program has it open, whatever it has synced',
+  t => {
+    const items: Rows = { 2: ['local:2', 1, 'a.part'], 3: ['local:3', 1, 'a.txt'] }
+    const owed = [row(2, { isNew: true, content: true }), row(3, { isNew: true, content: true })].map(
+      each => ({
+        ...each,
+        since: NOW - 3_600_000,
+        changed: NOW - 3_600_000,
+      }),
+    )
+    const use = { program: 'wget', pid: 1, since: NOW - 3_600_000, writtenAt: NOW - 3_600_000, isSaved: true }
+    const plan = planOf(world(items, owed, { openForWriting: () => use }))
+    t.same(names(plan), ['send 3'])
+    t.same([...plan.waiting], [[2, 'open']])
+    t.end()
+  },
+)
+
 t.test('a clock that was set back keeps nothing waiting', t => {
   const future = row(2, { content: true, changed: NOW + 1e9, notBefore: NOW + 1e9 })
   t.same(names(planOf(world({ 2: ['A', 1, 'a'] }, [future]))), ['send 2'])

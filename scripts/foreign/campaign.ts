@@ -1,11 +1,12 @@
 import { EDITORS } from './editors.js'
 import { FILES } from './files.js'
 import { Ground } from './ground.js'
+import { OFFICE } from './office.js'
 import { SAMBA } from './samba.js'
 import { STORES } from './stores.js'
 import { tryProgram, type ForeignProgram, type Length, type Outcome } from './trial.js'
 
-export const PROGRAMS: readonly ForeignProgram[] = [...EDITORS, ...FILES, ...STORES, ...SAMBA]
+export const PROGRAMS: readonly ForeignProgram[] = [...EDITORS, ...FILES, ...STORES, ...OFFICE, ...SAMBA]
 
 export interface CampaignOptions {
   /** See {@link Ground.open}. */

@@ -78,6 +78,15 @@ export class Ground {
     return (await this.sandbox.admin<{ sha256: string }>('GET', `/sha256?${this.#query(path)}`)).sha256
   }
 
+  bytesThere(path: string): Promise<Buffer> {
+    return this.sandbox.adminBytes(`/bytes?${this.#query(path)}`)
+  }
+
+  /** What somebody else does. */
+  async replaceThere(path: string, text: string): Promise<void> {
+    await this.sandbox.admin('POST', '/items', { do: 'replace', drive: this.#drive, path, text })
+  }
+
   /** Paths of what was deleted at the other organization so far. */
   async deletedThere(): Promise<readonly string[]> {
     const { items } = await this.sandbox.admin<{ items: readonly Deleted[] }>(

@@ -109,6 +109,15 @@ export class Trial {
     return join(this.scratch, ...path)
   }
 
+  bytesThere(name: string): Promise<Buffer> {
+    return this.ground.bytesThere(`${this.#folder}/${name}`)
+  }
+
+  /** Somebody else gives the file another content. */
+  async replaceThere(name: string, text: string): Promise<void> {
+    await this.ground.replaceThere(`${this.#folder}/${name}`, text)
+  }
+
   note(problem: string): void {
     this.problems.push(problem)
   }

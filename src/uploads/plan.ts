@@ -63,6 +63,8 @@ export interface Situation {
   readonly isSent: (ino: Ino) => boolean
   /** How many copies of an open file in a row were in vain, because it was written to meanwhile. */
   readonly abandoned: (ino: Ino) => number
+  /** Another file is needed with it, which programs change with it: it is sent when it is closed. */
+  readonly isInParts: (ino: Ino) => boolean
   readonly paceOf: (item: ItemRecord) => VersionPace | undefined
   readonly isSending: (ino: Ino) => boolean
   readonly isDeleting: (deletion: number) => boolean
@@ -195,7 +197,7 @@ class Planner {
 
   /** Programs are at work on it. */
   #isChanging(row: Owed): 'open' | 'sent' | 'settling' | undefined {
-    const { settling, openForWriting, isSent, abandoned, now } = this.#situation
+    const { settling, openForWriting, isSent, isInParts, abandoned, now } = this.#situation
     if (!row.content) return this.#isBefore(row.changed + settling, settling) ? 'settling' : undefined
     const use = openForWriting(row.ino)
     if (use !== undefined && !row.place && isSent(row.ino)) {
@@ -205,7 +207,9 @@ class Planner {
     }
     const changed = Math.max(row.changed, use?.writtenAt ?? 0)
     if (this.#isBefore(settledAt(changed, row.since, settling), settling)) return 'settling'
-    return use && this.#isBefore(wholeAt(use, abandoned(row.ino)), QUIET) ? 'open' : undefined
+    if (use === undefined) return undefined
+    const isHalf = isInParts(row.ino) && this.#isBefore(now + QUIET, QUIET)
+    return isHalf || this.#isBefore(wholeAt(use, abandoned(row.ino)), QUIET) ? 'open' : undefined
   }
 
   /** Nobody needs every one of the versions that a program saves by itself. */

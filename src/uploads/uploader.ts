@@ -1,6 +1,7 @@
 import type { Clock } from '../concurrency/clock.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import type { DirtyFiles } from '../dirty/dirty-files.js'
+import { databaseOf, journalOf } from '../model/database-parts.js'
 import { Fault, isFault } from '../model/fault.js'
 import type { Bytes, Ino, LibraryId, Milliseconds, TenantId } from '../model/ids.js'
 import type { OpenForWriting } from '../model/open-for-writing.js'
@@ -521,6 +522,7 @@ export class Uploader {
       openForWriting: ino => this.#owner.openForWriting(ino),
       isSent: ino => this.isSent(ino),
       abandoned: ino => this.#abandoned.get(ino) ?? 0,
+      isInParts: ino => this.#isInParts(ino),
       paceOf: item => store.versionPaces.of(item.library, item.remoteId),
       isSending: ino => this.#jobs.has(ino),
       isDeleting: number => this.#deleting.has(number),
@@ -572,8 +574,20 @@ export class Uploader {
     const isSame = store.owed.of(ino)?.revision === revision && !this.#jobs.has(ino)
     if (!isSame) return false
     const use = content ? this.#owner.openForWriting(ino) : undefined
-    if (use !== undefined && !isWhole(use, this.#abandoned.get(ino) ?? 0, now)) return false
+    const isBusy = use !== undefined && !isWhole(use, this.#abandoned.get(ino) ?? 0, now)
+    if (isBusy || (use !== undefined && this.#isInParts(ino))) return false
     return this.#closureOf(library, isNew || content, now) === undefined
+  }
+
+  /** A part of a database beside it, or a database with a transaction under way. */
+  #isInParts(ino: Ino): boolean {
+    const { items } = this.#deps.store
+    const item = items.byIno(ino)
+    if (item === undefined) return false
+    const database = databaseOf(item.name)
+    if (database !== undefined && items.byName(item.parent, database) !== undefined) return true
+    const journal = items.byName(item.parent, journalOf(item.name))
+    return journal !== undefined && (this.#deps.dirty.opened(journal.ino)?.file.size ?? journal.size) > 0
   }
 
   #sendItem(task: Task & { readonly kind: 'item' }): void {

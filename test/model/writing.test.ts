@@ -2,12 +2,13 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isFault } from '../../src/model/fault.js'
+import type { Ino } from '../../src/model/ids.js'
 import { colliding, PERIOD } from '../../scripts/collisions.js'
 import { until } from '../semantics/drive-world.js'
 import { UploadsWorld } from '../semantics/uploads-world.js'
 
 // Both sides change a library at random, the link breaks, the program is killed. In the end both have the same, and of every
-// byte that somebody wrote last somewhere nothing is missing. Most contents have one size and one QuickXorHash. Repeat one run with SEED=…, more of them with SEEDS=…
+// byte that somebody wrote last somewhere nothing is missing. Programs keep files open meanwhile. Most contents have one size and one QuickXorHash. Repeat one run with SEED=…, more of them with SEEDS=…
 
 const FIRST = Number(process.env['SEED'] ?? 1)
 const COUNT = Number(process.env['SEEDS'] ?? (process.env['SEED'] === undefined ? 150 : 1))
@@ -27,6 +28,11 @@ const OPERATIONS = [
   'rename',
   'saveWithBackup',
   'saveWithBackup',
+  'hold',
+  'saveOpen',
+  'saveOpen',
+  'writeOpen',
+  'letGo',
   'remove',
   'mkdir',
   'removeFolder',
@@ -120,6 +126,39 @@ class Model {
         world.write(path, text)
         this.#replaced(undefined, text)
         return
+      }
+      case 'hold': {
+        const known = world.find(path)
+        if (known !== undefined && (known.kind !== 'file' || world.opened.has(known.ino))) return
+        const before = known && this.#readHere(path)
+        const text = this.#text('held')
+        this.#note(`hold ${path} ${short(text)}`)
+        const ino = world.hold(path, 'empty')
+        world.opened.get(ino)?.dirty.file.truncate(0)
+        world.writeOpen(path, 0, text)
+        this.#replaced(before, text)
+        return
+      }
+      case 'saveOpen':
+      case 'writeOpen': {
+        const held = this.#somethingHeld()
+        const at = held === undefined ? undefined : world.heldPath(held)
+        const file = held === undefined ? undefined : world.opened.get(held)?.dirty.file
+        if (at === undefined || file === undefined) return
+        const before = this.#readHere(at)
+        const text = this.#text('open')
+        this.#note(`${operation} ${at} ${short(text)}`)
+        file.truncate(0)
+        world.writeOpen(at, 0, text)
+        this.#replaced(before, text)
+        if (operation === 'saveOpen') await world.fsync(at)
+        return
+      }
+      case 'letGo': {
+        const held = this.#somethingHeld()
+        if (held === undefined) return
+        this.#note(`let go ${world.heldPath(held) ?? 'what is gone'}`)
+        return world.letGoOf(held)
       }
       case 'renameFolder':
         return this.#renameHere(this.#folder(), this.#folder())
@@ -256,6 +295,11 @@ class Model {
     return this.#random(4) === 0 ? `${side} ${number}` : colliding(number).toString()
   }
 
+  #somethingHeld(): Ino | undefined {
+    const held = [...this.world.opened.keys()]
+    return held[this.#random(Math.max(1, held.length))]
+  }
+
   #folder(): string {
     return this.#pick(FOLDERS)
   }
@@ -306,6 +350,7 @@ async function run(t: Test, seed: number): Promise<void> {
   t.teardown(() => model.world.stop())
   for (let step = 0; step < STEPS; step++) await model.step()
   model.world.link.onStep = () => undefined
+  for (const ino of [...model.world.opened.keys()]) model.world.letGoOf(ino)
   let left = await model.world.drain()
   model.world.service.promote()
   await model.world.pull()

@@ -228,6 +228,37 @@ t.test(
   },
 )
 
+// "one without the other would be another database"
+t.test('a database that is open is sent without its log, and not within a transaction', async t => {
+  const world = startUploads(t)
+  for (const name of ['a.db', 'a.db-wal', 'b.db', 'b.db-journal', 'my-journal']) {
+    world.hold(name)
+    world.writeOpen(name, 0, name)
+    await world.fsync(name)
+  }
+  await pass(world, 10 * QUIET)
+  t.same(world.service.tree(), { 'a.db': 'a.db', 'my-journal': 'my-journal' })
+  t.same(
+    world.uploader
+      .status()
+      .map(({ path, waiting }) => [path.at(-1), waiting])
+      .filter(([, why]) => why !== 'sent'),
+    [
+      ['a.db-wal', 'open'],
+      ['b.db', 'open'],
+      ['b.db-journal', 'open'],
+    ],
+  )
+  world.letGo('b.db-journal')
+  world.remove('b.db-journal')
+  await pass(world, QUIET + SECOND)
+  t.same(world.service.tree(), { 'a.db': 'a.db', 'b.db': 'b.db', 'my-journal': 'my-journal' })
+  world.letGo('a.db-wal')
+  world.remove('a.db-wal')
+  for (const name of ['a.db', 'b.db', 'my-journal']) world.letGo(name)
+  await isQuiet(t, world, { 'a.db': 'a.db', 'b.db': 'b.db', 'my-journal': 'my-journal' })
+})
+
 t.test('without room for a copy it waits, says why, and goes when it is closed', async t => {
   const world = await startWith(t, { f: 'old' })
   const ino = world.hold('f', 'empty')

@@ -207,12 +207,29 @@ export class UploadsWorld {
 
   /** It closes the file. */
   letGo(path: string): void {
-    const { ino } = this.item(path)
-    const { dirty } = this.#held(path)
+    this.letGoOf(this.item(path).ino)
+  }
+
+  /** The same, also where it has no name any more. */
+  letGoOf(ino: Ino): void {
+    const held = this.opened.get(ino)
+    if (held === undefined) throw new Error('it is not open')
+    const { dirty } = held
     this.opened.delete(ino)
     this.#noteOpen(dirty)
     this.dirty.release(dirty)
     this.uploader.closed(ino)
+  }
+
+  /** Where a file is that a program has open; `undefined`: nowhere any more. */
+  heldPath(ino: Ino): string | undefined {
+    const names: string[] = []
+    for (let item = this.store.items.byIno(ino); item?.kind !== 'library';) {
+      if (item === undefined) return undefined
+      names.unshift(item.name)
+      item = this.store.items.byIno(item.parent)
+    }
+    return names.join('/')
   }
 
   #held(path: string): Held {

@@ -25,6 +25,19 @@ t.test('when it is tried again is said', async t => {
   t.match(unsentLines(report, 90_500)[1], /moved {2}waiting {2}2 minutes ago/)
 })
 
+t.test('who has it open for writing is said', t => {
+  const since = new Date(2026, 0, 2, 14, 2).getTime()
+  const held = { path: '/x', change: 'content', size: 1, sentBytes: 0, since, state: 'waiting' } as const
+  const say = (pid: number) => {
+    const items = [{ ...held, openedBy: { program: 'soffice.bin', pid, since } }]
+    return unsentLines({ items, total: 1, bytes: 1 }, since)[1] ?? ''
+  }
+  t.match(say(1234), /changed {2}open for writing by soffice\.bin \(1234\) since /)
+  t.match(say(1234), /since (14:02|02:02.PM)/)
+  t.match(say(0), /by soffice\.bin since/, 'of another namespace')
+  t.end()
+})
+
 t.test('sync --wait succeeds when everything has been sent', async t => {
   const home = openHome(t)
   t.same(await home.run('sync', '--wait'), { exitCode: 0, stdout: 'Everything has been sent.\n', stderr: '' })

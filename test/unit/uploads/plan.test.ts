@@ -49,6 +49,7 @@ function world(rows: Rows, owed: readonly Owed[], more: Partial<Situation> = {})
     settling: SETTLING,
     openForWriting: () => undefined,
     isSent: () => false,
+    isInParts: () => false,
     abandoned: () => 0,
     paceOf: () => undefined,
     isSending: () => false,

@@ -10,6 +10,8 @@ export interface Asked {
   readonly organization: string
   /** Whether it is the home tenant of the account that was asked. */
   readonly isHome: boolean
+  /** Whether the tenant has let the account in before. */
+  readonly wasLetIn?: boolean
   readonly cloud: Pick<Cloud, 'loginHost' | 'clientId'>
 }
 
@@ -41,6 +43,8 @@ type Meaning =
   | 'expired'
   | 'password-expired'
   | 'account-disabled'
+  | 'app-disabled'
+  | 'service-disabled'
   | 'account-locked'
   | 'declined'
   | 'code-expired'
@@ -88,6 +92,8 @@ export const MEANING: Readonly<Record<number, Meaning>> = {
   50105: 'not-assigned',
   700016: 'app-unknown',
   500011: 'app-unknown',
+  7000112: 'app-disabled',
+  500014: 'service-disabled',
   7000218: 'app-setting',
   90002: 'tenant-unknown',
   900023: 'tenant-unknown',
@@ -100,6 +106,7 @@ export const MEANING: Readonly<Record<number, Meaning>> = {
   700082: 'expired',
   50055: 'password-expired',
   50057: 'account-disabled',
+  500571: 'account-disabled',
   50053: 'account-locked',
   70018: 'code-expired',
   70019: 'code-expired',
@@ -112,7 +119,10 @@ export const MEANING: Readonly<Record<number, Meaning>> = {
 const LOOP = 50196
 const LOOP_FORGOTTEN_AFTER_SECONDS = 60
 
-/** Where no number is known. 70000 is a mere "bad grant" and says no more than its error does. */
+/** A mere "bad grant". */
+const SAYS_NOTHING = [70000]
+
+/** Where no number is known, or one that {@link SAYS_NOTHING} more than its error does. */
 const MEANING_OF_ERROR: Readonly<Record<string, Meaning>> = {
   invalid_grant: 'expired',
   login_required: 'expired',
@@ -134,12 +144,19 @@ const MEANING_OF_ERROR: Readonly<Record<string, Meaning>> = {
 type Explain = (asked: Asked) => readonly [FaultCode, message: string, nextStep: string]
 
 const EXPLANATION: Readonly<Record<Exclude<Meaning, StepUp | 'expired' | 'transient'>, Explain>> = {
-  'not-a-guest': ({ organization }) => [
-    'not-a-guest',
-    `${organization} does not know your account as a guest`,
-    'Accept their invitation first, or ask the person who shares with you to invite this very account: ' +
-      'a link that asks for a code from a mail makes nobody a guest.',
-  ],
+  'not-a-guest': ({ organization, wasLetIn = false }) =>
+    wasLetIn
+      ? [
+          'not-a-guest',
+          `${organization} no longer knows your account as a guest`,
+          'Ask the person who shared with you whether it was removed, and to invite this very account again.',
+        ]
+      : [
+          'not-a-guest',
+          `${organization} does not know your account as a guest`,
+          'Accept their invitation first, or ask the person who shares with you to invite this very account: ' +
+            'a link that asks for a code from a mail makes nobody a guest.',
+        ],
   'invitation-pending': ({ organization, tenant }) => [
     'invitation-pending',
     `${organization} has invited you, but the invitation is not accepted yet`,
@@ -200,6 +217,16 @@ const EXPLANATION: Readonly<Record<Exclude<Meaning, StepUp | 'expired' | 'transi
     `Your account is disabled at ${organization}`,
     `Ask an administrator of ${organization}.`,
   ],
+  'app-disabled': ({ organization }) => [
+    'blocked-by-policy',
+    `${organization} has disabled b2bmount for everybody there`,
+    `Ask an administrator of ${organization} to enable the app; signing in again does not help.`,
+  ],
+  'service-disabled': ({ organization }) => [
+    'blocked-by-policy',
+    `${organization} has disabled SharePoint or Microsoft Graph, or its subscription has ended`,
+    `Ask an administrator of ${organization}; signing in again does not help.`,
+  ],
   'account-locked': () => [
     'account-problem',
     'Your account is locked after too many sign-ins with a wrong password',
@@ -214,8 +241,11 @@ const EXPLANATION: Readonly<Record<Exclude<Meaning, StepUp | 'expired' | 'transi
   ],
 }
 
+/** Whoever can end it looks it up by its number. */
+const FOR_ADMINISTRATORS: readonly Meaning[] = ['account-disabled', 'app-disabled', 'service-disabled']
+
 export function entraFault(refusal: EntraRefusal, asked: Asked): Fault {
-  const meaning = meaningOf(refusal)
+  const meaning = meaningOf(refusal, asked)
   if (meaning === 'transient') return transientFault(refusal)
   if (isStepUp(meaning)) return stepUp(meaning, refusal, asked)
   if (meaning === 'expired') {
@@ -226,19 +256,28 @@ export function entraFault(refusal: EntraRefusal, asked: Asked): Fault {
     })
   }
   if (meaning === undefined) {
-    return new Fault('sign-in-failed', `${asked.organization} refused the sign-in (${refusal.message})`, {
-      cause: refusal,
-      nextStep: 'Run: b2bmount sign-in',
-    })
+    const nextStep = asked.isHome
+      ? 'Run: b2bmount sign-in'
+      : `Run: b2bmount sign-in ${asked.tenant ?? ''}`.trim() +
+        `. If that does not help, give the number to your contact at ${asked.organization}.`
+    const message = `${asked.organization} refused the sign-in (${refusal.message})`
+    return new Fault('sign-in-failed', message, { cause: refusal, nextStep })
   }
   const [code, message, nextStep] = EXPLANATION[meaning](asked)
-  return new Fault(code, message, { cause: refusal, nextStep })
+  const [number] = refusal.codes
+  const isNumbered = FOR_ADMINISTRATORS.includes(meaning) && number !== undefined
+  return new Fault(code, isNumbered ? `${message} (AADSTS${number})` : message, { cause: refusal, nextStep })
 }
 
-function meaningOf(refusal: EntraRefusal): Meaning | undefined {
+function meaningOf(refusal: EntraRefusal, { isHome }: Asked): Meaning | undefined {
   if (refusal.status === 429 || refusal.status >= 500) return 'transient'
   const known = refusal.codes.map(code => MEANING[code]).find(meaning => meaning !== undefined)
-  return known ?? MEANING_OF_ERROR[refusal.error]
+  if (known !== undefined) return known
+  const byError = MEANING_OF_ERROR[refusal.error]
+  // Another organization's own reason, which its number names, is none for signing in again at home.
+  const isOtherReason =
+    byError === 'expired' && !isHome && refusal.codes.some(code => !SAYS_NOTHING.includes(code))
+  return isOtherReason ? undefined : byError
 }
 
 function transientFault(refusal: EntraRefusal): Fault {

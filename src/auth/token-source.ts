@@ -18,6 +18,8 @@ export interface TokenSourceDeps {
   readonly organizations: OrganizationNames
   /** Absent: every organization may be asked. */
   readonly policy?: TenantRule
+  /** Whether something of the tenant has been added: it has let the account in before. */
+  readonly hasAdded?: (tenant: TenantId) => boolean
 }
 
 /** Which organizations an administrator allows. Implemented by `daemon/tenant-policy.ts`. */
@@ -55,6 +57,7 @@ export class TokenSource {
   /** Why a tenant gave no token for some scopes when it was asked last. */
   readonly #refused = new Map<string, Refusal>()
   readonly #asking = new SingleFlight<IssuedToken>()
+  readonly #signIns = new Map<TenantId, number>()
 
   constructor(deps: TokenSourceDeps) {
     this.#deps = deps
@@ -110,8 +113,22 @@ export class TokenSource {
     return this.#refused.get(keyOf(tenant, scopes))?.problem
   }
 
-  /** After a sign-in or sign-out: what is known in memory belongs to another time. */
-  forget(): void {
+  /** {@link tokenFor} by asking, whatever is known. */
+  async freshTokenFor(tenant: TenantId, scopes: readonly string[], signal: AbortSignal): Promise<string> {
+    const known = this.#issued.get(keyOf(tenant, scopes))?.accessToken
+    return await this.tokenFor(tenant, scopes, signal, known === undefined ? {} : { refused: known })
+  }
+
+  signInsAt(tenant: TenantId): number {
+    return this.#signIns.get(tenant) ?? 0
+  }
+
+  /**
+   * After a sign-in or sign-out: what is known in memory belongs to another time.
+   * @param signedInAt where somebody has just signed in
+   */
+  forget(signedInAt?: TenantId): void {
+    if (signedInAt !== undefined) this.#signIns.set(signedInAt, this.signInsAt(signedInAt) + 1)
     this.#issued.clear()
     this.#wanted.clear()
     this.#refused.clear()
@@ -176,6 +193,7 @@ export class TokenSource {
       tenant,
       organization: organizations.nameOf(tenant),
       isHome: homeTenantOf(profile) === tenant,
+      wasLetIn: this.#deps.hasAdded?.(tenant) ?? false,
       cloud,
     }
   }

@@ -143,7 +143,16 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   const accounts = new Accounts({ msal, cache: tokenCache })
   const policy = new PolicyHolder({ source: source ?? SYSTEM_POLICY, clock, onTrouble })
   const tenants = new TenantPolicy({ holder: policy, accounts, organizations })
-  const tokens = new TokenSource({ cloud, msal, accounts, clock, organizations, policy: tenants })
+  const hasAdded = (tenant: TenantId) => store.libraries.countOfTenant(tenant) > 0
+  const tokens = new TokenSource({
+    cloud,
+    msal,
+    accounts,
+    clock,
+    organizations,
+    policy: tenants,
+    hasAdded,
+  })
   const signIn = new SignIn({ cloud, msal, accounts, clock, organizations })
 
   const throttle = new Throttle(clock)
@@ -151,7 +160,22 @@ export function build({ cloud, config, paths, log, clock, policy: source }: Daem
   const addressesOf = (tenant: TenantId) =>
     store.libraries.all().flatMap(({ root, webUrl }) => (root.tenant === tenant ? [webUrl] : []))
   const revival = new Revival({ wakeUp, addressesOf, clock })
-  const graph = new GraphClient({ cloud, http, tokens, throttle, clock, random, organizations, revival })
+  const graph = new GraphClient({
+    cloud,
+    http,
+    tokens,
+    throttle,
+    clock,
+    random,
+    organizations,
+    revival,
+    // The synchronisation is not built yet; nobody is asked before it is.
+    onRefused: (tenant, drive) => sync.refused(tenant, drive),
+    onMoved: (tenant, from, to) => {
+      log.warn('drive-moved', { tenant, from, to })
+      store.libraries.moveDrive(tenant, from, to)
+    },
+  })
   const urls = new DownloadUrls({ graph, clock, organizations })
   const content = new GraphContent({ http, urls, throttle, clock, random, organizations })
   const folders = new GraphFolder({ graph, report })

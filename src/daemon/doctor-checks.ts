@@ -16,7 +16,7 @@ export interface DoctorDeps {
   readonly cloud: Cloud
   readonly http: HttpSender
   readonly clock: Clock
-  readonly tokens: Pick<TokenSource, 'tokenFor'>
+  readonly tokens: Pick<TokenSource, 'freshTokenFor'>
   readonly organizations: OrganizationNames
 }
 
@@ -50,7 +50,8 @@ export async function tenantChecks(
   return await Promise.all(
     tenants.map(tenant =>
       check(organizations.nameOf(tenant), async () => {
-        await tokens.tokenFor(tenant, LIBRARY_SCOPES, within(signal))
+        // What was handed out an hour ago says nothing of now.
+        await tokens.freshTokenFor(tenant, LIBRARY_SCOPES, within(signal))
         return { found: 'lets you in' }
       }),
     ),

@@ -136,7 +136,7 @@ class Services implements DaemonServices {
           options,
         )
       : await signIn.inBrowser(url => conversation.prompt({ kind: 'browser', url }), signal, options)
-    tokens.forget()
+    tokens.forget(options.tenant)
     sync.wake()
     uploads.retry()
     this.#autoMount.wake()

@@ -24,7 +24,10 @@ export async function batch(
 ): Promise<HttpResponse[]> {
   const body = batchOf(paths.map(url => ({ method: 'GET', url })))
   const answer = await graph.get(tenant, '/$batch', signal, { body, priority })
-  return partsOf(answer, paths.length)
+  const parts = partsOf(answer, paths.length)
+  for (const [i, { status }] of parts.entries())
+    if (status === 403) graph.noteRefused(tenant, paths[i] ?? '/')
+  return parts
 }
 
 export interface BatchPart {

@@ -3,13 +3,14 @@ import type { Priority } from '../concurrency/limiter.js'
 import { jsonObjectOf, notAnAnswer, type JsonObject } from '../http/json.js'
 import type { HttpRequest, HttpResponse, HttpSender, PieceBody } from '../http/message.js'
 import type { Cloud } from '../model/cloud.js'
-import { Fault, isFault } from '../model/fault.js'
-import type { TenantId } from '../model/ids.js'
+import { Fault, isFault, type FaultCode } from '../model/fault.js'
+import type { DriveId, TenantId } from '../model/ids.js'
 import type { OrganizationNames } from '../model/organization-names.js'
 import { LIBRARY_SCOPES } from '../model/scopes.js'
 import { batchOf, partsOf, type BatchPart } from './batch.js'
 import { claimsChallengeOf } from './claims-challenge.js'
 import { graphFault, type Refused } from './graph-fault.js'
+import { driveIn, redirectOf } from './redirect.js'
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from './retry.js'
 import type { Throttle } from './throttle.js'
 
@@ -26,6 +27,8 @@ export interface AccessTokens {
     signal: AbortSignal,
     options?: { readonly refused?: string; readonly claims?: string },
   ): Promise<string>
+  /** How often somebody has signed in at this very tenant. */
+  signInsAt(tenant: TenantId): number
 }
 
 /** For guests whom SharePoint does not know, or has forgotten. Implemented by `libraries/revival.ts`. */
@@ -45,7 +48,21 @@ export interface GraphClientDeps {
   readonly organizations: OrganizationNames
   readonly revival?: Revival
   readonly retry?: RetryPolicy
+  /** Somebody was refused in a way in which what is not shared any more is refused. `drive`: of the address, where it has one. */
+  readonly onRefused?: (tenant: TenantId, drive: DriveId | undefined) => void
+  /** The service has said that a drive is found under another id from now on. */
+  readonly onMoved?: (tenant: TenantId, from: DriveId, to: DriveId) => void
 }
+
+const MAY_MEAN_REMOVED: readonly FaultCode[] = [
+  'access-denied',
+  'item-not-found',
+  'not-a-guest',
+  'invitation-pending',
+  // A deleted library answers with a plain 400, among others.
+  'protocol-error',
+]
+const MOST_REDIRECTS = 3
 
 export interface GetOptions {
   /** JSON; makes a POST of it. Must be one that may be sent twice. */
@@ -80,6 +97,8 @@ interface Sent extends Omit<WriteRequest, 'method' | 'path'> {
 export class GraphClient {
   readonly #deps: GraphClientDeps
   readonly #retry: RetryPolicy
+  /** Tenants whose service wants a sign-in, and how many there had been when it said so first. */
+  readonly #askedToSignIn = new Map<TenantId, number>()
 
   constructor(deps: GraphClientDeps) {
     this.#deps = deps
@@ -106,7 +125,7 @@ export class GraphClient {
     })
   }
 
-  /** As {@link get}, for answers that are not JSON, such as the redirect of `/content`. Redirects are not followed. */
+  /** As {@link get}, for answers that are not JSON, such as the redirect of `/content`: those that lead away from Graph are not followed. */
   async request(
     tenant: TenantId,
     address: string,
@@ -139,7 +158,7 @@ export class GraphClient {
    * was done, see `untilKnown`.
    *
    * @returns an answer with a status of success, whatever its body
-   * @throws {Fault} by {@link graphFault}; `server-error` for a redirect, which is not followed
+   * @throws {Fault} by {@link graphFault}; `server-error` for a redirect that leads away from Graph, or asks for another method
    */
   async write(tenant: TenantId, { path, ...sent }: WriteRequest, signal: AbortSignal): Promise<HttpResponse> {
     const change = { ...sent, changing: true }
@@ -181,8 +200,9 @@ export class GraphClient {
     signal: AbortSignal,
   ): Promise<HttpResponse | Fault> {
     try {
-      // A guest who was forgotten, or has to prove something: who asks alone finds out.
-      if (part === undefined || part.status === 401 || part.status === 403) {
+      // A guest who was forgotten, or has to prove something, a drive that has moved: who asks alone finds out.
+      const isForOne = part === undefined || (part.status >= 300 && part.status < 400)
+      if (isForOne || part.status === 401 || part.status === 403) {
         return await this.write(tenant, request, signal)
       }
       this.#refuse(tenant, part, { organization: this.#deps.organizations.nameOf(tenant), changing: true })
@@ -200,27 +220,37 @@ export class GraphClient {
     priority: Priority,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    return this.#deps.throttle.run(tenant, priority, this.#retry.deadline, signal, () =>
-      this.#once(tenant, url, sent, signal),
-    )
+    return this.#deps.throttle.run(tenant, priority, this.#retry.deadline, signal, async () => {
+      try {
+        return await this.#once(tenant, url, sent, signal)
+      } catch (failure) {
+        if (isFault(failure, ...MAY_MEAN_REMOVED)) this.#deps.onRefused?.(tenant, driveIn(url))
+        throw failure
+      }
+    })
+  }
+
+  /** A part of a batch was answered so. */
+  noteRefused(tenant: TenantId, path: string): void {
+    this.#deps.onRefused?.(tenant, driveIn(this.#urlOf(path)))
   }
 
   async #once(tenant: TenantId, url: string, sent: Sent, signal: AbortSignal): Promise<HttpResponse> {
     const { tokens, throttle, organizations } = this.#deps
     const token = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
-    let response = await this.#send(url, sent, token, signal)
+    let response = await this.#send(tenant, url, sent, token, signal)
     if (response.status === 401) {
       const claims = claimsChallengeOf(response.headers['www-authenticate'])
       const another = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal, {
         refused: token,
         ...(claims === undefined ? {} : { claims }),
       })
-      response = await this.#send(url, sent, another, signal)
+      response = await this.#send(tenant, url, sent, another, signal)
     }
     const who = { tenant, organization: organizations.nameOf(tenant), changing: sent.changing }
     if (await this.#wasForgotten(response, who, signal)) {
       const fresh = await tokens.tokenFor(tenant, LIBRARY_SCOPES, signal)
-      response = await this.#send(url, sent, fresh, signal)
+      response = await this.#send(tenant, url, sent, fresh, signal)
     }
     throttle.heed(tenant, response.headers)
     this.#refuse(tenant, response, who)
@@ -229,12 +259,29 @@ export class GraphClient {
 
   /** @throws {Fault} where the service has refused */
   #refuse(tenant: TenantId, response: HttpResponse, who: Omit<Refused, 'tenant'>): void {
-    if (response.status < 400) return
-    const fault = graphFault(response, { tenant, ...who })
+    if (response.status < 400) {
+      this.#askedToSignIn.delete(tenant)
+      return
+    }
+    const fault = this.#unlessInVain(tenant, graphFault(response, { tenant, ...who }))
     if (isFault(fault, 'throttled') && fault.retryAfterSeconds !== undefined) {
       this.#deps.throttle.pause(tenant, fault.retryAfterSeconds)
     }
     throw fault
+  }
+
+  /** Whoever was asked to sign in, has done so, and is refused all the same, does not need to sign in. */
+  #unlessInVain(tenant: TenantId, fault: Fault): Fault {
+    if (!isFault(fault, 'sign-in-required')) return fault
+    const signIns = this.#deps.tokens.signInsAt(tenant)
+    const before = this.#askedToSignIn.get(tenant) ?? signIns
+    this.#askedToSignIn.set(tenant, before)
+    if (signIns === before) return fault
+    const organization = this.#deps.organizations.nameOf(tenant)
+    return new Fault('access-denied', `${organization} does not let you in, also after you have signed in`, {
+      cause: fault,
+      nextStep: 'Ask the person who shared it with you to check your access.',
+    })
   }
 
   async #wasForgotten(response: HttpResponse, who: Refused, signal: AbortSignal): Promise<boolean> {
@@ -243,7 +290,30 @@ export class GraphClient {
     return (await this.#deps.revival?.revive(who.tenant, signal)) ?? false
   }
 
-  #send(
+  /** What Graph answers, behind redirects that stay with it. */
+  async #send(
+    tenant: TenantId,
+    url: string,
+    sent: Sent,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    let at = url
+    let response = await this.#exchange(at, sent, token, signal)
+    for (let hop = 0; hop < MOST_REDIRECTS; hop++) {
+      const redirect = redirectOf(response, at, sent.method)
+      if (redirect === undefined) return response
+      response = await this.#exchange(redirect.url, sent, token, signal)
+      const [from, to] = [driveIn(at), driveIn(redirect.url)]
+      const isMoved = redirect.isPermanent && from !== undefined && to !== undefined && from !== to
+      // Not before it has answered there.
+      if (isMoved && response.status < 300) this.#deps.onMoved?.(tenant, from, to)
+      at = redirect.url
+    }
+    return response
+  }
+
+  #exchange(
     url: string,
     { method, headers, body, heardOut = false }: Sent,
     token: string,

@@ -156,7 +156,7 @@ function unauthorized(
 ): Fault {
   const { tenant, organization } = who
   const claims = claimsChallengeOf(response.headers['www-authenticate'])
-  if (claims === undefined && (codes.includes('accessDenied') || codes.includes('unauthenticated'))) {
+  if (claims === undefined && codes.some(code => DENIED.includes(code))) {
     const nextStep = 'Ask the person who shared it with you to check your access.'
     const sentence = sentenceOf('access-denied', who) ?? ''
     return new GraphFault(401, 'access-denied', sentence, { ...options, nextStep })
@@ -169,14 +169,18 @@ function unauthorized(
   })
 }
 
-/** Innermost first: the deepest known code says most. */
+/** By which SharePoint says, also with 401, that it is not the token; the last two as `HRESULT, type` of its own API. */
+const DENIED = ['accessDenied', 'unauthenticated', '-2147024891', 'System.UnauthorizedAccessException']
+
+/** Innermost first: the deepest known code says most. SharePoint's `HRESULT, type` counts as two. */
 export function errorCodesOf(response: HttpResponse): string[] {
   const codes: string[] = []
   let inner: unknown = tryJsonObjectOf(response)?.['error']
   for (let depth = 0; depth < 8 && isJsonObject(inner); depth++) {
     const code = inner['code']
     // A code is a word; anything else must not reach a message or the log.
-    if (typeof code === 'string' && /^[\w.-]{1,64}$/.test(code)) codes.unshift(code)
+    const words = typeof code === 'string' ? code.split(/, ?/).slice(0, 2) : []
+    if (words.every(word => /^[\w.-]{1,64}$/.test(word))) codes.unshift(...words)
     inner = inner['innerError'] ?? inner['innererror']
   }
   return codes

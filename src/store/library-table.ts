@@ -33,6 +33,7 @@ export class LibraryTable {
   readonly #setEnumerated
   readonly #setAccess
   readonly #setAccessRemoved
+  readonly #moveDrive
   readonly #ofTenant
   readonly #markRemoved
   readonly #removed
@@ -62,6 +63,9 @@ export class LibraryTable {
     )
     this.#setAccessRemoved = database.prepare<[Milliseconds | null, LibraryId]>(
       'UPDATE library SET access_removed = ? WHERE id = ?',
+    )
+    this.#moveDrive = database.prepare<[DriveId, TenantId, DriveId]>(
+      'UPDATE OR IGNORE library SET drive = ? WHERE tenant = ? AND drive = ?',
     )
     this.#ofTenant = database.preparePluck<[TenantId], number>(
       'SELECT count(*) FROM library WHERE tenant = ? AND removed = 0',
@@ -127,6 +131,12 @@ export class LibraryTable {
   setAccessRemoved(id: LibraryId, since: Milliseconds | undefined): void {
     this.reload()
     this.#setAccessRemoved.run(since ?? null, id)
+  }
+
+  /** The libraries of a drive are found under another id from now on. */
+  moveDrive(tenant: TenantId, from: DriveId, to: DriveId): void {
+    this.reload()
+    this.#moveDrive.run(to, tenant, from)
   }
 
   markRemoved(id: LibraryId): void {

@@ -36,12 +36,17 @@ const FOLDERS_WHEN_QUIET = 1
 const BETWEEN_HINTS: Milliseconds = 250
 const LONGEST_BETWEEN_HINTS: Milliseconds = 10_000
 // While the service tells us of changes it is asked all the same, in case it forgets to.
-const WHILE_LISTENING: Milliseconds = 10 * 60_000
+// Of access that ends nobody tells.
+const WHILE_LISTENING: Milliseconds = 100_000
 // Costs as much as five other requests.
 const RIGHTS_ASKED_AGAIN: Pace = { first: 15 * 60_000, longest: 2 * HOUR }
 // The root is in a delta with whatever changes in it, and seldom because of its permissions.
 const AFTER_ROOT_CHANGED: Milliseconds = 5 * 60_000
 const AFTER_REACHED_IN_VAIN: Pace = { first: 5_000, longest: HOUR }
+// A folder may have items that we may not see, and new names are looked for: that is no reason to ask all the time.
+const AFTER_REFUSED_IN_VAIN: Pace = { first: 5_000, longest: 60_000 }
+// As a library that was deleted says it, and one that fails for a moment.
+const SAYINGS_OF_GONE = 2
 // Many items are refused at once where one is.
 const AFTER_WRITE_REFUSED: Milliseconds = 60_000
 
@@ -106,6 +111,12 @@ export class LibraryFollower {
   #mustWait = false
   #failedAt: Milliseconds = 0
   #reachedInVain = 0
+  #isPulling = false
+  #refusedInVain = 0
+  /** When somebody was refused that we have asked for. */
+  #refusedAt: Milliseconds | undefined
+  /** In a row: that there is no such library. */
+  #saidGone = 0
   readonly #listener: HintListener | undefined
   #listening: Promise<void> | undefined
   /** Somebody has agreed that what was held back goes. */
@@ -170,6 +181,22 @@ export class LibraryFollower {
     this.#nap.abort()
   }
 
+  /**
+   * Something of the library was refused that is refused when the library is not shared any more: asks at once whether it is. Ever more
+   * rarely while it is.
+   */
+  refused(): void {
+    const now = this.#deps.clock.now()
+    const wait = waitAfter(AFTER_REFUSED_IN_VAIN, this.#refusedInVain)
+    const isTooSoon = this.#refusedAt !== undefined && now - this.#refusedAt < wait
+    // What is asked here is refused in the same way.
+    if (this.#isPulling || isTooSoon || isFault(this.#status.problem, 'access-removed')) return
+    this.#refusedAt = now
+    this.#refusedInVain++
+    this.#isAwake = true
+    this.#nap.abort()
+  }
+
   /** A write was refused that we took for allowed: asks soon what we may do. */
   writeRefused(): void {
     if (!this.#doubtRights(AFTER_WRITE_REFUSED)) return
@@ -193,7 +220,9 @@ export class LibraryFollower {
     while (!signal.aborted) {
       this.#isAwake = false
       this.#isHinted = false
+      this.#isPulling = true
       const delay = await this.#pull(signal)
+      this.#isPulling = false
       if (this.#isAwake || signal.aborted) continue
       await this.#sleep(this.#isHinted && !this.#mustWait ? this.#betweenHints : delay, signal)
     }
@@ -224,7 +253,8 @@ export class LibraryFollower {
       if (library === undefined) return this.#interval.afterNothing()
       if (this.#consented) await this.#removeHeld(library, signal)
       const changed = await this.#pullLibrary(library, signal)
-      if (library.accessRemoved !== undefined) store.libraries.setAccessRemoved(library.id, undefined)
+      this.#saidGone = 0
+      if (library.accessRemoved !== undefined) this.#setAccessRemoved(library, undefined)
       await this.#askForRights(library, signal)
       this.#status = { ...this.#status, checked: clock.now(), problem: undefined }
       this.#mustWait = false
@@ -253,12 +283,19 @@ export class LibraryFollower {
     let problem = problemOf(failure)
     if (library !== undefined && isKnown(library, store) && isFault(problem, ...MEANS_REMOVED)) {
       problem = accessRemoved(library, problem)
-      if (library.accessRemoved === undefined) store.libraries.setAccessRemoved(library.id, clock.now())
+      if (library.accessRemoved === undefined) this.#setAccessRemoved(library, clock.now())
+      this.#refusedInVain = 0
       onAccessRemoved?.(store.libraries.byId(library.id) ?? library)
     }
     this.#status = { ...this.#status, problem }
     this.#failedAt = clock.now()
     onTrouble('library-not-pulled', failure)
+  }
+
+  /** The kernel has what is shown of every item. */
+  #setAccessRemoved({ id }: LibraryRecord, since: Milliseconds | undefined): void {
+    this.#deps.store.libraries.setAccessRemoved(id, since)
+    this.#deps.drive.rightsChanged()
   }
 
   async #removeHeld(library: LibraryRecord, signal: AbortSignal): Promise<void> {
@@ -299,18 +336,24 @@ export class LibraryFollower {
   /** @returns how many items were not as the store had them */
   async #pullLibrary(library: LibraryRecord, signal: AbortSignal): Promise<number> {
     if (this.#isDeltaRefused()) return this.#refreshFolders(library, signal)
-    const cursor = this.#cursorFor(library)
     try {
-      return await this.#round(library, cursor, signal)
+      return await this.#byDelta(library, signal)
     } catch (failure) {
-      if (isFault(failure, 'resync-required') && cursor !== undefined) {
-        return this.#round(library, undefined, signal)
-      }
       if (!isFault(failure, 'not-supported', 'access-denied')) throw failure
       // Not only delta, where the library itself is refused: that throws.
       const changed = await this.#refreshFolders(library, signal)
       this.#deltaRefused = this.#deps.clock.now()
       return changed
+    }
+  }
+
+  async #byDelta(library: LibraryRecord, signal: AbortSignal): Promise<number> {
+    const cursor = this.#cursorFor(library)
+    try {
+      return await this.#round(library, cursor, signal)
+    } catch (failure) {
+      if (!isFault(failure, 'resync-required') || cursor === undefined) throw failure
+      return await this.#round(library, undefined, signal)
     }
   }
 
@@ -358,7 +401,14 @@ export class LibraryFollower {
   async #refreshRoot(library: LibraryRecord, signal: AbortSignal): Promise<void> {
     const { store, drive } = this.#deps
     const root = store.items.byRemoteId(library.id, library.root.item)
-    if (root) await drive.refreshFolder(root.ino, signal)
+    if (root === undefined) return
+    try {
+      await drive.refreshFolder(root.ino, signal)
+    } catch (failure) {
+      // The root of a library that is there can be listed.
+      const isGone = isFault(failure, 'not-supported') && ++this.#saidGone >= SAYINGS_OF_GONE
+      throw isGone ? accessRemoved(library, failure) : failure
+    }
   }
 
   async *#pages(

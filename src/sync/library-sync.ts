@@ -1,4 +1,4 @@
-import type { LibraryId, TenantId } from '../model/ids.js'
+import type { DriveId, LibraryId, TenantId } from '../model/ids.js'
 import { LibraryFollower, type SyncDeps, type SyncStatus } from './library-follower.js'
 
 /** Follows every library that was added, each on its own. */
@@ -39,6 +39,14 @@ export class LibrarySync {
   reached(tenant: TenantId): void {
     for (const [id, follower] of this.#followers) {
       if (this.#deps.store.libraries.byId(id)?.root.tenant === tenant) follower.reached()
+    }
+  }
+
+  /** Something of a tenant, or of one drive of it, was refused as what is not shared any more. */
+  refused(tenant: TenantId, drive?: DriveId): void {
+    for (const [id, follower] of this.#followers) {
+      const root = this.#deps.store.libraries.byId(id)?.root
+      if (root?.tenant === tenant && (drive === undefined || drive === root.drive)) follower.refused()
     }
   }
 

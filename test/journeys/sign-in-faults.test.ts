@@ -31,7 +31,13 @@ const OUTCOMES: readonly (readonly [
   errno: string,
   nextStep: RegExp,
 ])[] = [
-  ['50020 50034 51004 90072 16000 16003', 'not-a-guest', 'access-removed', 'EACCES', /invitation/],
+  [
+    '50020 50034 51004 90072 16000 16003',
+    'not-a-guest',
+    'access-removed',
+    'EACCES',
+    /invite this very account again/,
+  ],
   ['50014', 'invitation-pending', 'needs-attention', 'EACCES', /link of the invitation mail/],
   ['500212', 'blocked-by-policy', 'needs-attention', 'EACCES', /outbound access to Contoso/],
   ['500213', 'blocked-by-policy', 'needs-attention', 'EACCES', /contact at Contoso to allow inbound/],
@@ -52,6 +58,8 @@ const OUTCOMES: readonly (readonly [
   ],
   ['65001 65005 90094 90095', 'consent-required', 'needs-attention', 'EACCES', /approve it here: https:/],
   ['650052 700016 500011', 'consent-required', 'needs-attention', 'EACCES', /add it here: https:/],
+  ['7000112', 'blocked-by-policy', 'needs-attention', 'EACCES', /administrator of Contoso to enable the app/],
+  ['500014', 'blocked-by-policy', 'needs-attention', 'EACCES', /administrator of Contoso/],
   ['50105', 'consent-required', 'needs-attention', 'EACCES', /assign the app to you/],
   ['65004 70016 70018 70019', 'sign-in-failed', 'needs-attention', 'EACCES', /b2bmount sign-in/],
   ['50194 7000218', 'app-misconfigured', 'needs-attention', 'EACCES', /multi-tenant/],
@@ -64,7 +72,7 @@ const OUTCOMES: readonly (readonly [
     /^Run: b2bmount sign-in$/,
   ],
   [
-    '50053 50055 50057',
+    '50053 50055 50057 500571',
     'account-problem',
     'needs-attention',
     'EACCES',

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { DriveChange } from '../../src/model/drive-item.js'
 import { Fault, type FaultCode } from '../../src/model/fault.js'
-import type { ItemId } from '../../src/model/ids.js'
+import type { DriveId, ItemId, TenantId } from '../../src/model/ids.js'
 import type { RemoteDelta, RemoteRights } from '../../src/model/remote.js'
 import { HintListener } from '../../src/sync/hint-listener.js'
 import { aWhile, fileItem, folderItem, forever, LIBRARY_ROOT, pattern, until } from './drive-world.js'
@@ -396,4 +396,63 @@ t.test('hints are listened to again when the promise is over, and given up where
   stop.abort()
   calls[2]?.()
   await running
+})
+
+// "A library that the service does not know any more, and says so twice, counts as not shared any more."
+for (const isKnown of [true, false]) {
+  t.test(`a deleted library is gone when that was said twice, ${isKnown ? 'later' : 'at first'}`, async t => {
+    const { sync, remote, pull, library, world } = await folderOf(t, 2)
+    const why = new Fault('not-supported', 'The service does not list this folder')
+    remote.failure = why
+    if (isKnown) remote.rounds.push([new Fault('resync-required', 'no such cursor')])
+    await pull()
+    t.match(sync.statusOf(library.id).problem, { code: 'not-supported' }, 'once says nothing')
+    t.equal(world.store.libraries.byId(library.id)?.accessRemoved, undefined)
+    remote.failure = undefined
+    await pull()
+    remote.failure = why
+    await pull()
+    t.match(
+      sync.statusOf(library.id).problem,
+      { code: 'not-supported' },
+      'nor do two times with an answer between',
+    )
+    world.clock.advance(6_000)
+    await until(() => sync.statusOf(library.id).problem?.code === 'access-removed')
+  })
+}
+
+// "A refusal that may mean so makes the drive ask at once."
+t.test('whoever is refused makes us find out at once whether a library is still shared', async t => {
+  const { sync, remote, library, world } = await folderOf(t, 2)
+  const { tenant, drive } = library.root
+  const rights = world.told.length
+  const asked = () => remote.cursors.length
+  const before = asked()
+  sync.refused(tenant, 'b!another' as DriveId)
+  sync.refused('another' as TenantId)
+  await aWhile()
+  t.equal(asked(), before, 'not by what happens elsewhere')
+  remote.failure = new Fault('access-denied', 'no')
+  sync.refused(tenant, drive)
+  await until(() => world.store.libraries.byId(library.id)?.accessRemoved !== undefined)
+  const value = world.drive.getxattr(await world.node('Reports'), 'user.b2bmount.access')
+  t.equal(Buffer.from(value).toString(), 'removed')
+  t.ok(world.told.length > rights, 'what the kernel has of it is not what it may be')
+  const removed = asked()
+  sync.refused(tenant, drive)
+  await aWhile()
+  t.equal(asked(), removed, 'once is enough')
+})
+
+t.test('refusals of single items do not make us ask all the time', async t => {
+  const { sync, remote, library, world } = await folderOf(t, 2)
+  const before = remote.cursors.length
+  for (let second = 0; second < 600; second++) {
+    sync.refused(library.root.tenant, library.root.drive)
+    world.clock.advance(1_000)
+    await aWhile(10)
+  }
+  const asked = remote.cursors.length - before
+  t.ok(asked >= 10 && asked <= 60, `${asked} times in ten minutes`)
 })

@@ -22,7 +22,8 @@ const EXPECTED: Readonly<Record<string, FaultCode>> = {
   '65004': 'sign-in-failed',
   '90002 900023': 'tenant-not-found',
   '700082 70008 70043 50173 50132 50133 50058': 'sign-in-required',
-  '50055 50057 50053': 'account-problem',
+  '50055 50057 500571 50053': 'account-problem',
+  '7000112 500014': 'blocked-by-policy',
   '70018 70019': 'sign-in-failed',
   '1000104': 'blocked-by-policy',
   '90033': 'server-error',
@@ -150,5 +151,38 @@ t.test('what the user reads says who refuses, why, and what to do', t => {
   for (const [number, message, nextStep] of SENTENCES) {
     t.match(entraFault(refusal([number]), asked), { message, nextStep }, `AADSTS${number}`)
   }
+  t.end()
+})
+
+// Reference R19.
+t.test('who is shut out by an administrator is told the number, whom to ask, and not to sign in', t => {
+  for (const [number, message] of [
+    [500571, /^Your account is disabled at Contoso \(AADSTS500571\)$/],
+    [7000112, /^Contoso has disabled b2bmount .* \(AADSTS7000112\)$/],
+    [500014, /^Contoso has disabled SharePoint .* \(AADSTS500014\)$/],
+  ] as const) {
+    const fault = entraFault(refusal([number]), asked)
+    t.match(fault, { message, nextStep: /Ask an administrator of Contoso/ })
+    t.notMatch(fault.nextStep, /b2bmount sign-in/)
+  }
+  t.end()
+})
+
+t.test('a number of another organization that nobody knows is no reason to sign in at home', t => {
+  const fault = entraFault(refusal([123456]), asked)
+  t.match(fault, {
+    code: 'sign-in-failed',
+    message: /AADSTS123456/,
+    nextStep: /sign-in 2222.*contact at Contoso/,
+  })
+  t.equal(entraFault(refusal([123456]), { ...asked, isHome: true }).code, 'sign-in-required')
+  t.equal(entraFault(refusal([70000]), asked).code, 'sign-in-required', 'a number that says nothing')
+  t.end()
+})
+
+t.test('a guest who was let in before is not told to accept an invitation', t => {
+  const fault = entraFault(refusal([50020]), { ...asked, wasLetIn: true })
+  t.match(fault, { code: 'not-a-guest', message: /^Contoso no longer knows your account as a guest$/ })
+  t.notMatch(fault.nextStep, /[Aa]ccept/)
   t.end()
 })

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/concurrency/clock.js'
-import { GraphClient, type AccessTokens, type Revival } from '../../../src/graph/graph-client.js'
+import { GraphClient, type AccessTokens, type GraphClientDeps } from '../../../src/graph/graph-client.js'
 import { Throttle } from '../../../src/graph/throttle.js'
 import type { HttpRequest, HttpResponse, HttpSender } from '../../../src/http/message.js'
 import type { DriveId, ItemId, ItemKey, TenantId } from '../../../src/model/ids.js'
@@ -61,11 +61,16 @@ export function fakeGraph(...answers: Answer[]) {
   return fakeGraphWith({}, ...answers)
 }
 
-export function fakeGraphWith(more: { readonly revival?: Revival }, ...answers: Answer[]) {
+export function fakeGraphWith(
+  more: Partial<Pick<GraphClientDeps, 'revival' | 'onRefused' | 'onMoved'>>,
+  ...answers: Answer[]
+) {
   const clock = new FakeClock()
   const http = new FakeHttp(...answers)
   const asked: { refused?: string; claims?: string }[] = []
+  const signIns = { count: 0 }
   const tokens: AccessTokens = {
+    signInsAt: () => signIns.count,
     tokenFor: (_tenant, _scopes, _signal, options = {}) => {
       asked.push(options)
       return Promise.resolve(`token${asked.filter(({ refused }) => refused !== undefined).length}`)
@@ -84,7 +89,7 @@ export function fakeGraphWith(more: { readonly revival?: Revival }, ...answers: 
     organizations,
     ...more,
   })
-  return { graph, http, clock, throttle, organizations, tokensAsked: asked }
+  return { graph, http, clock, throttle, organizations, tokensAsked: asked, signIns }
 }
 
 export async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { NetworkFault } from '../../../src/http/network-fault.js'
-import { CONTOSO, fakeGraph, fakeGraphWith, graphError, patient, type Answer } from './fake-graph.js'
+import { CONTOSO, DRIVE, fakeGraph, fakeGraphWith, graphError, patient, type Answer } from './fake-graph.js'
 
 const ok = { status: 200, body: { id: 'yes' } }
 
@@ -164,4 +164,107 @@ t.test('a redirect in place of the answer to a change is no success', async t =>
     await t.rejects(graph.write(CONTOSO, change, patient), { code: 'server-error' })
     t.equal(http.requests.length, 1)
   }
+})
+
+// Reference R12.
+t.test('who has signed in and is refused in the same way again is not asked to sign in again', async t => {
+  const refusal = graphError(401, 'InvalidAuthenticationToken')
+  const refusals = Array.from({ length: 6 }, () => refusal)
+  const { graph, signIns } = fakeGraph(...refusals, ok, refusal, refusal)
+  await t.rejects(graph.get(CONTOSO, '/me', patient), { code: 'sign-in-required' })
+  await t.rejects(graph.get(CONTOSO, '/me', patient), { code: 'sign-in-required' }, 'nobody has signed in')
+  signIns.count++
+  await t.rejects(graph.get(CONTOSO, '/me', patient), {
+    code: 'access-denied',
+    message: /^Contoso does not let you in, also after you have signed in$/,
+  })
+  t.same(await graph.get(CONTOSO, '/me', patient), { id: 'yes' })
+  await t.rejects(
+    graph.get(CONTOSO, '/me', patient),
+    { code: 'sign-in-required' },
+    'at another time it may help',
+  )
+})
+
+t.test('refusals that may mean that something is not shared any more are told', async t => {
+  const told: unknown[] = []
+  const onRefused = (...args: unknown[]) => void told.push(args)
+  const asks = async (answer: Answer, path: string) => {
+    const { graph } = fakeGraphWith({ onRefused }, answer, answer, answer, answer, answer)
+    await t.rejects(graph.get(CONTOSO, path, patient))
+    return told.splice(0)
+  }
+  const path = '/drives/b!drive/items/1'
+  for (const [status, code] of [
+    [403, 'accessDenied'],
+    [404, 'itemNotFound'],
+    [400, 'invalidRequest'],
+  ] as const) {
+    t.same(await asks(graphError(status, code), path), [[CONTOSO, DRIVE]], `${status}`)
+  }
+  t.same(await asks(graphError(403, 'accessDenied'), '/me'), [[CONTOSO, undefined]])
+  for (const status of [500, 429, 423]) t.same(await asks(graphError(status, 'x'), path), [], `${status}`)
+  const { graph } = fakeGraphWith({ onRefused }, graphError(403, 'accessDenied'))
+  await t.rejects(graph.write(CONTOSO, { method: 'DELETE', path }, patient))
+  t.equal(told.length, 1, 'of a write, too')
+})
+
+// Reference R11.
+const moved = (status: number, location: string): Answer => ({ status, headers: { location } })
+
+t.test('a redirect within Graph is followed, and says where a drive is now', async t => {
+  const told: unknown[] = []
+  const onMoved = (...args: unknown[]) => void told.push(args)
+  const to = 'https://graph.microsoft.com/v1.0/drives/b!new/items/1'
+  const reading = fakeGraphWith({ onMoved }, moved(308, to), ok)
+  t.same(await reading.graph.get(CONTOSO, '/drives/b!drive/items/1', patient), { id: 'yes' })
+  t.same(told.splice(0), [[CONTOSO, DRIVE, 'b!new']])
+  t.ok(reading.http.requests.every(({ headers }) => headers?.['authorization'] === 'Bearer token0'))
+
+  const writing = fakeGraphWith({ onMoved }, moved(308, to), ok)
+  const patch = { method: 'PATCH', path: '/drives/b!drive/items/1', body: '{}' } as const
+  await writing.graph.write(CONTOSO, patch, patient)
+  t.match(writing.http.requests[1], { method: 'PATCH', url: to, body: '{}' })
+  t.equal(told.splice(0).length, 1)
+
+  const once = fakeGraphWith({ onMoved }, moved(307, to), ok)
+  await once.graph.get(CONTOSO, '/drives/b!drive/items/1', patient)
+  t.same(told.splice(0), [], 'this time only')
+
+  const gone = fakeGraphWith({ onMoved }, moved(308, to), graphError(404, 'itemNotFound'))
+  await t.rejects(gone.graph.get(CONTOSO, '/drives/b!drive/items/1', patient), { code: 'item-not-found' })
+  t.same(told, [], 'where nothing answers nothing is')
+})
+
+t.test('a redirect that leads away from Graph, or goes on and on, gets no token', async t => {
+  for (const location of [
+    'https://contoso.sharepoint.com/v1.0/drives/b!new/items/1',
+    'http://graph.microsoft.com/v1.0/drives/b!new/items/1',
+    'https://me:pw@graph.microsoft.com/v1.0/me',
+    'https://graph.microsoft.com/beta/me',
+    'https://graph.microsoft.com.evil.example/v1.0/me',
+    '//evil.example/v1.0/me',
+    'nothing://',
+  ]) {
+    const { graph, http } = fakeGraph(...Array.from({ length: 9 }, () => moved(308, location)))
+    await t.rejects(
+      graph.get(CONTOSO, '/drives/b!drive/items/1', patient),
+      { code: 'server-error' },
+      location,
+    )
+    t.ok(http.requests.every(({ url }) => url.endsWith('/drives/b!drive/items/1') && !url.includes('new')))
+  }
+  const round = Array.from({ length: 40 }, (_, i) =>
+    moved(308, `https://graph.microsoft.com/v1.0/drives/b!${i}/items/1`),
+  )
+  const { graph, http } = fakeGraph(...round)
+  await t.rejects(graph.write(CONTOSO, { method: 'DELETE', path: '/drives/b!drive/items/1' }, patient), {
+    code: 'server-error',
+  })
+  t.equal(http.requests.length, 4)
+  const change = fakeGraph(moved(302, 'https://graph.microsoft.com/v1.0/me'))
+  await t.rejects(change.graph.write(CONTOSO, { method: 'PATCH', path: '/me' }, patient), {
+    code: 'server-error',
+  })
+  t.equal(change.http.requests.length, 1, 'what changes something is not sent as something else')
 })

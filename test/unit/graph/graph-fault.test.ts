@@ -127,3 +127,18 @@ t.test('a guest whom SharePoint does not know yet is refused, not signed out', t
   t.equal(fault(401, { code: 'InvalidAuthenticationToken' }).code, 'sign-in-required')
   t.end()
 })
+
+// Reference R12.
+t.test('a 401 by which SharePoint denies access is no reason to sign in', t => {
+  for (const code of [
+    'accessDenied',
+    '-2147024891, System.UnauthorizedAccessException',
+    '-2147024891,System.UnauthorizedAccessException',
+    'System.UnauthorizedAccessException',
+  ]) {
+    t.equal(fault(401, { code }).code, 'access-denied', code)
+  }
+  t.equal(fault(401, { code: 'InvalidAuthenticationToken' }).code, 'sign-in-required')
+  t.equal(fault(401, { code: 'a, b c' }).code, 'sign-in-required', 'what is no word counts for nothing')
+  t.end()
+})

@@ -169,3 +169,11 @@ t.test('a folder for which there is no delta says so', async t => {
   const { delta } = world(graphError(403, 'accessDenied'))
   await t.rejects(collect(delta.pages(ROOT, false, undefined, patient)), { code: 'access-denied' })
 })
+
+// Reference R10.
+t.test('a folder that is refused as a wrong request is none that can be listed', async t => {
+  const { folder } = world(graphError(400, 'invalidRequest'))
+  await t.rejects(collect(folder.children(ROOT, patient)), { code: 'not-supported' })
+  const later = world(page([rawFile('01A')], next(`${LINK}2`)), graphError(400, 'invalidRequest'))
+  await t.rejects(collect(later.folder.children(ROOT, patient)), { code: 'protocol-error' }, 'a wrong link')
+})

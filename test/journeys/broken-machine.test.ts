@@ -78,7 +78,7 @@ t.test('the disk is full, or cannot be written, before anything begins', { skip:
   t.teardown(() => sandbox.close())
   const state = join(sandbox.home, '.local')
   await mkdir(state)
-  await execute('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', state])
+  await execute('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', state])
   t.teardown(() => execute('umount', ['--lazy', state]))
   const refused = async (code: string) => {
     for (const args of [['list'], ['mount', '--foreground', join(sandbox.home, 'B2B')]]) {
@@ -89,7 +89,7 @@ t.test('the disk is full, or cannot be written, before anything begins', { skip:
   }
 
   const fill = join(state, 'fill')
-  await writeFile(fill, Buffer.alloc(512 * 1024)).catch(() => undefined)
+  await writeFile(fill, Buffer.alloc(1024 * 1024)).catch(() => undefined)
   await refused('disk-full')
   await rm(fill)
   t.equal((await sandbox.cli('list')).status, EXIT.ok, 'once there is room')

@@ -171,7 +171,7 @@ export class MemoryDrive {
       cut: good.subarray(0, 64),
       two: Buffer.concat([good, good]),
       'length of 0': broken(view => view.setUint32(0, 0, true)),
-      'length beyond the end': broken(view => view.setUint32(0, 80, true)),
+      'length beyond the end': broken(view => view.setUint32(0, good.length + 8, true)),
       'name beyond the end': broken(view => view.setUint32(4, 9, true)),
       'name of 4 GiB': broken(view => view.setUint32(4, 0xffffffff, true)),
       'node 0': broken(view => view.setFloat64(8, 0, true)),

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { PROGRAMS } from '../../scripts/foreign/campaign.js'
@@ -11,13 +10,11 @@ import { cannotMount } from '../helpers/can-mount.js'
 t.setTimeout(900_000)
 
 t.test('programs that nobody here wrote work on the drive', { skip: cannotMount }, async t => {
+  const mounted: { ground?: Ground } = {}
+  // Before `t.testdir()`, which tap would remove first otherwise.
+  t.teardown(() => mounted.ground?.close())
   // Below the clone, not below /tmp: there, editors make no backups.
-  const directory = t.testdir()
-  const ground = await Ground.open(join(directory, 'B2B'))
-  t.teardown(async () => {
-    await ground.close()
-    await rm(directory, { recursive: true, force: true })
-  })
+  const ground = (mounted.ground = await Ground.open(join(t.testdir(), 'B2B')))
   for (const program of PROGRAMS) {
     await t.test(program.name, { skip: missingFor(program) }, async t => {
       const { problems, seconds } = await tryProgram(ground, program, 'short')

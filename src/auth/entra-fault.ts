@@ -258,8 +258,8 @@ export function entraFault(refusal: EntraRefusal, asked: Asked): Fault {
   if (meaning === undefined) {
     const nextStep = asked.isHome
       ? 'Run: b2bmount sign-in'
-      : `Run: b2bmount sign-in ${asked.tenant ?? ''}`.trim() +
-        `. If that does not help, give the number to your contact at ${asked.organization}.`
+      : `Give the number to your contact at ${asked.organization} if this does not help: ` +
+        `b2bmount sign-in ${asked.tenant ?? ''}`.trim()
     const message = `${asked.organization} refused the sign-in (${refusal.message})`
     return new Fault('sign-in-failed', message, { cause: refusal, nextStep })
   }

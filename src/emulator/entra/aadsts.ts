@@ -65,11 +65,13 @@ const SHAPES: Readonly<Record<number, Shape>> = {
   90094: { error: 'invalid_grant', text: 'The grant requires admin permission.', suberror: 'consent_required' },
   90095: { error: 'invalid_grant', text: 'Admin consent is required for the permissions requested by this application. An admin consent request may be sent to the admin.', suberror: 'consent_required' },
   500011: { error: 'invalid_resource', text: 'The resource principal named {resource} was not found in the tenant named {tenant}.' },
+  500014: { error: 'invalid_resource', text: "The service principal for resource '{resource}' is disabled." },
   500021: { error: 'access_denied', text: "Access to '{tenant}' tenant is denied." },
   500022: { error: 'access_denied', text: "Access to '{tenant}' tenant is denied." },
   500200: { error: 'invalid_request', text: 'User account is a personal Microsoft account. Personal Microsoft accounts are not supported for this application unless explicitly invited to an organization.' },
   500212: { error: 'access_denied', text: "The user's administrator has set an outbound access policy that does not allow access to the resource tenant." },
   500213: { error: 'access_denied', text: "The resource tenant's cross-tenant access policy does not allow this user to access this tenant." },
+  500571: { error: 'invalid_grant', text: 'The guest user account is disabled.' },
   501481: { error: 'invalid_grant', text: 'The Code_Verifier does not match the code_challenge supplied in the authorization request.' },
   530032: { error: 'invalid_grant', text: 'Blocked by security policy.', suberror: 'message_only' },
   650052: { error: 'invalid_client', text: "The app is trying to access a service that your organization '{tenant}' lacks a service principal for." },
@@ -77,6 +79,7 @@ const SHAPES: Readonly<Record<number, Shape>> = {
   700082: { error: 'invalid_grant', text: 'The refresh token has expired due to inactivity. The token was issued on {issued} and was inactive for 90.00:00:00.' },
   900023: { error: 'invalid_request', text: "Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain." },
   1000104: { error: 'invalid_grant', text: 'Cross cloud B2B is not enabled for this tenant.' },
+  7000112: { error: 'unauthorized_client', text: "Application '{client}'({app}) is disabled." },
   7000218: { error: 'invalid_client', text: "The request body must contain the following parameter: 'client_assertion' or 'client_secret'." },
 }
 

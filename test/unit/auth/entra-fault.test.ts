@@ -173,7 +173,7 @@ t.test('a number of another organization that nobody knows is no reason to sign 
   t.match(fault, {
     code: 'sign-in-failed',
     message: /AADSTS123456/,
-    nextStep: /sign-in 2222.*contact at Contoso/,
+    nextStep: /contact at Contoso.*sign-in 2222/,
   })
   t.equal(entraFault(refusal([123456]), { ...asked, isHome: true }).code, 'sign-in-required')
   t.equal(entraFault(refusal([70000]), asked).code, 'sign-in-required', 'a number that says nothing')

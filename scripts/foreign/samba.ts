@@ -13,6 +13,8 @@ const BETWEEN_TRIES_MILLISECONDS = 100
 const samba: ForeignProgram = {
   name: 'Samba',
   needs: ['smbd', 'smbclient'],
+  // It becomes whoever asks.
+  isForRoot: true,
   work: async trial => {
     const port = await freePort()
     const stop = await serve(trial, port)

@@ -18,6 +18,8 @@ export interface ForeignProgram {
   readonly name: string
   /** Commands, or absolute paths of files, that have to be there. */
   readonly needs: readonly string[]
+  /** Only root can run it as it is meant to be. */
+  readonly isForRoot?: true
   readonly work: (trial: Trial, length: Length) => Promise<void>
 }
 
@@ -68,8 +70,9 @@ export async function tryProgram(ground: Ground, program: ForeignProgram, length
 }
 
 /** Why it cannot be tried, or `false`. */
-export function missingFor({ needs }: ForeignProgram): string | false {
+export function missingFor({ needs, isForRoot }: ForeignProgram): string | false {
   const missing = needs.filter(need => !isInstalled(need))
+  if (isForRoot === true && process.getuid?.() !== 0) return 'only root can run it'
   return missing.length > 0 && `not installed: ${missing.join(', ')}`
 }
 

@@ -13,7 +13,7 @@ t.test('programs that nobody here wrote work on the drive', { skip: cannotMount 
   const mounted: { ground?: Ground } = {}
   // Before `t.testdir()`, which tap would remove first otherwise.
   t.teardown(() => mounted.ground?.close())
-  // Below the clone, not below /tmp: there, editors make no backups.
+  // Below the clone, where it is unmounted also when this process is killed.
   const ground = (mounted.ground = await Ground.open(join(t.testdir(), 'B2B')))
   for (const program of PROGRAMS) {
     await t.test(program.name, { skip: missingFor(program) }, async t => {

@@ -268,6 +268,22 @@ for (const code of ['download-blocked', 'malware-detected', 'disk-full'] as cons
   })
 }
 
+t.test('where they could not be had so often that it needs attention, too', async t => {
+  const { world } = await startWithOne(t)
+  let fetches = 0
+  world.failsToFetch = () => {
+    fetches++
+    throw new Fault('server-error', 'told to fail')
+  }
+  save(world, 'new')
+  for (let i = 0; i < 50 && world.service.tree()['a~'] === undefined; i++) {
+    await world.send()
+    world.clock.advance(60 * 60_000)
+  }
+  await converges(t, world, kept)
+  t.ok(fetches > 2 && fetches < 20, `${fetches} times`)
+})
+
 t.test('nor where the other side has replaced them: both versions survive', async t => {
   const { world } = await startWithOne(t)
   world.service.put('a', 'theirs')

@@ -106,13 +106,13 @@ export class DesktopThumbnails {
     return maybeRead(subject.name) && !this.#deps.isLocal(subject)
   }
 
-  #depicted({ ino, size, modified, version }: Subject): Placed[] {
+  #depicted({ ino, size, modified, content }: Subject): Placed[] {
     const onDrive = pathOnDrive(this.#deps.store, ino)
     if (onDrive === undefined) return []
     const modifiedSeconds = Math.floor(modified / 1000)
     return [...this.#directories].map(directory => {
       const path = join(directory, onDrive)
-      return { path, uri: fileUri(path), modifiedSeconds, size, version }
+      return { path, uri: fileUri(path), modifiedSeconds, size, version: content }
     })
   }
 }

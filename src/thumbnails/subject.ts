@@ -8,7 +8,10 @@ export interface Subject {
   readonly ino: Ino
   readonly generation: number
   readonly item: ItemKey
+  /** As well as it is known now: by this the service is asked. */
   readonly version: ContentVersion
+  /** What thumbnails are kept by, see {@link contentForThumbnails}. */
+  readonly content: ContentVersion
   readonly name: string
   readonly size: Bytes
   readonly modified: Milliseconds
@@ -28,14 +31,37 @@ export function subjectOfRecord(store: SubjectStore, record: ItemRecord): Subjec
   const { ino, generation, name, size, modified } = record
   const { tenant, drive } = library.root
   const item = { tenant, drive, item: record.remoteId }
-  return { ino, generation, item, version: contentVersion(record), name, size, modified }
+  return {
+    ino,
+    generation,
+    item,
+    version: contentVersion(record),
+    content: contentForThumbnails(record),
+    name,
+    size,
+    modified,
+  }
 }
 
 /** Whether the item still has this content: every await is a place where it may have got another. */
-export function isPresent(store: SubjectStore, { ino, generation, version }: Subject): boolean {
+export function isPresent(store: SubjectStore, { ino, content }: Subject): boolean {
   const record = store.items.byIno(ino)
   if (record === undefined || isChangedHere(store, record)) return false
-  return record.generation === generation && contentVersion(record) === version
+  return contentForThumbnails(record) === content
+}
+
+/**
+ * Stays when more is told of the same content: its cTag is learned when the file is first read, and what was found out of
+ * thumbnails until then is still right. Hash and size prove no two contents to be the same; what changes instead is the
+ * generation, where something of the content has been here, and otherwise the time.
+ */
+function contentForThumbnails(record: ItemRecord): ContentVersion {
+  const { quickXorHash, size, modified, generation } = record
+  const description =
+    quickXorHash === undefined
+      ? contentVersion(record)
+      : `${quickXorHash} ${size} ${Math.floor(modified / 1000)}`
+  return `${generation} ${description}` as ContentVersion
 }
 
 /** Then nobody has a thumbnail of it: the service has not seen it, and what is known of its content is of another one. */

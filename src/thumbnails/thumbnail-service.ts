@@ -96,7 +96,7 @@ export class ThumbnailService {
     shape: ThumbnailShape = 'as-it-is',
   ): Promise<Shown | undefined> {
     const { cache, decoder } = this.#deps
-    const kept = cache.get(subject.item, subject.version, box)
+    const kept = cache.get(subject.item, subject.content, box)
     if (kept?.kind !== 'image') return kept
     const decoded = await decoder.decode(kept.image, boxes, shape)
     if (decoded.kind === 'refused') {
@@ -109,12 +109,12 @@ export class ThumbnailService {
   }
 
   /** Whether our store has an answer; cheap. */
-  isKnown({ item, version }: Subject, box: ThumbnailBox): boolean {
-    return this.#deps.cache.record(item, version, box) !== undefined
+  isKnown({ item, content }: Subject, box: ThumbnailBox): boolean {
+    return this.#deps.cache.record(item, content, box) !== undefined
   }
 
-  isKnownToHaveNone({ item, version }: Subject, box: ThumbnailBox): boolean {
-    return this.#deps.cache.record(item, version, box)?.source === 'none'
+  isKnownToHaveNone({ item, content }: Subject, box: ThumbnailBox): boolean {
+    return this.#deps.cache.record(item, content, box)?.source === 'none'
   }
 
   /**
@@ -168,7 +168,7 @@ export class ThumbnailService {
     const { store, cache } = this.#deps
     if (found.kind === 'image') {
       if (!isPresent(store, subject)) return { kind: 'over' }
-      await cache.putImage(subject.item, subject.version, box, 'service', found.bytes)
+      await cache.putImage(subject.item, subject.content, box, 'service', found.bytes)
       return { kind: 'kept' }
     }
     try {
@@ -197,7 +197,7 @@ export class ThumbnailService {
   #putNone(subject: Subject, found: FoundThumbnail, box: ThumbnailBox): { readonly kind: 'none' | 'over' } {
     const { store, cache, clock } = this.#deps
     if (!isPresent(store, subject)) return { kind: 'over' }
-    cache.putNone(subject.item, subject.version, box, clock.now() + this.#noneFor(subject, found))
+    cache.putNone(subject.item, subject.content, box, clock.now() + this.#noneFor(subject, found))
     return { kind: 'none' }
   }
 
@@ -223,7 +223,7 @@ export class ThumbnailService {
       const decoded = await decoder.decode(image, [box])
       const png = decoded.kind === 'thumbnails' ? decoded.pngs[0] : undefined
       if (png === undefined || !isPresent(store, subject)) continue
-      await cache.putImage(subject.item, subject.version, box, source, png)
+      await cache.putImage(subject.item, subject.content, box, source, png)
       return true
     }
     return false

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import { Fault } from '../../src/model/fault.js'
-import { contentVersion, type DriveItem } from '../../src/model/drive-item.js'
+import type { DriveItem } from '../../src/model/drive-item.js'
 import { inoOf, type LibraryId } from '../../src/model/ids.js'
 import { fileUri } from '../../src/thumbnails/file-uri.js'
+import { subjectOf } from '../../src/thumbnails/subject.js'
 import { aWhile, fileItem, folderItem, forever, pattern, until } from './drive-world.js'
 import { JPEG, MOUNT, startThumbnailWorld, type ThumbnailWorld } from './thumbnail-world.js'
 
@@ -23,12 +24,13 @@ function putPhotos(world: ThumbnailWorld, folder: string, count: number): void {
 
 async function depicted(world: ThumbnailWorld, ...names: string[]) {
   const item = world.store.items.byIno(inoOf(await world.node(...names)))
-  if (!item) throw new Error('gone')
+  const content = item && subjectOf(world.store, item.ino)?.content
+  if (item === undefined || content === undefined) throw new Error('gone')
   return {
     uri: fileUri([MOUNT, 'Contoso', 'Team - Projects', ...names].join('/')),
     modifiedSeconds: Math.floor(item.modified / 1000),
     size: item.size,
-    version: contentVersion(item),
+    version: content,
   }
 }
 
@@ -316,3 +318,31 @@ async function filesBelow(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true })
   return entries.filter(entry => entry.isFile()).map(({ name }) => name)
 }
+
+t.test(
+  'a thumbnail stays that of a content of which more is learned, and is not that of another',
+  async t => {
+    const world = startThumbnailWorld(t)
+    const { store, clock, drive, remote } = world
+    world.library()
+    const photo = fileItem('photo', 'photo.jpg', pattern(5_000))
+    remote.hasCTags = false
+    remote.put(photo, pattern(5_000))
+    const ino = inoOf(await world.node('photo.jpg'))
+    const record = () => {
+      const item = store.items.byIno(ino)
+      if (item === undefined) throw new Error('gone')
+      return item
+    }
+    const before = subjectOf(store, ino)?.content
+    t.ok(before)
+    store.change(clock.now(), edit => {
+      edit.contentTold(ino, record().generation, { ...photo, cTag: 'learned' })
+    })
+    t.equal(record().cTag, 'learned')
+    t.equal(subjectOf(store, ino)?.content, before, 'its cTag comes with its first bytes')
+    remote.put(fileItem('photo', 'photo.jpg', pattern(5_000, 7)), pattern(5_000, 7))
+    await drive.refreshFolder(store.parentOf(record()), forever)
+    t.not(subjectOf(store, ino)?.content, before, 'another content')
+  },
+)

@@ -65,6 +65,7 @@ function finder(file: Buffer) {
         generation: 0,
         item: {} as ItemKey,
         version: 'v' as ContentVersion,
+        content: 'v' as ContentVersion,
         name,
         size: file.length,
         modified: 0,

@@ -15,6 +15,14 @@ const COMMAND_LINE_DEADLINE: Milliseconds = 100
 const INTERPRETER = /^(python|perl|ruby|node|gjs)[\d.]*$/
 // A script's name is the kernel's name for it, unless it was given to its interpreter by hand, or is longer than that.
 const SHELL = /^(sh|bash|dash|zsh)$/
+// What comes with these options is a program's text, not its name (`bash -lc`, `perl -pe`, `node --eval`), and may hold a password.
+// Where a letter means something else, the interpreter's own name will do.
+const TEXT_OPTION: readonly (readonly [interpreter: RegExp, option: RegExp])[] = [
+  [/^(python|gjs|sh|bash|dash|zsh)/, /^-[A-Za-z]*c/],
+  [/^(perl|ruby)/, /^-[A-Za-z]*[eE]/],
+  [/^node/, /^(-[a-z]*[ep]|--eval|--print)/],
+]
+const MODULE_OPTION = '-m'
 const LONGEST_COMM: Bytes = 15
 // Who opens thousands of files a second is looked up once for many of them.
 const SURELY_THE_SAME: Milliseconds = 10
@@ -122,7 +130,7 @@ export class ProcPrograms {
     const isScript = file !== undefined && (INTERPRETER.test(file) || SHELL.test(file))
     const words = this.#isAsked(file, comm, isScript) ? await this.#commandLine(pid) : []
     const [called = comm, ...rest] = words ?? []
-    const script = isScript ? (rest.find(argument => !argument.startsWith('-')) ?? comm) : undefined
+    const script = isScript ? (scriptIn(file, rest) ?? comm) : undefined
     const names = [script, file, called].flatMap(name => (name === undefined ? [] : [basename(name)]))
     const name = names[0] ?? comm
     const program = { name, path, names, comm, pid, arguments: rest.slice(0, MOST_ARGUMENTS) }
@@ -193,6 +201,15 @@ export class ProcPrograms {
       ended.abort()
     }
   }
+}
+
+/** The script, or Python's module, that an interpreter was given; `undefined`: none, or a text on its command line. */
+function scriptIn(interpreter: string, words: readonly string[]): string | undefined {
+  const text = TEXT_OPTION.find(([name]) => name.test(interpreter))?.[1]
+  const at = words.findIndex(word => !word.startsWith('-') || word === MODULE_OPTION || text?.test(word))
+  const word = words[at]
+  if (word === undefined || text?.test(word)) return undefined
+  return word === MODULE_OPTION ? words[at + 1] : word
 }
 
 function keyOf(pid: number, { started, comm }: Stat): string {

@@ -66,6 +66,27 @@ t.test('a script is called by its own name, not by that of its interpreter', asy
   t.same(program?.names, ['duplicity', 'python3.11', 'python3'])
 })
 
+// "never by a text on its command line (`python -c`, `sh -c`), in which there may be a password"
+t.test('a text on the command line is no name', async t => {
+  const { put, namesOf } = fakeProc(t)
+  let started = 100
+  const secret = '\nopen("x").write("hunter2")'
+  for (const [exe, words, expected] of [
+    ['/usr/bin/python3.11', ['python3', '-c', secret], 'python3'],
+    ['/usr/bin/python3.11', ['python3', `-c${secret}`], 'python3'],
+    ['/usr/bin/python3.11', ['python3', '-uc', secret, 'argument'], 'python3'],
+    ['/usr/bin/python3.11', ['python3', '-E', '/usr/bin/tool', '-c', 'x'], 'tool'],
+    ['/usr/bin/python3.11', ['python3', '-m', 'http.server'], 'http.server'],
+    ['/usr/bin/perl', ['perl', '-pe', secret, 'file'], 'perl'],
+    ['/usr/bin/node', ['node', '--eval', secret], 'node'],
+    ['/usr/bin/node', ['node', '-p', secret], 'node'],
+    ['/usr/bin/node', ['node', '--enable-source-maps', '/srv/main.js'], 'main.js'],
+  ] as const) {
+    put(20, { comm: words[0], exe, cmdline: [...words], started: ++started })
+    t.same(await namesOf(20), [expected], words.join(' '))
+  }
+})
+
 t.test(
   'a script that names its interpreter itself needs no command line, unless its name is cut',
   async t => {

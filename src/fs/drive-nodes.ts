@@ -9,6 +9,9 @@ import type { Store } from '../store/store.js'
 import { attributesOf, type Rights, type Shown } from './attributes.js'
 import type { Attributes, Entry } from './file-system.js'
 
+// Of smaller new files the disk is not asked whether they have holes.
+const SURELY_WITHOUT_HOLES: Bytes = 1024 * 1024
+
 export interface DriveNodesDeps {
   readonly store: Pick<Store, 'items' | 'libraries' | 'content' | 'owed'>
   readonly cache: Pick<ContentCache, 'opened' | 'openedInos'>
@@ -120,7 +123,8 @@ export class DriveNodes {
     const owed = store.owed.of(ino)
     if (owed?.content !== true) return undefined
     // Without a base all of it is here; that saves asking the disk for each of thousands of new files.
-    if (owed.base.size === 0) return { shown: item, localBytes: item.size }
+    if (owed.base.size === 0 && item.size < SURELY_WITHOUT_HOLES)
+      return { shown: item, localBytes: item.size }
     const stored = dirty.storedBytes(ino) + this.#bytesOfContent(item)
     return { shown: item, localBytes: Math.min(item.size, stored) }
   }

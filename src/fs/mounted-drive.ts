@@ -545,7 +545,10 @@ export class MountedDrive implements FileSystem, HydrationOwner {
 
   #hasGrownOld(directory: ItemRecord): boolean {
     if (directory.listing.kind !== 'listed') return false
-    if (this.#deps.store.libraries.byId(directory.library)?.enumerated !== undefined) return false
+    const { libraries, notUnderstood } = this.#deps.store
+    // What was not understood may be by now, and delta does not tell it again.
+    const isWhole = notUnderstood.countIn(directory.library, directory.remoteId) === 0
+    if (isWhole && libraries.byId(directory.library)?.enumerated !== undefined) return false
     return this.#deps.clock.now() - directory.listing.at >= LISTING_GROWS_OLD
   }
 }

@@ -8,6 +8,7 @@ import { LocalContents } from '../../src/hydration/local-bytes.js'
 import { Fault } from '../../src/model/fault.js'
 import { subjectOf } from '../../src/thumbnails/subject.js'
 import {
+  aWhile,
   CALLER,
   fileItem,
   folderItem,
@@ -368,6 +369,40 @@ t.test('a folder with something that is not understood is neither removed nor re
   await rmdir()
   t.match(world.store.owed.deletions(), [{ remoteId: 'full' }], 'gone meanwhile')
   t.equal(world.store.notUnderstood.countIn(library.id, strange.parent), 0)
+})
+
+// "… and is listed again when somebody looks into it two minutes later"
+t.test('what was not understood appears when it is understood by then and somebody looks', async t => {
+  const world = startWorld(t, { writable: true })
+  const library = world.library()
+  const bytes = pattern(10)
+  world.remote.put(folderItem('full', 'full'))
+  world.remote.notUnderstood = [{ id: 'x' as ItemId, parent: 'full' as ItemId }]
+  const full = await world.node('full')
+  const names = () => world.drive.readdir(full).map(({ name }) => name)
+  await world.drive.opendir(full, forever)
+  world.store.libraries.setEnumerated(library.id, world.clock.now())
+  t.same(names(), [])
+  world.remote.notUnderstood = []
+  world.remote.put(fileItem('x', 'x.bin', bytes, 'full'), bytes)
+  world.drive.listingRead(full)
+  await aWhile()
+  t.same(names(), [], 'nobody is asked at every look')
+  world.clock.advance(2 * 60_000)
+  world.drive.listingRead(full)
+  await until(() => names().length > 0)
+  t.same(names(), ['x.bin'])
+})
+
+t.test('the holes of a large new file take no blocks', async t => {
+  const world = startWorld(t, { writable: true })
+  world.library()
+  const created = await world.drive.create(await world.node(), 'sparse', 0o644, O_RDWR, CALLER, forever)
+  await world.drive.setattr(created.attributes.node, { size: 100 * 1024 * 1024 }, undefined, CALLER, forever)
+  const blocks = () => world.drive.getattr(created.attributes.node).blocks
+  t.ok(blocks() < 100, `${blocks()} while it is open`)
+  world.drive.release(created.handle)
+  t.ok(blocks() < 100, `${blocks()} blocks`)
 })
 
 t.test('a name in a folder that was never listed is not given twice', async t => {

@@ -25,6 +25,7 @@ import { ASK } from '../control/policy-file.js'
 import { toProblem } from '../control/problem.js'
 import type { ArgumentsOf } from '../control/protocol.js'
 import { shellQuote } from '../control/shell-quote.js'
+import { nodeOf } from '../fs/drive-nodes.js'
 import { syncButtonHost } from '../libraries/address.js'
 import { isDomain } from '../libraries/tenant-discovery.js'
 import type { ResolvedLibrary } from '../libraries/resolve.js'
@@ -375,7 +376,9 @@ class Services implements DaemonServices {
   itemStatus({ path }: { readonly path: string }) {
     const item = this.#itemAt(path)
     const reasons = reasonsOf(this.#parts, item, this.#mountAround(path) ?? '')
-    return Promise.resolve({ ...itemStatus(this.#parts, item, path), ...reasons })
+    // Of a file that is being written the store learns when it is closed.
+    const { size } = item.kind === 'file' ? this.#parts.drive.getattr(nodeOf(item)) : item
+    return Promise.resolve({ ...itemStatus(this.#parts, item, path), size, ...reasons })
   }
 
   async pin(

@@ -51,13 +51,13 @@ export function conflictsOf(
   })
 }
 
-/** But what was deleted once more meanwhile. */
+/** Of what is still here: not what was deleted once more, by whoever it may be. */
 export function notDeletedOf(
   { store, givenBack }: { readonly store: Store; readonly givenBack: readonly RecentGivenBack[] },
   directory: string,
 ): NotDeleted[] {
   return givenBack
-    .filter(({ library, remoteId }) => store.owed.deletion(library, remoteId) === undefined)
+    .filter(({ library, remoteId }) => store.items.byRemoteId(library, remoteId) !== undefined)
     .map(({ at, path, problem }) => ({ at, path: shown(directory, path), problem }))
 }
 

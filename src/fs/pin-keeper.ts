@@ -184,7 +184,7 @@ export class PinKeeper {
         const item = this.#deps.store.items.byIno(file.ino)
         if (item === undefined || closed.has(item.library)) continue
         if (!insists && this.#waits(item)) continue
-        const fault = await this.#turns.run('background', signal, () => this.#hydrate(file, signal))
+        const fault = await this.#turns.run('background', signal, () => this.#hydrate(file, signal, insists))
         if (fault && OF_THE_LIBRARY.includes(fault.code)) closed.add(item.library)
         if (fault) failures.push({ ino: file.ino, fault })
         else [files, bytes] = [files + 1, bytes + file.size]
@@ -231,11 +231,16 @@ export class PinKeeper {
   }
 
   /** @returns why it could not be had */
-  async #hydrate({ ino, generation, size }: ChildRecord, signal: AbortSignal): Promise<Fault | undefined> {
+  async #hydrate(
+    { ino, generation, size }: ChildRecord,
+    signal: AbortSignal,
+    insists: boolean,
+  ): Promise<Fault | undefined> {
     const { store, hydrator, log } = this.#deps
     // Replaced, or not wanted any more, while it waited for its turn.
     const item = store.items.byIno(ino)
     if (item?.generation !== generation || store.pins.of(ino) !== 'always-local') return undefined
+    if (insists) hydrator.insist(ino)
     try {
       const reader = hydrator.open(ino, generation, size, 'exact')
       try {

@@ -54,6 +54,11 @@ export class Disagreements {
     this.#entries.delete(ino)
   }
 
+  /** Somebody insists: the next download is not in vain before it was tried. */
+  forget(ino: Ino): void {
+    this.#entries.delete(ino)
+  }
+
   /** Why another download would be in vain. */
   refusalOf(ino: Ino): Fault | undefined {
     const entry = this.#entries.get(ino)
@@ -81,7 +86,7 @@ export class Disagreements {
     return new Fault(
       'corrupt-content',
       `${organization} describes this file otherwise than it delivers it, each time alike: it may be protected by a label, or part of a notebook`,
-      { nextStep: 'Open it in the browser:  b2bmount open PATH' },
+      { nextStep: 'Open it in the browser:  b2bmount open PATH   or try again:  b2bmount pin PATH' },
     )
   }
 }

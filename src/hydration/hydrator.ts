@@ -108,6 +108,11 @@ export class Hydrator {
     this.#deps.cache.release(download.file)
   }
 
+  /** Somebody wants this file all the same, although it was never delivered as it is described. */
+  insist(ino: Ino): void {
+    this.#deps.cache.disagreements.forget(ino)
+  }
+
   /** Before the first byte: by its tags alone this content is told from others of the same size and hash later. */
   #described({ ino, generation }: ContentFile, item: DriveItem): void {
     const { store, clock } = this.#deps

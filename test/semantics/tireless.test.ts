@@ -150,6 +150,9 @@ t.test('a pinned file whose bytes never agree with its hash', async t => {
   await t.rejects(world.read(file, { start: 0, end: 100 }), { code: 'corrupt-content', message: /protected/ })
   t.equal(world.remote.downloads.length, length, 'whoever reads it is told at once')
   world.drive.release(file.handle)
+  const kept = await world.keeper.keep(ino, new AbortController().signal, () => {})
+  t.match(kept.failures, [{ fault: { code: 'corrupt-content' } }])
+  t.ok(world.remote.downloads.length > length, 'whoever says `pin` has it tried')
   // The service describes it rightly.
   world.remote.put(fileItem('film', 'film.mp4', pattern(100_000, 99), 'plans'), pattern(100_000, 99))
   await world.drive.refreshFolder(

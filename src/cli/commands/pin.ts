@@ -32,9 +32,13 @@ Examples:
 export function pinLines({ path, files, bytes, failures }: PinReport): readonly string[] {
   const news =
     files === 0 ? 'nothing was missing' : `${count(files, 'file')} downloaded, ${formatBytes(bytes)}`
+  const isComplete = failures.length === 0
+  const head = isComplete
+    ? `Always available: ${path} (${news})`
+    : `To be always available, and not all here yet: ${path}${files === 0 ? '' : ` (${news})`}`
   return [
-    `Always available: ${path} (${news})`,
+    head,
     ...failures.map(({ path: failed, problem }) => `    ${failed}: ${sentence(problem.message)}`),
-    ...(failures.length === 0 ? [] : ['    The drive tries these again by itself.']),
+    ...(isComplete ? [] : ['    The drive tries these again by itself.']),
   ]
 }

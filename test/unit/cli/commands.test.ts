@@ -293,6 +293,8 @@ t.test('pins are set, ended and freed for each path that is given', async t => {
   const failed = await home.run('pin', join(drive, 'unreachable'))
   t.equal(failed.exitCode, 1)
   t.match(failed.stdout, /unreachable\/plan\.docx: There is no connection\.\n/)
+  t.match(failed.stdout, /^To be always available, and not all here yet: .*unreachable/)
+  t.notMatch(failed.stdout, /Always available/)
   t.match(await home.run('unpin', one), { exitCode: 0, stdout: `No longer always available: ${one}\n` })
   t.match(await home.run('free-up', one), {
     exitCode: 0,

@@ -187,6 +187,8 @@ export interface UnsentReport {
   /** Of all. */
   readonly total: number
   readonly bytes: Bytes
+  /** Of `sync --wait`: deletions that the other side has refused meanwhile. */
+  readonly notDeleted?: readonly NotDeleted[]
 }
 
 /** What `export` has written. */

@@ -420,6 +420,7 @@ class Services implements DaemonServices {
     signal: AbortSignal,
   ): Promise<UnsentReport> {
     const { uploads } = this.#parts
+    const began = this.#environment.clock.now()
     uploads.retry()
     let total = 0
     if (wait) {
@@ -428,7 +429,8 @@ class Services implements DaemonServices {
         conversation.progress({ message: 'Sending changes', done: total - left, total })
       })
     }
-    return this.#unsent()
+    const notDeleted = notDeletedOf(this.#parts, this.#directory()).filter(({ at }) => at >= began)
+    return { ...this.#unsent(), ...(notDeleted.length > 0 && { notDeleted }) }
   }
 
   async exportUnsent(

@@ -3,6 +3,7 @@ import type { OpenedBy, UnsentItem, UnsentReport } from '../../control/answers.j
 import { EXIT } from '../exit-code.js'
 import { count, formatAge, formatBytes, problemText, table } from '../format.js'
 import type { RunCommand } from '../program.js'
+import { notDeletedLine } from './deletions.js'
 
 // What fits on a screen; --json has more.
 const MOST_SHOWN = 20
@@ -25,7 +26,7 @@ Examples:
       run(async session => {
         const report = await session.ask('sync', { wait })
         session.output.answer(report, unsentLines(report, Date.now()))
-        if (wait && report.total > 0) session.exitCode = EXIT.failed
+        if (wait && (report.total > 0 || report.notDeleted !== undefined)) session.exitCode = EXIT.failed
       }),
     )
 }
@@ -39,7 +40,13 @@ export const CHANGE: Readonly<Record<UnsentItem['change'], string>> = {
   deletion: 'deleted',
 }
 
-export function unsentLines({ items, total, bytes }: UnsentReport, now: number): readonly string[] {
+export function unsentLines(report: UnsentReport, now: number): readonly string[] {
+  const { notDeleted = [] } = report
+  const refused = notDeleted.map(each => notDeletedLine(each, now))
+  return [...(report.total === 0 && refused.length > 0 ? [] : owedLines(report, now)), ...refused]
+}
+
+function owedLines({ items, total, bytes }: UnsentReport, now: number): readonly string[] {
   if (total === 0) return ['Everything has been sent.']
   const shown = items.slice(0, MOST_SHOWN)
   const rows = table(

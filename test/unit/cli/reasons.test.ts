@@ -98,3 +98,11 @@ t.test('what is held is followed by the command that decides', async t => {
     'So many deletions at once wait for you. See and decide:  b2bmount deletions',
   )
 })
+
+t.test('a deletion that was refused meanwhile is not everything sent', async t => {
+  const notDeleted = [
+    { at: 0, path: '/b2b/kept', problem: { code: 'access-denied', message: 'No.' } },
+  ] as const
+  const report = { items: [], total: 0, bytes: 0, notDeleted }
+  t.same(unsentLines(report, 60_000), ['Not deleted, 1 minute ago, and here again: /b2b/kept: No.'])
+})

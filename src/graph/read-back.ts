@@ -18,6 +18,7 @@ const NOT_TO_BE_HAD: readonly FaultCode[] = [
 /**
  * Whether a version of a file has exactly these bytes: they are downloaded and compared, up to the first that differs.
  *
+ * @param source not empty
  * @returns also false where they cannot be had
  * @throws {Fault} what passes: `offline`, `throttled`, `timed-out`, `sign-in-required`, …; the signal's reason
  */
@@ -28,7 +29,6 @@ export async function holdsBytes(
   source: UploadSource,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (source.size === 0) return false
   const range = { start: 0, end: source.size }
   const different = new Error('the service has other bytes')
   const compare = async (chunk: Uint8Array, start: number) => {

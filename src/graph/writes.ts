@@ -14,6 +14,7 @@ import type {
 } from '../model/remote.js'
 import { isSameSecond, servableTime } from '../model/same-second.js'
 import { Arrived } from './arrived.js'
+import { hasContent } from './content-check.js'
 import { LARGEST_FRAGMENT } from './fragments.js'
 import { GatheredWrites } from './gathered-writes.js'
 import type { GraphClient, WriteRequest } from './graph-client.js'
@@ -173,7 +174,19 @@ export class GraphWriter implements RemoteWriter {
     source: UploadSource,
     signal: AbortSignal,
   ): Promise<boolean> {
+    if (source.size === 0) return await this.#isEmpty(item, version, signal)
     return await holdsBytes(this.#deps.content, item, version, source, signal)
+  }
+
+  /** There are no bytes to be read back. */
+  async #isEmpty(key: ItemKey, version: ContentVersion, signal: AbortSignal): Promise<boolean> {
+    try {
+      const item = await this.item(key, signal)
+      return item.kind === 'file' && item.size === 0 && hasContent(item, version)
+    } catch (failure) {
+      if (isFault(failure, 'item-not-found')) return false
+      throw failure
+    }
   }
 
   async item({ tenant, drive, item }: ItemKey, signal: AbortSignal): Promise<DriveItem> {

@@ -386,6 +386,18 @@ t.test('what is in the way with the size and the hash of ours is not taken for o
   t.equal(library.versions('disk.img'), 1)
 })
 
+t.test('an empty file is compared without reading anything back', async t => {
+  const library = new LibraryUnderChange(world)
+  const item = await upload(library.new('empty.txt'), Buffer.alloc(0))
+  const key = library.key(item.id)
+  const holds = (content: Buffer, version = contentVersion(item)) =>
+    writer.holds(key, version, sourceOf(content), signal)
+  t.ok(await holds(Buffer.alloc(0)))
+  const other = await upload({ kind: 'version', item: key, eTag: undefined }, Buffer.from('text'))
+  t.notOk(await holds(Buffer.alloc(0)), 'it is not empty any more')
+  t.notOk(await holds(Buffer.alloc(0), contentVersion(other)))
+})
+
 t.test('whether the service has certain bytes is found out by reading them back', async t => {
   const library = new LibraryUnderChange(world)
   const bytes = Buffer.from(randomBytes(3 * MIB))

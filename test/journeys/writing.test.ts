@@ -128,8 +128,11 @@ t.test('what is done on the drive is done at the other organization', { skip: ca
   await t.test('when both have changed it, both survive', async t => {
     await writeFile(library.on('both.txt'), 'the beginning\n')
     await library.sync()
+    // Ours begins first: theirs may be here within a moment, and then ours would be a change of theirs.
+    const ours = await open(library.on('both.txt'), 'w')
+    await ours.write('ours\n')
     await library.edit({ do: 'replace', path: 'both.txt', text: 'theirs\n' })
-    await writeFile(library.on('both.txt'), 'ours\n')
+    await ours.close()
     await library.sync()
     t.equal((await library.bytesThere('both.txt')).toString(), 'theirs\n')
     const copy = (await library.there('')).children?.find(name => /^both-.+\.txt$/.test(name))
